@@ -1,0 +1,170 @@
+"""Every error fenli raises or reports, in one tree.
+
+FenliError
+├── ValueRefused            a value that must not exist
+│   ├── MoneyError          a float, two currencies, finer than a pico
+│   ├── UsageError          a negative or unknown meter
+│   └── InstantError        a date without a zone
+├── ConfigError             a configuration that does not load: file, line, field, next step
+├── PriceError              a price file or a look-up that has no single answer
+│   ├── PriceFileError      refused at load: file, row, what to write instead
+│   ├── NoOffer             no row was in force
+│   └── AmbiguousOffer      two rows or more were in force
+├── BooksError              the journal or the store contradicts itself
+├── RequestError            HTTP: what a client sent cannot be served (carries the status)
+└── TransportError          HTTP: a request of ours did not come back whole
+    ├── ConnectFailed       refused, unresolved, unreachable, TLS not accepted
+    ├── TimedOut            connect, head, first byte or idle deadline
+    ├── ConnectionLost      the peer closed before the reply was whole
+    └── ProtocolError       the peer does not speak HTTP/1.1
+
+What becomes of a call is not an exception but a `Failure`: a `Kind` and whose `Fault` it is.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+
+class FenliError(Exception):
+    pass
+
+
+class ValueRefused(FenliError, ValueError):
+    pass
+
+
+class MoneyError(ValueRefused):
+    pass
+
+
+class UsageError(ValueRefused):
+    pass
+
+
+class InstantError(ValueRefused):
+    pass
+
+
+class ConfigError(FenliError):
+    pass
+
+
+class PriceError(FenliError):
+    pass
+
+
+class PriceFileError(PriceError):
+    pass
+
+
+class NoOffer(PriceError):
+    pass
+
+
+class AmbiguousOffer(PriceError):
+    pass
+
+
+class BooksError(FenliError):
+    pass
+
+
+class RequestError(FenliError):
+    """``status`` is the HTTP status to answer with; the connection closes after it, since framing is in doubt."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TransportError(FenliError):
+    """``sent`` is False only when it is certain that no byte of the request reached the peer."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class ConnectFailed(TransportError):
+    pass
+
+
+class TimedOut(TransportError):
+    """``phase`` is one of ``connect``, ``head``, ``first_byte``, ``idle``."""
+
+    def __init__(self, phase: str, message: str, *, sent: bool) -> None:
+        super().__init__(message, sent=sent)
+        self.phase = phase
+
+
+class ConnectionLost(TransportError):
+    pass
+
+
+class ProtocolError(TransportError):
+    pass
+
+
+class Fault(enum.StrEnum):
+    CALLER = "caller"
+    GATEWAY = "gateway"
+    VENDOR = "vendor"
+    CREDENTIAL = "credential"
+
+
+class Kind(enum.StrEnum):
+    """How a call or an attempt can fail: a closed list."""
+
+    BAD_KEY = "bad_key"
+    NO_PERMISSION = "no_permission"
+    NO_BALANCE = "no_balance"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    CONTENT_FILTERED = "content_filtered"
+    CONTEXT_TOO_LONG = "context_too_long"
+    BAD_REQUEST = "bad_request"
+    MODEL_NOT_FOUND = "model_not_found"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    TRUNCATED = "truncated"
+    REFUSED_BY_BUDGET = "refused_by_budget"
+    CLIENT_GONE = "client_gone"
+
+
+# Whose fault a vendor's failure is. Only the caller's own are worth no second target.
+FAULT_OF: Final[dict[Kind, Fault]] = {
+    Kind.BAD_KEY: Fault.CREDENTIAL,
+    Kind.NO_PERMISSION: Fault.CREDENTIAL,
+    Kind.NO_BALANCE: Fault.CREDENTIAL,
+    Kind.QUOTA_EXHAUSTED: Fault.CREDENTIAL,
+    Kind.RATE_LIMITED: Fault.VENDOR,
+    Kind.OVERLOADED: Fault.VENDOR,
+    Kind.CONTENT_FILTERED: Fault.CALLER,
+    Kind.CONTEXT_TOO_LONG: Fault.CALLER,
+    Kind.BAD_REQUEST: Fault.CALLER,
+    Kind.MODEL_NOT_FOUND: Fault.VENDOR,
+    Kind.SERVER_ERROR: Fault.VENDOR,
+    Kind.TIMEOUT: Fault.VENDOR,
+    Kind.TRUNCATED: Fault.VENDOR,
+    Kind.REFUSED_BY_BUDGET: Fault.CALLER,
+    Kind.CLIENT_GONE: Fault.CALLER,
+}
+
+
+class Failure(msgspec.Struct, frozen=True, gc=False):
+    """Why an attempt or a call failed. ``status`` and ``body`` are the vendor's own, where it answered at all."""
+
+    kind: Kind
+    message: str
+    status: int | None = None
+    body: bytes | None = None
+    retry_after_ms: int | None = None
+
+    @property
+    def fault(self) -> Fault:
+        return FAULT_OF[self.kind]

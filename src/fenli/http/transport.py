@@ -1,0 +1,71 @@
+"""The one seam to the network: send a request, be told what comes back. A fake transport is the real one's equal.
+
+    Client ─┐
+            ├─ Transport.send(request, deadlines, receiver) ─> Sending
+    market ─┘
+
+Callbacks come in this order, never after ``cancel()``, and never from inside ``send()`` itself:
+
+    head_received  body_received*  completed
+                 └───── failed at any point ┘
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Origin(NamedTuple):
+    """Where requests of one pool go. ``scheme`` is ``http`` or ``https``; ``host`` a name or an address without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Request(NamedTuple):
+    """One request. ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length."""
+
+    origin: Origin
+    method: bytes
+    target: bytes
+    headers: bytes
+    body: bytes
+
+
+class Deadlines(NamedTuple):
+    """Spans in nanoseconds. ``head`` runs from the request's last byte to the reply's head, ``first_byte`` from there to
+    the first byte of the body, ``idle`` between any two reads after that."""
+
+    connect: int
+    head: int
+    first_byte: int
+    idle: int
+
+
+class Receiver(Protocol):
+    def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Header names arrive as sent; compare them in lower case."""
+
+    def body_received(self, data: bytes) -> None: ...
+
+    def completed(self) -> None: ...
+
+    def failed(self, error: Exception) -> None:
+        """``error`` is a TransportError."""
+
+
+class Sending(Protocol):
+    """A request under way."""
+
+    def cancel(self) -> None:
+        """Closes the connection at once; the receiver hears nothing more. Harmless after the end."""
+
+    def pause(self) -> None:
+        """Stops reading (backpressure); deadlines stand still until ``resume``."""
+
+    def resume(self) -> None: ...
+
+
+class Transport(Protocol):
+    def send(self, request: Request, deadlines: Deadlines, receiver: Receiver) -> Sending: ...
