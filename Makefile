@@ -1,0 +1,40 @@
+# Targets with a comment after ## are what `make help` shows.
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test test-slow check bench bench-soak lock clean
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything in it; nothing to do costs nothing
+	@PYTHON='$(PYTHON)' tools/bootstrap
+
+serve: setup ## run the gateway; ARGS="--port 4000" is passed on
+	@.venv/bin/fenli serve $(ARGS)
+
+test: setup check ## everything CI runs: style, types, layers, tests
+	@tools/debian-packages
+	.venv/bin/pytest -m 'not slow' $(PYTEST_ARGS) $(ARGS)
+
+test-slow: setup ## the tests that take minutes
+	@tools/debian-packages
+	.venv/bin/pytest -m slow $(ARGS)
+
+check: setup ## style, types and layers only
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/lint-imports --no-logo
+
+bench: setup ## measure against the others; ARGS="--help" says what
+	@.venv/bin/python -m bench $(ARGS)
+
+bench-soak: setup ## hours of mixed load: memory must stay flat
+	@.venv/bin/python -m bench soak $(ARGS)
+
+lock: ## resolve the dependencies again; ARGS="--upgrade" moves them
+	@tools/lock $(ARGS)
+
+clean: ## remove .venv and every cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './bench/environments/*' -prune -exec rm -rf {} +
