@@ -11,6 +11,7 @@ FenliError
 │   ├── NoOffer             no row was in force
 │   └── AmbiguousOffer      two rows or more were in force
 ├── BooksError              the journal or the store contradicts itself
+├── CallRefused             a call that goes to no vendor (carries a code of the closed list)
 ├── RequestError            HTTP: what a client sent cannot be served (carries the status)
 └── TransportError          HTTP: a request of ours did not come back whole
     ├── ConnectFailed       refused, unresolved, unreachable, TLS not accepted
@@ -71,6 +72,76 @@ class AmbiguousOffer(PriceError):
 
 class BooksError(FenliError):
     pass
+
+
+class Code(enum.StrEnum):
+    """What clients see in ``error.code``: a closed list. Status and type are in `CODES`."""
+
+    MALFORMED_JSON = "malformed_json"
+    INVALID_VALUE = "invalid_value"
+    BAD_HTTP = "bad_http"
+    MISSING_API_KEY = "missing_api_key"
+    INVALID_API_KEY = "invalid_api_key"
+    INSUFFICIENT_QUOTA = "insufficient_quota"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    MODEL_NOT_FOUND = "model_not_found"
+    PATH_NOT_FOUND = "path_not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
+    REQUEST_TOO_LARGE = "request_too_large"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    CONTENT_FILTERED = "content_filtered"
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
+    BAD_REQUEST = "bad_request"
+    VENDOR_CREDENTIAL = "vendor_credential"
+    VENDOR_OVERLOADED = "vendor_overloaded"
+    VENDOR_ERROR = "vendor_error"
+    VENDOR_TIMEOUT = "vendor_timeout"
+    ANSWER_TRUNCATED = "answer_truncated"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+    SHUTTING_DOWN = "shutting_down"
+    INTERNAL_ERROR = "internal_error"
+
+
+# HTTP status and OpenAI error type of each code.
+CODES: Final[dict[Code, tuple[int, str]]] = {
+    Code.MALFORMED_JSON: (400, "invalid_request_error"),
+    Code.INVALID_VALUE: (400, "invalid_request_error"),
+    Code.BAD_HTTP: (400, "invalid_request_error"),
+    Code.MISSING_API_KEY: (401, "authentication_error"),
+    Code.INVALID_API_KEY: (401, "authentication_error"),
+    Code.INSUFFICIENT_QUOTA: (402, "insufficient_quota"),
+    Code.MODEL_NOT_ALLOWED: (403, "permission_error"),
+    Code.MODEL_NOT_FOUND: (404, "invalid_request_error"),
+    Code.PATH_NOT_FOUND: (404, "invalid_request_error"),
+    Code.METHOD_NOT_ALLOWED: (405, "invalid_request_error"),
+    Code.REQUEST_TIMEOUT: (408, "invalid_request_error"),
+    Code.REQUEST_TOO_LARGE: (413, "invalid_request_error"),
+    Code.HEADERS_TOO_LARGE: (431, "invalid_request_error"),
+    Code.CONTENT_FILTERED: (400, "invalid_request_error"),
+    Code.CONTEXT_LENGTH_EXCEEDED: (400, "invalid_request_error"),
+    Code.RATE_LIMIT_EXCEEDED: (429, "rate_limit_error"),
+    Code.BAD_REQUEST: (400, "invalid_request_error"),
+    Code.VENDOR_CREDENTIAL: (502, "vendor_error"),
+    Code.VENDOR_OVERLOADED: (503, "vendor_error"),
+    Code.VENDOR_ERROR: (502, "vendor_error"),
+    Code.VENDOR_TIMEOUT: (504, "vendor_error"),
+    Code.ANSWER_TRUNCATED: (502, "vendor_error"),
+    Code.JOURNAL_UNAVAILABLE: (503, "server_error"),
+    Code.SHUTTING_DOWN: (503, "server_error"),
+    Code.INTERNAL_ERROR: (500, "server_error"),
+}
+
+
+class CallRefused(FenliError):
+    """``message`` ends with the next step; ``param`` names the field at fault, where there is one."""
+
+    def __init__(self, code: Code, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.param = param
 
 
 class RequestError(FenliError):

@@ -1,0 +1,1 @@
+"""Which vendors a call may go to, and in what order."""

@@ -1,0 +1,1 @@
+"""API formats as codecs: bytes in, what they mean out. No I/O, no vendor."""

@@ -1,0 +1,86 @@
+"""The snapshot: everything a worker decides from, as one immutable, versioned value.
+
+The office compiles it and writes it to a file; workers swap it in whole. Secrets are not in it: a credential is a
+reference (``env:NAME`` or ``file:PATH``) that each worker resolves itself, so the file can be shown to anyone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from fenli.prices.offers import Offer
+
+
+class Key(msgspec.Struct, frozen=True):
+    """``digest`` is the sha256 of the secret. ``models`` None allows every model; otherwise public names, exactly."""
+
+    id: str
+    name: str
+    digest: bytes
+    models: tuple[str, ...] | None = None
+    show_cost: bool = False
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """Spans in nanoseconds. ``first_content`` runs from the attempt's start, ``total`` over the whole call."""
+
+    connect: int = 5_000_000_000
+    head: int = 300_000_000_000
+    first_byte: int = 60_000_000_000
+    idle: int = 120_000_000_000
+    first_content: int = 300_000_000_000
+    total: int = 1_800_000_000_000
+
+
+class VendorSettings(msgspec.Struct, frozen=True):
+    """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books."""
+
+    id: str
+    adapter: str
+    base_url: str
+    credential: str
+    models: tuple[str, ...]
+    currency: str
+    basis: str = "start"
+    deadlines: Deadlines = Deadlines()
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A public model name and its targets (``vendor/model``), in the order to try them."""
+
+    name: str
+    targets: tuple[str, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """``version`` is a hash of the content. ``offers`` are by vendor; only vendors that are on appear."""
+
+    version: str
+    compiled_at: int
+    keys: tuple[Key, ...]
+    vendors: tuple[VendorSettings, ...]
+    routes: tuple[Route, ...]
+    offers: dict[str, tuple[Offer, ...]]
+    attempts_max: int = 4
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+
+
+def write_snapshot(snapshot: Snapshot, path: Path) -> None:
+    """Replaces the file in one step: a reader sees the old snapshot or the new one, never a part."""
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(_encode(snapshot))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    return _decode(path.read_bytes())
