@@ -1,0 +1,1 @@
+"""One small file a vendor: endpoints, authentication, dialect, quirks, usage, what its errors mean."""

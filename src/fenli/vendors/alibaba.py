@@ -1,0 +1,58 @@
+"""阿里 Alibaba Qwen (百炼 DashScope), compatible mode.
+
+Sources: dashscope SDK 2.0.2 (v2/errors.py), litellm; vendors.md section 13. Codes come in two spellings.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.contract import Model, UsageMap
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+ALIBABA = OpenAICompatible(
+    id="alibaba",
+    title="Alibaba (Qwen)",
+    title_zh="阿里通义千问",
+    base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
+    key_variables=("DASHSCOPE_API_KEY",),
+    models=(
+        Model("qwen3.8-max"),
+        Model("qwen3.7-max"),
+        Model("qwen3.7-plus"),
+        Model("qwen3.6-plus"),
+        Model("qwen3.6-flash"),
+        Model("qwen3.5-plus"),
+        Model("qwen3.5-flash"),
+        Model("qwen3-max"),
+        Model("qwen3-coder-plus"),
+        Model("qwen3-coder-flash"),
+        Model("qwen3-vl-plus"),
+        Model("qwen-max"),
+        Model("qwen-plus"),
+        Model("qwen-flash"),
+        Model("qwen-turbo"),
+        Model("qwen-long"),
+        Model("qwen-vl-max"),
+        Model("qwen-vl-plus"),
+        Model("qwq-plus"),
+    ),
+    usage_map=UsageMap(
+        cache_write=(
+            "prompt_tokens_details.cache_write_tokens",
+            "prompt_tokens_details.cache_creation_input_tokens",
+        ),
+    ),
+    errors=(
+        ErrorRule(Kind.BAD_KEY, code=r"InvalidApiKey|invalid_api_key"),
+        ErrorRule(Kind.NO_BALANCE, code="Arrearage"),
+        ErrorRule(Kind.QUOTA_EXHAUSTED, code=r"AllocationQuota\.FreeTierOnly"),
+        ErrorRule(Kind.QUOTA_EXHAUSTED, code="insufficient_quota"),
+        ErrorRule(Kind.NO_PERMISSION, code=r"(Model\.)?AccessDenied(\.Unpurchased)?"),
+        ErrorRule(Kind.CONTENT_FILTERED, code="DataInspectionFailed|data_inspection_failed"),
+        ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="range of input length|input length"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, code="ModelNotFound|model_not_found"),
+        ErrorRule(Kind.RATE_LIMITED, code=r"Throttling(\..*)?|LimitRequests|limit_requests|limit_burst_rate"),
+        ErrorRule(Kind.TIMEOUT, code="RequestTimeOut"),
+        ErrorRule(Kind.OVERLOADED, code="ModelServingError|ModelUnavailable"),
+    ),
+)

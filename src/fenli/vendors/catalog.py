@@ -1,0 +1,19 @@
+"""Every vendor that fenli can speak to, by id."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.vendors.alibaba import ALIBABA
+from fenli.vendors.bytedance import BYTEDANCE
+from fenli.vendors.contract import Vendor
+from fenli.vendors.deepseek import DEEPSEEK
+from fenli.vendors.llama_cpp import LOCAL
+from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
+from fenli.vendors.openai import OPENAI
+from fenli.vendors.zhipu import ZAI, ZHIPU
+
+VENDORS: Final[dict[str, Vendor]] = {
+    vendor.id: vendor
+    for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+}

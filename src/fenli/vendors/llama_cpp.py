@@ -1,0 +1,26 @@
+"""The on-device model: a llama.cpp server (also any other one, by configuration). vendors.md section 21c.
+
+The process itself lives in `fenli.vendors.local`; its address is settled when it starts.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.contract import Disconnect, Model
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+LOCAL = OpenAICompatible(
+    id="local",
+    title="On this machine (llama.cpp)",
+    title_zh="本机模型(llama.cpp)",
+    base_url="http://127.0.0.1:8080/v1",
+    key_variables=(),
+    models=(Model("smollm2-135m-instruct", context=8_192),),
+    disconnect=Disconnect.CANCEL,
+    limit_field="max_tokens",
+    errors=(
+        ErrorRule(Kind.CONTEXT_TOO_LONG, code="exceed_context_size_error"),
+        ErrorRule(Kind.OVERLOADED, code="unavailable_error"),
+        ErrorRule(Kind.BAD_REQUEST, code="not_supported_error"),
+    ),
+)

@@ -1,0 +1,56 @@
+"""月之暗面 Moonshot (Kimi), the site for China and the international one: keys do not cross.
+
+Sources: its error page (zh and en), its SDK kosong; vendors.md section 5.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fenli.errors import Kind
+from fenli.vendors.contract import Model, UsageMap
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+MOONSHOT = OpenAICompatible(
+    id="moonshot",
+    title="Moonshot (Kimi)",
+    title_zh="月之暗面 Kimi",
+    base_url="https://api.moonshot.cn/v1",
+    key_variables=("MOONSHOT_API_KEY",),
+    models=(
+        Model("kimi-k3", context=1_000_000),
+        Model("kimi-k3.1-pro", context=1_000_000),
+        Model("kimi-k2.7-code", context=256_000),
+        Model("kimi-k2.7-code-highspeed", context=256_000),
+        Model("kimi-k2.6", context=256_000),
+        Model("kimi-k2.5", context=256_000),
+        Model("moonshot-v1-8k", context=8_192),
+        Model("moonshot-v1-32k", context=32_768),
+        Model("moonshot-v1-128k", context=131_072),
+        Model("moonshot-v1-auto", context=131_072),
+        Model("moonshot-v1-8k-vision-preview", context=8_192),
+        Model("moonshot-v1-32k-vision-preview", context=32_768),
+        Model("moonshot-v1-128k-vision-preview", context=131_072),
+    ),
+    usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
+    errors=(
+        ErrorRule(Kind.NO_BALANCE, code="exceeded_current_quota_error"),
+        ErrorRule(Kind.RATE_LIMITED, code="rate_limit_reached_error"),
+        ErrorRule(Kind.OVERLOADED, code="engine_overloaded_error"),
+        ErrorRule(Kind.CONTENT_FILTERED, code="content_filter"),
+        ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="token length too long|exceeded model token limit"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, code="resource_not_found_error"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, text="not found the model"),
+        ErrorRule(Kind.BAD_KEY, code="invalid_authentication_error|incorrect_api_key_error"),
+        ErrorRule(Kind.NO_BALANCE, status=403, text="balance|余额"),
+    ),
+)
+
+MOONSHOT_INTL = msgspec.structs.replace(
+    MOONSHOT,
+    id="moonshot-intl",
+    title="Moonshot (Kimi, international)",
+    title_zh="月之暗面 Kimi 国际站",
+    base_url="https://api.moonshot.ai/v1",
+    key_variables=("MOONSHOT_INTL_API_KEY",),
+)

@@ -1,0 +1,36 @@
+"""OpenAI, the reference of the dialect. Sources: openai SDK 3.54; vendors.md section 1."""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.contract import Model
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+OPENAI = OpenAICompatible(
+    id="openai",
+    title="OpenAI",
+    title_zh="OpenAI",
+    base_url="https://api.openai.com/v1",
+    key_variables=("OPENAI_API_KEY",),
+    models=(
+        Model("gpt-5.5"),
+        Model("gpt-5.4"),
+        Model("gpt-5"),
+        Model("gpt-5-mini"),
+        Model("gpt-5-nano"),
+        Model("gpt-4.1"),
+        Model("gpt-4.1-mini"),
+        Model("gpt-4o"),
+        Model("gpt-4o-mini"),
+        Model("o3"),
+        Model("o4-mini"),
+        Model("gpt-3.5-turbo"),
+    ),
+    errors=(
+        ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
+        ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),
+        ErrorRule(Kind.NO_BALANCE, code="insufficient_quota|billing_hard_limit_reached"),
+        ErrorRule(Kind.BAD_KEY, code="invalid_api_key"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, code="model_not_found"),
+    ),
+)

@@ -1,0 +1,147 @@
+"""A vendor that speaks OpenAI's chat completions, with its differences stated as data."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from fenli import __version__
+from fenli.errors import ConfigError, Failure, Kind
+from fenli.http.transport import Origin, Request
+from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
+from fenli.wire.answers import Answer
+from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer
+from fenli.wire.openai_chat.request import encode_members
+
+ANSWER_MAX = 64 * 1024 * 1024
+
+
+class ErrorRule(msgspec.Struct, frozen=True):
+    """``status`` None fits any; ``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one to
+    find in the message (both regardless of case). The first rule that fits names the kind."""
+
+    kind: Kind
+    status: int | None = None
+    code: str | None = None
+    text: str | None = None
+
+
+class _Error(msgspec.Struct):
+    message: str | None = None
+    code: str | int | None = None
+    type: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    error: _Error | str
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_error = msgspec.json.Decoder(_Error).decode
+
+# What a status means where the vendor's own rules say nothing (vendors.md, section 24 and its phrase hints).
+_BY_STATUS = {
+    400: Kind.BAD_REQUEST,
+    401: Kind.BAD_KEY,
+    402: Kind.NO_BALANCE,
+    403: Kind.NO_PERMISSION,
+    404: Kind.MODEL_NOT_FOUND,
+    408: Kind.TIMEOUT,
+    413: Kind.CONTEXT_TOO_LONG,
+    422: Kind.BAD_REQUEST,
+    429: Kind.RATE_LIMITED,
+    451: Kind.CONTENT_FILTERED,
+    503: Kind.OVERLOADED,
+    504: Kind.TIMEOUT,
+    529: Kind.OVERLOADED,
+}
+
+
+class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
+    """Implements `fenli.vendors.contract.Vendor`.
+
+    ``asks_usage``: streams carry usage only when ``stream_options`` asks (asking is harmless elsewhere).
+    ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
+    """
+
+    id: str
+    title: str
+    title_zh: str
+    base_url: str
+    key_variables: tuple[str, ...]
+    models: tuple[Model, ...]
+    path: str = "/chat/completions"
+    disconnect: Disconnect = Disconnect.CANCEL
+    asks_usage: bool = True
+    limit_field: str | None = None
+    usage_map: UsageMap = UsageMap()
+    errors: tuple[ErrorRule, ...] = ()
+
+    def address(self, base_url: str, secret: str, model: str) -> Address:
+        origin, prefix = parse_base_url(base_url)
+        if not (secret.isascii() and secret.isprintable()):
+            raise ConfigError(f"the key of {self.id} has characters that no HTTP header can carry")
+        return Address(origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret)
+
+    def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
+        fields = dict(ask.fields)
+        fields["model"] = address.model
+        if ask.stream and self.asks_usage:
+            fields["stream_options"] = ask.asking_usage()
+        if self.limit_field is not None:
+            self._rename_limit(fields, ask)
+        return Request(address.origin, b"POST", address.target, address.headers, encode_members(fields))
+
+    def answer(self, ask: ChatRequest) -> Answer:
+        return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)
+
+    def usage(self, raw: bytes) -> dict[str, int]:
+        return self.usage_map.meters(raw)
+
+    def classify(self, status: int, headers: Headers, body: bytes) -> Failure:
+        error = _error_of(body)
+        message = error.message or body[:300].decode(errors="replace")
+        codes = [str(code) for code in (error.code, error.type) if code is not None]
+        kind = self._kind(status, codes, message)
+        return Failure(kind, message, status, body, retry_after_ms(headers))
+
+    def _kind(self, status: int, codes: list[str], message: str) -> Kind:
+        for rule in self.errors:
+            if rule.status is not None and rule.status != status:
+                continue
+            if rule.code is not None and not any(re.fullmatch(rule.code, code, re.IGNORECASE) for code in codes):
+                continue
+            if rule.text is not None and not re.search(rule.text, message, re.IGNORECASE):
+                continue
+            return rule.kind
+        return _BY_STATUS.get(status) or (Kind.BAD_REQUEST if 400 <= status < 500 else Kind.SERVER_ERROR)
+
+    def _headers(self, origin: Origin, secret: str) -> bytes:
+        default_port = {"http": 80, "https": 443}.get(origin.scheme)
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        host = host if origin.port == default_port else f"{host}:{origin.port}"
+        lines = [f"Host: {host}", "Content-Type: application/json", "Accept: */*", f"User-Agent: fenli/{__version__}"]
+        if secret:
+            lines.append(f"Authorization: Bearer {secret}")
+        return "".join(line + "\r\n" for line in lines).encode()
+
+    def _rename_limit(self, fields: dict[str, bytes | msgspec.Raw], ask: ChatRequest) -> None:
+        """One limit under the name that the vendor takes; the stricter reading of two is the newer name's."""
+        limits = [fields.pop(name) for name in ("max_completion_tokens", "max_tokens") if name in fields]
+        if ask.output_limit is not None and limits:
+            assert self.limit_field is not None
+            fields[self.limit_field] = str(ask.output_limit).encode()
+
+
+def _error_of(body: bytes) -> _Error:
+    """The error object of an envelope, or of the bare object that a stream carries. Empty where there is neither."""
+    try:
+        envelope = _decode_envelope(body).error
+        return envelope if isinstance(envelope, _Error) else _Error(message=envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        return _decode_error(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Error()

@@ -1,0 +1,61 @@
+"""智谱 Zhipu (bigmodel.cn) and Z.ai, its international site.
+
+Sources: its API code and FAQ pages, zai-sdk 0.2.3; vendors.md section 4. Codes are strings; 429 covers arrears too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fenli.errors import Kind
+from fenli.vendors.contract import Model
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+ZHIPU = OpenAICompatible(
+    id="zhipu",
+    title="Zhipu (GLM)",
+    title_zh="智谱 GLM",
+    base_url="https://open.bigmodel.cn/api/paas/v4",
+    key_variables=("ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
+    models=(
+        Model("glm-5.3", context=1_000_000, output=128_000),
+        Model("glm-5.3-flash", context=1_000_000, output=128_000),
+        Model("glm-5.2", context=1_000_000, output=128_000),
+        Model("glm-5.1", context=200_000, output=128_000),
+        Model("glm-5", context=200_000, output=128_000),
+        Model("glm-5-turbo", context=200_000, output=128_000),
+        Model("glm-4.7", context=200_000, output=128_000),
+        Model("glm-4.7-flash", context=200_000, output=128_000),
+        Model("glm-4.6", context=200_000, output=128_000),
+        Model("glm-4.6v"),
+        Model("glm-4.5", context=128_000),
+        Model("glm-4.5-air", context=128_000),
+        Model("glm-4.5-flash", context=128_000),
+        Model("glm-4-plus"),
+        Model("glm-4-air"),
+        Model("glm-4-flash"),
+        Model("glm-4-long"),
+    ),
+    limit_field="max_tokens",
+    errors=(
+        ErrorRule(Kind.NO_BALANCE, code="1113"),
+        ErrorRule(Kind.RATE_LIMITED, code="1302|1303|1313"),
+        ErrorRule(Kind.QUOTA_EXHAUSTED, code="1304|1308|1309|1310"),
+        ErrorRule(Kind.OVERLOADED, code="1305|1312"),
+        ErrorRule(Kind.NO_PERMISSION, code="1311|111[0-24-9]|112[0-1]|122[0-2]"),
+        ErrorRule(Kind.BAD_KEY, code="100[0-4]"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, code="1211"),
+        ErrorRule(Kind.BAD_REQUEST, code="121[0-5]|1231"),
+        ErrorRule(Kind.CONTEXT_TOO_LONG, code="1261"),
+        ErrorRule(Kind.CONTENT_FILTERED, code="1301"),
+    ),
+)
+
+ZAI = msgspec.structs.replace(
+    ZHIPU,
+    id="zai",
+    title="Z.ai (GLM, international)",
+    title_zh="Z.ai(智谱国际站)",
+    base_url="https://api.z.ai/api/paas/v4",
+    key_variables=("ZAI_API_KEY",),
+)

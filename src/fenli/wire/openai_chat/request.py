@@ -1,0 +1,116 @@
+"""A chat request: decoded only where routing, holds and usage need it, spliced where a vendor needs another value.
+
+The top level is taken apart into its members, each left as the bytes that came; a changed member is replaced and the
+rest is put back untouched. This also settles what a doubled member means (the last one wins) before any vendor sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from fenli.errors import CallRefused, Code
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_string = msgspec.json.Decoder(str).decode
+_flag = msgspec.json.Decoder(bool | None).decode
+_count = msgspec.json.Decoder(int | None).decode
+_stream_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_encode = msgspec.json.encode
+
+TRUE: Final = b"true"
+_ASK_USAGE: Final = b'{"include_usage":true}'
+_SCHEMA: Final = "see https://platform.openai.com/docs/api-reference/chat/create for the fields"
+
+Member = bytes | msgspec.Raw
+
+
+class ChatRequest:
+    """``fields`` holds the JSON text of every top-level member. ``output_limit`` is None where the caller set none."""
+
+    __slots__ = ("choices", "fields", "model", "output_limit", "size", "stream", "wants_usage")
+
+    def __init__(self, fields: dict[str, Member], size: int) -> None:
+        self.fields = fields
+        self.size = size
+        self.model: str = _field(fields, "model", _string, "a string")
+        self.stream = bool(_field(fields, "stream", _flag, "true or false")) if "stream" in fields else False
+        self.choices = 1
+        if "n" in fields:
+            self.choices = _positive(fields, "n") or 1
+        limit = None
+        if "max_tokens" in fields:
+            limit = _positive(fields, "max_tokens")
+        if "max_completion_tokens" in fields:
+            limit = _positive(fields, "max_completion_tokens") or limit
+        self.output_limit: int | None = limit
+        self.wants_usage = False
+        if "stream_options" in fields:
+            options = _field(fields, "stream_options", _stream_options, "an object")
+            if options and "include_usage" in options:
+                self.wants_usage = bool(_field(options, "include_usage", _flag, "true or false", "stream_options."))
+        if not bytes(fields.get("messages", b"")).startswith(b"["):
+            found = "is missing" if "messages" not in fields else "must be an array"
+            raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
+
+    def asking_usage(self) -> bytes:
+        """``stream_options`` with usage asked for, whatever else the caller set in it."""
+        if "stream_options" not in self.fields:
+            return _ASK_USAGE
+        options: dict[str, Member] = dict(_stream_options(self.fields["stream_options"]) or {})
+        options["include_usage"] = TRUE
+        return encode_members(options)
+
+
+def parse_request(body: bytes) -> ChatRequest:
+    """Raises CallRefused (malformed_json or invalid_value) with what is wrong and where."""
+    try:
+        if not body.isascii():
+            body.decode()
+        fields: Any = _members(body)
+    except UnicodeDecodeError as error:
+        message = f"the body is not UTF-8 (byte {error.start}): encode it as UTF-8"
+        raise CallRefused(Code.MALFORMED_JSON, message) from None
+    except msgspec.ValidationError:
+        raise CallRefused(Code.MALFORMED_JSON, f"the body must be a JSON object; {_SCHEMA}") from None
+    except msgspec.DecodeError as error:
+        raise CallRefused(Code.MALFORMED_JSON, f"the body is not JSON: {error}") from None
+    return ChatRequest(fields, len(body))
+
+
+def encode_members(fields: dict[str, Member]) -> bytes:
+    pieces: list[Member] = []
+    for name, value in fields.items():
+        pieces.append(_PREFIXES.get(name) or b"," + _encode(name) + b":")
+        pieces.append(value)
+    pieces.append(b"}")
+    pieces[0] = b"{" + bytes(pieces[0])[1:]
+    return b"".join(pieces)
+
+
+_PREFIXES: Final = {
+    name: f',"{name}":'.encode()
+    for name in (
+        "model messages stream stream_options temperature top_p max_tokens max_completion_tokens n stop tools"
+        " tool_choice response_format user seed presence_penalty frequency_penalty reasoning_effort metadata"
+        " parallel_tool_calls"
+    ).split()
+}
+
+
+def _field(fields: dict[str, Any], name: str, decode: Any, wanted: str, prefix: str = "") -> Any:
+    try:
+        return decode(fields[name])
+    except KeyError:
+        message = f"{prefix + name!r} is missing: it must be {wanted}; {_SCHEMA}"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        message = f"{prefix + name!r} must be {wanted}, not {bytes(fields[name])[:60].decode(errors='replace')}"
+    raise CallRefused(Code.INVALID_VALUE, message, prefix + name) from None
+
+
+def _positive(fields: dict[str, Any], name: str) -> int | None:
+    count: int | None = _field(fields, name, _count, "a whole number")
+    if count is not None and count < 1:
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be 1 or more, not {count}", name)
+    return count

@@ -1,0 +1,200 @@
+"""An answer that is streamed: ``chat.completion.chunk`` events, relayed as the bytes that came.
+
+Nearly every chunk is only searched, never parsed: it is passed on whole unless it carries usage, an error, a finish
+reason or the end mark. Those few are read, and the extra usage chunk is kept back for `tail`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, given, with_cost
+from fenli.wire.sse import data_of, split_events
+
+DONE: Final = b"data: [DONE]\n\n"
+_EVENT_MAX: Final = 16 * 1024 * 1024
+_EMPTY: Final = (b"", b"null", b'""', b"[]", b"{}")
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: dict[str, msgspec.Raw] | None = None
+    finish_reason: str | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+class _Chunk(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class StreamAnswer:
+    """Implements `fenli.wire.answers.Answer` for server-sent events.
+
+    ``wants_usage``: whether the caller asked for the usage chunk; one who did not never sees it.
+    ``choices``: how many answers were asked for (``n``): a stream that ends without ``[DONE]`` is whole only when each
+    of them has named its finish reason.
+    """
+
+    __slots__ = (
+        "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_received", "_rest", "_usage_event",
+        "_wants_usage", "begun", "damage", "error", "finished", "model", "upstream_id", "usage",
+    )  # fmt: skip
+
+    def __init__(self, wants_usage: bool, choices: int = 1) -> None:
+        self.begun = False
+        self.finished = False
+        self.usage: bytes | None = None
+        self.error: bytes | None = None
+        self.damage: str | None = None
+        self.upstream_id: str | None = None
+        self.model: str | None = None
+        self._wants_usage = wants_usage
+        self._choices = choices
+        self._finished_choices: set[int] = set()
+        self._rest = b""
+        self._held: list[bytes] = []
+        self._last = b""
+        self._usage_event: bytes | None = None
+        self._events = 0
+        self._received = 0
+        self._envelope = 0
+
+    def feed(self, data: bytes) -> bytes:
+        self._received += len(data)
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        if self.begun and self._usage_event is None and data.endswith((b"\n\n", b"\r\n\r\n")) and _is_plain(data):
+            self._events += 1
+            self._last = data
+            return data
+        return self._read(data)
+
+    def end(self) -> None:
+        if self.error is not None or self.finished:
+            return
+        if self._rest.strip():
+            self._read(b"\n\n")  # a last event without its blank line
+        for event in split_events(self._last)[0]:
+            self._note_finish(event)
+        if len(self._finished_choices) >= self._choices:
+            self.finished = True
+
+    def tail(self, cost: bytes | None) -> bytes:
+        event = self._usage_event
+        if event is None:
+            return DONE
+        if cost is not None and self.usage is not None:
+            event = with_cost(event, self.usage, cost)
+        return event + DONE
+
+    def counted(self) -> int:
+        """At least one token an event; more where the events are long."""
+        content = self._received - self._events * self._envelope
+        return max(self._events, content // BYTES_PER_TOKEN)
+
+    def _read(self, data: bytes) -> bytes:
+        events, self._rest = split_events(data)
+        if len(self._rest) > _EVENT_MAX:
+            self.damage = f"an event is larger than {_EVENT_MAX} bytes"
+            self._rest = b""
+        out: list[bytes] = []
+        for event in events:
+            if self.finished or self.damage is not None or self.error is not None:
+                break
+            if (payload := data_of(event)) is None:
+                if self.begun:
+                    out.append(event)
+            elif payload == b"[DONE]":
+                self.finished = True
+            else:
+                self._chunk(event, payload, out)
+        return b"".join(out)
+
+    def _chunk(self, event: bytes, payload: bytes, out: list[bytes]) -> None:
+        try:
+            chunk = _decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.damage = f"a chunk of the stream is not a chat completion chunk: {error}"
+            return
+        self.error = given(chunk.error)
+        if self.error is not None:
+            return
+        self.upstream_id = self.upstream_id or chunk.id
+        self.model = self.model or chunk.model
+        choices = chunk.choices or ()
+        usage = given(chunk.usage)
+        for choice in choices:
+            usage = usage or given(choice.usage)
+            if choice.finish_reason not in (None, "", "null"):
+                self._finished_choices.add(choice.index)
+                self._begin(out)
+            elif not self.begun and choice.delta and (content := _content(choice.delta)):
+                self._envelope = max(0, len(event) - content)
+                self._begin(out)
+        self._events += 1
+        if usage is None:
+            self._release(event, out)
+            return
+        self.usage = usage
+        # Usage may come again on the next chunk; only the last one is final, so the newest is kept until then.
+        if self._usage_event is not None:
+            out.append(self._usage_event)
+            self._usage_event = None
+        if choices or self._wants_usage:
+            self._usage_event = event
+
+    def _begin(self, out: list[bytes]) -> None:
+        if not self.begun:
+            self.begun = True
+            out += self._held
+            self._held.clear()
+
+    def _release(self, event: bytes, out: list[bytes]) -> None:
+        if not self.begun:
+            self._held.append(event)
+            return
+        if self._usage_event is not None:
+            out.append(self._usage_event)
+            self._usage_event = None
+        out.append(event)
+
+    def _note_finish(self, event: bytes) -> None:
+        payload = data_of(event)
+        if payload is None:
+            return
+        try:
+            chunk = _decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.damage = f"a chunk of the stream is not a chat completion chunk: {error}"
+            return
+        for choice in chunk.choices or ():
+            if choice.finish_reason not in (None, "", "null"):
+                self._finished_choices.add(choice.index)
+
+
+def _is_plain(data: bytes) -> bool:
+    """True when nothing in these whole events can concern us. Text inside a JSON string has its quotes escaped, so a
+    match is always a real member; ``"usage":null`` is the common one that means nothing."""
+    at = data.find(b'"usage"')
+    if at >= 0 and not (data.startswith(b":null", at + 7) and data.find(b'"usage"', at + 12) < 0):
+        return False
+    return b'"error"' not in data and b'"finish_reason":"' not in data and b"[DONE]" not in data
+
+
+def _content(delta: dict[str, msgspec.Raw]) -> int:
+    """Bytes of content in a delta; 0 when it carries none (a role alone is no content)."""
+    return sum(len(value) for name, value in map(_member, delta.items()) if name != "role" and value not in _EMPTY)
+
+
+def _member(item: tuple[str, msgspec.Raw]) -> tuple[str, bytes]:
+    return item[0], bytes(item[1])

@@ -1,0 +1,94 @@
+"""An answer that comes in one piece: ``chat.completion``."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Choice(msgspec.Struct):
+    usage: msgspec.Raw = msgspec.Raw()
+
+
+class _Completion(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Completion).decode
+
+BYTES_PER_TOKEN = 4  # of English or Chinese text in UTF-8, roughly; used for estimates only
+
+
+def given(raw: msgspec.Raw) -> bytes | None:
+    """The member's JSON, None where it is absent or null."""
+    value = bytes(raw)
+    return None if not value or value == b"null" else value
+
+
+def with_cost(text: bytes, usage: bytes, cost: bytes) -> bytes:
+    """``text`` with ``cost`` (JSON members) added at the end of its last ``usage`` object."""
+    at = text.rfind(usage) + len(usage) - 1
+    separator = b"" if usage[1:-1].isspace() or len(usage) == 2 else b","
+    return text[:at] + separator + cost + text[at:]
+
+
+class WholeAnswer:
+    """Implements `fenli.wire.answers.Answer` for a reply that is not streamed."""
+
+    __slots__ = ("_body", "_pieces", "_size", "begun", "damage", "error", "finished", "limit", "model", "upstream_id", "usage")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.begun = False
+        self.finished = False
+        self.usage: bytes | None = None
+        self.error: bytes | None = None
+        self.damage: str | None = None
+        self.upstream_id: str | None = None
+        self.model: str | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._body = b""
+
+    def feed(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self._size > self.limit:
+            self.damage = f"the answer is larger than {self.limit} bytes"
+            self._pieces.clear()
+        else:
+            self._pieces.append(data)
+        return b""
+
+    def end(self) -> None:
+        pieces = self._pieces
+        body = self._body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self.damage is not None:
+            return
+        try:
+            completion = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.damage = f"the answer is not a chat completion: {error}"
+            return
+        self.upstream_id = completion.id
+        self.model = completion.model
+        self.error = given(completion.error)
+        if self.error is not None:
+            return
+        self.usage = given(completion.usage)
+        if not completion.choices:
+            self.damage = "the answer has no choices"
+            return
+        if self.usage is None:
+            self.usage = given(completion.choices[-1].usage)
+        self.begun = self.finished = True
+
+    def tail(self, cost: bytes | None) -> bytes:
+        if cost is None or self.usage is None:
+            return self._body
+        return with_cost(self._body, self.usage, cost)
+
+    def counted(self) -> int:
+        return self._size // BYTES_PER_TOKEN
