@@ -1,0 +1,1 @@
+"""The life of one call: events in, effects out. No socket, no clock of its own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -44,7 +45,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     credential: str
     models: tuple[str, ...]
     currency: str
-    basis: str = "start"
+    basis: Literal["start", "end"] = "start"
     deadlines: Deadlines = Deadlines()
 
 

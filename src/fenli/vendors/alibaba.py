@@ -36,6 +36,7 @@ ALIBABA = OpenAICompatible(
         Model("qwen-vl-plus"),
         Model("qwq-plus"),
     ),
+    thinking_field="enable_thinking",
     usage_map=UsageMap(
         cache_write=(
             "prompt_tokens_details.cache_write_tokens",

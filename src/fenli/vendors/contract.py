@@ -73,6 +73,9 @@ class Vendor(Protocol):
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         """The request for one attempt at ``now`` (a signature's timestamp)."""
 
+    def thinking(self, ask: ChatRequest) -> bool:
+        """Whether this request switches thinking on: a condition of some prices."""
+
     def answer(self, ask: ChatRequest) -> Answer:
         """A fresh reader for one attempt's answer."""
 

@@ -40,6 +40,13 @@ class _Envelope(msgspec.Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_error = msgspec.json.Decoder(_Error).decode
 
+
+class _Thinking(msgspec.Struct):
+    type: str | None = None
+
+
+_decode_thinking = msgspec.json.Decoder(bool | _Thinking | None).decode
+
 # What a status means where the vendor's own rules say nothing (vendors.md, section 24 and its phrase hints).
 _BY_STATUS = {
     400: Kind.BAD_REQUEST,
@@ -62,6 +69,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     """Implements `fenli.vendors.contract.Vendor`.
 
     ``asks_usage``: streams carry usage only when ``stream_options`` asks (asking is harmless elsewhere).
+    ``thinking_field``: the member that switches thinking, ``true`` or ``{"type": "enabled"}``; off where it is absent.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     """
 
@@ -75,6 +83,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     disconnect: Disconnect = Disconnect.CANCEL
     asks_usage: bool = True
     limit_field: str | None = None
+    thinking_field: str | None = None
     usage_map: UsageMap = UsageMap()
     errors: tuple[ErrorRule, ...] = ()
 
@@ -92,6 +101,15 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         if self.limit_field is not None:
             self._rename_limit(fields, ask)
         return Request(address.origin, b"POST", address.target, address.headers, encode_members(fields))
+
+    def thinking(self, ask: ChatRequest) -> bool:
+        if self.thinking_field is None or self.thinking_field not in ask.fields:
+            return False
+        try:
+            switch = _decode_thinking(ask.fields[self.thinking_field])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False  # the vendor will refuse it
+        return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
     def answer(self, ask: ChatRequest) -> Answer:
         return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)

@@ -1,0 +1,128 @@
+"""One try at one target: what has come back so far, and what it cost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.errors import CallRefused, ConnectFailed, Failure, Kind, PriceError, TimedOut, TransportError, UsageError
+from fenli.ledger.records import Grade, Settled
+from fenli.prices.facts import Facts
+from fenli.prices.tariff import Rating
+from fenli.routing.targets import Target
+from fenli.wire.answers import Answer
+from fenli.wire.openai_chat import ChatRequest
+
+ERROR_BODY_MAX: Final = 1024 * 1024
+_THINKING: Final = Facts(thinking=True)
+
+
+class Attempt:
+    """``failing`` is None until the vendor answered; then whether it answered with an error status or no answer at all.
+
+    ``reached`` turns False once it is certain that the vendor never got the request.
+    ``content_at`` is the instant of the first content; ``cost`` is what `rate` found, kept so that the caller is told
+    the very amount that is booked.
+    """
+
+    __slots__ = (
+        "answer", "content_at", "cost", "failing", "grade", "headers", "note", "number", "over", "pieces", "rated_at", "reached",
+        "size", "started", "status", "target", "usage",
+    )  # fmt: skip
+
+    def __init__(self, number: int, target: Target, answer: Answer, started: int) -> None:
+        self.number = number
+        self.target = target
+        self.answer = answer
+        self.started = started
+        self.reached = True
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.failing: bool | None = None
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.content_at: int | None = None
+        self.over = False
+        self.usage: dict[str, int] | None = None
+        self.cost: Rating | None = None
+        self.grade = Grade.UNKNOWN
+        self.rated_at: int | None = None
+        self.note: str | None = None
+
+    def keep(self, data: bytes) -> None:
+        """Part of an error's body; what is beyond the bound is dropped."""
+        room = ERROR_BODY_MAX - self.size
+        if room > 0:
+            self.pieces.append(data[:room])
+            self.size += len(data)
+
+    def failure(self) -> Failure:
+        """What the vendor's error means."""
+        return self.target.vendor.classify(self.status, self.headers, b"".join(self.pieces))
+
+    def rate(self, ask: ChatRequest, now: int) -> None:
+        """Finds usage, grade and cost. Whatever cannot be known stays None, with a note that says why."""
+        self._meter(ask)
+        if self.usage is None:
+            return
+        tariff = self.target.tariff
+        if tariff is None:
+            self.grade, self.note = Grade.UNKNOWN, self.note or "unpriced"
+            return
+        at = now if tariff.basis == "end" else self.started
+        try:
+            self.cost = tariff.rate(self.usage, at, _THINKING if self.target.vendor.thinking(ask) else None)
+        except (PriceError, UsageError) as error:
+            self.grade, self.note = Grade.UNKNOWN, f"unpriced: {error}"[:300]
+            return
+        self.rated_at = at
+
+    def _meter(self, ask: ChatRequest) -> None:
+        raw = self.answer.usage
+        if raw is not None:
+            try:
+                self.usage = self.target.vendor.usage(raw)
+            except UsageError as error:
+                self.note = str(error)[:300]
+                return
+            self.grade = Grade.MEASURED
+        elif self.content_at is not None:
+            self.usage = {"input": max(1, ask.size // 4), "output": max(1, self.answer.counted())}
+            self.grade = Grade.ESTIMATED
+            self.note = "the vendor sent no usage"
+        else:
+            self.note = "the vendor may have charged: no usage came"
+
+    def settled(self, number: int, now: int, final: bool, outcome: str) -> Settled:
+        cost, answer = self.cost, self.answer
+        return Settled(
+            number,
+            self.number,
+            now,
+            final,
+            outcome,
+            self.grade,
+            self.status or None,
+            self.usage,
+            answer.usage,
+            cost.currency if cost else None,
+            cost.picos if cost else None,
+            cost.offer if cost else None,
+            self.rated_at,
+            self.content_at - self.started if self.content_at is not None else None,
+            answer.upstream_id,
+            answer.model,
+            self.note,
+        )
+
+
+def failure_of(error: Exception) -> Failure:
+    """What a transport's error means for the attempt."""
+    if isinstance(error, TimedOut):
+        return Failure(Kind.TIMEOUT, str(error))
+    if isinstance(error, ConnectFailed):
+        return Failure(Kind.SERVER_ERROR, str(error))
+    if isinstance(error, TransportError):
+        return Failure(Kind.TRUNCATED, str(error))
+    if isinstance(error, CallRefused):
+        return Failure(Kind.BAD_REQUEST, error.message)
+    return Failure(Kind.SERVER_ERROR, f"{type(error).__name__} in the transport")

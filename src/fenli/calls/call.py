@@ -1,0 +1,331 @@
+"""The life of one call, as a state machine.
+
+    begin ─> sent ─> head ─> body* ─> complete      each with the attempt's number and the instant;
+                 └──── failed ─────┘                attempts follow each other until one has content
+    client_gone, wake, journal_failed               at any time
+
+Every method returns the effects to perform, in order. The driver calls `wake` once `wake_at` has passed. A call owns
+its attempts by number, so that several may run at once; the first to have content wins and speaks to the caller.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from fenli.calls.attempt import Attempt, failure_of
+from fenli.calls.effects import Abort, Append, Cancel, Effect, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.replies import error_reply, explain, stream_error
+from fenli.errors import CODES, Code, Failure, Fault, Kind, PriceError
+from fenli.ledger.records import OK, Attempted, Held, Record, Released
+from fenli.prices.tariff import Rating
+from fenli.routing.snapshot import Key
+from fenli.routing.targets import Plan, Target
+from fenli.values.money import decimal_of
+from fenli.vendors.contract import Disconnect, header
+from fenli.wire.openai_chat import ChatRequest, error_body
+from fenli.wire.sse import encode_event
+
+# How long a vendor may go on talking to a caller who left, where its policy is to drain.
+DRAIN_SPAN: Final = 30_000_000_000
+_JSON: Final = b"content-type: application/json\r\n"
+_EVENTS: Final = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+_NOTHING: Final[Effects] = ()
+
+
+class Stage(enum.Enum):
+    """Where the call is, as its caller sees it."""
+
+    WAITING = enum.auto()  # nothing has been said to the caller yet
+    RELAYING = enum.auto()  # the winner's bytes are flowing
+    DRAINING = enum.auto()  # the caller left; the winner is read on for its usage
+    OVER = enum.auto()
+
+
+class Call:
+    """``number`` names the call within its run and ``id`` to the world; ``started`` is the instant it was received."""
+
+    __slots__ = (
+        "_attempts", "_sent_at", "ask", "attempts_max", "deadline", "id", "key",
+        "number", "plan", "request_id", "retry", "stage", "started", "wake_at", "wants_cost",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        number: int,
+        call_id: str,
+        key: Key,
+        ask: ChatRequest,
+        plan: Plan,
+        started: int,
+        *,
+        wants_cost: bool = False,
+        attempts_max: int = 4,
+        request_id: str | None = None,
+        retry: int = 0,
+    ) -> None:
+        self.number = number
+        self.id = call_id
+        self.key = key
+        self.ask = ask
+        self.plan = plan
+        self.started = started
+        self.wants_cost = wants_cost
+        self.attempts_max = attempts_max
+        self.request_id = request_id
+        self.retry = retry
+        self.stage = Stage.WAITING
+        self.deadline = started + plan.total
+        self.wake_at = self.deadline
+        self._attempts: list[Attempt] = []
+        self._sent_at = started
+
+    def begin(self, now: int) -> Effects:
+        return self._attempt(now)
+
+    def sent(self, number: int, now: int) -> None:
+        """The attempt's request is on its way: until here the time was ours."""
+        self._sent_at = now
+
+    def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]], now: int) -> Effects:
+        attempt = self._attempts[number - 1]
+        attempt.status = status
+        attempt.headers = headers
+        kind = header(headers, b"content-type") or b""
+        # A stream that comes as JSON is the vendor's way to say no with a 200.
+        attempt.failing = not 200 <= status < 300 or (self.ask.stream and b"json" in kind and b"stream" not in kind)
+        return _NOTHING
+
+    def body(self, number: int, data: bytes, now: int) -> Effects:
+        attempt = self._attempts[number - 1]
+        if attempt.over:
+            return _NOTHING
+        if attempt.failing:
+            attempt.keep(data)
+            return _NOTHING
+        answer = attempt.answer
+        out = answer.feed(data)
+        if answer.error is not None or answer.damage is not None:
+            return self._broken(attempt, out, now)
+        if self.stage is Stage.RELAYING:
+            if answer.finished:
+                return self._finish(attempt, out, now)
+            return (Write(out),) if out else _NOTHING
+        if answer.finished and answer.begun:
+            return self._finish(attempt, out, now)
+        if out and self.stage is Stage.WAITING:
+            attempt.content_at = now
+            self.stage = Stage.RELAYING
+            self.wake_at = self.deadline
+            start = Start(200, self._headers(attempt, _EVENTS, now), out)
+            return (start,) if len(self._attempts) == 1 else [*self._drop_others(attempt, now), start]
+        return _NOTHING
+
+    def complete(self, number: int, now: int) -> Effects:
+        attempt = self._attempts[number - 1]
+        if attempt.over:
+            return _NOTHING
+        if attempt.failing:
+            return self._fail(attempt, attempt.failure(), now)
+        answer = attempt.answer
+        answer.end()
+        if answer.error is not None or answer.damage is not None:
+            return self._broken(attempt, b"", now)
+        if not (answer.finished and answer.begun):
+            return self._fail(attempt, Failure(Kind.TRUNCATED, "the answer ended before it was whole"), now)
+        return self._finish(attempt, b"", now)
+
+    def failed(self, number: int, error: Exception, now: int) -> Effects:
+        """The transport gave the attempt up. ``error`` is a TransportError."""
+        attempt = self._attempts[number - 1]
+        if attempt.over:
+            return _NOTHING
+        attempt.reached = bool(getattr(error, "sent", True))
+        if attempt.failing and attempt.pieces:
+            return self._fail(attempt, attempt.failure(), now)
+        return self._fail(attempt, failure_of(error), now)
+
+    def client_gone(self, now: int) -> Effects:
+        """The caller closed its connection. The vendor's policy decides between cancelling and reading on."""
+        if self.stage is Stage.OVER or self.stage is Stage.DRAINING:
+            return _NOTHING
+        if any(attempt.target.vendor.disconnect is Disconnect.DRAIN for attempt in self._open()):
+            self.stage = Stage.DRAINING
+            self.wake_at = min(self.deadline, now + DRAIN_SPAN)
+            return _NOTHING
+        return self._give_up(now)
+
+    def wake(self, now: int) -> Effects:
+        """A deadline has passed: the first content's, the whole call's, or the drain's."""
+        if self.stage is Stage.OVER or now < self.wake_at:
+            return _NOTHING
+        if self.stage is Stage.DRAINING:
+            return self._give_up(now)
+        effects: list[Effect] = []
+        what = "whole within the call's deadline" if now >= self.deadline else "begun before its deadline"
+        for attempt in self._open():
+            if now < self.deadline and now < attempt.started + attempt.target.deadlines.first_content:
+                continue
+            span = (now - attempt.started) // 1_000_000
+            effects.append(Cancel(attempt.number))
+            effects += self._fail(attempt, Failure(Kind.TIMEOUT, f"the answer was not {what} ({span} ms)"), now)
+        return effects
+
+    def journal_failed(self, now: int) -> Effects:
+        """The hold could not be written, so no vendor was asked; nothing is in the books, nothing was spent."""
+        if self.stage is Stage.OVER:
+            return _NOTHING
+        attempt = self._attempts[-1]
+        attempt.over = True
+        message = "the journal cannot be written, so no call is made: free disk space, then retry"
+        status = CODES[Code.JOURNAL_UNAVAILABLE][0]
+        body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
+        return [Reply(status, self._headers(attempt, _JSON, now), body), self._ended(attempt, Kind.SERVER_ERROR, status)]
+
+    def _open(self) -> list[Attempt]:
+        return [attempt for attempt in self._attempts if not attempt.over]
+
+    def _give_up(self, now: int) -> list[Effect]:
+        """The caller is gone: end whatever is still under way, with what it has shown so far."""
+        effects: list[Effect] = []
+        under_way = self._open()
+        for attempt in under_way:
+            effects.append(Cancel(attempt.number))
+            effects += self._close(attempt, Kind.CLIENT_GONE, now, final=attempt is under_way[-1])
+        return [*effects, self._ended(under_way[-1], Kind.CLIENT_GONE, 499)]
+
+    def _drop_others(self, winner: Attempt, now: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for attempt in self._open():
+            if attempt is not winner:
+                effects.append(Cancel(attempt.number))
+                effects += self._close(attempt, Kind.CLIENT_GONE, now, final=False)
+        return effects
+
+    def _attempt(self, now: int) -> list[Effect]:
+        number = len(self._attempts) + 1
+        target = self.plan.targets[number - 1]
+        ask = self.ask
+        attempt = Attempt(number, target, target.vendor.answer(ask), now)
+        self._attempts.append(attempt)
+        self.wake_at = min(self.deadline, now + target.deadlines.first_content)
+        hold = self._bound(target, now)
+        currency, picos = (hold.currency, hold.picos) if hold is not None else (None, None)
+        record: Record
+        if number == 1:
+            record = Held(
+                self.number, now, self.key.id, ask.model, ask.stream, ask.size, target.vendor_id, target.model,
+                currency, picos, self.retry, self.request_id,
+            )  # fmt: skip
+        else:
+            record = Attempted(self.number, number, now, target.vendor_id, target.model, currency, picos)
+        return [Append(record), Send(number, target, target.vendor.request(target.address, ask, now))]
+
+    def _bound(self, target: Target, now: int) -> Rating | None:
+        """The worst case: a token for every byte of the prompt, and every token of output that may come."""
+        if target.tariff is None:
+            return None
+        ask = self.ask
+        try:
+            return target.tariff.bound(ask.size, (ask.output_limit or target.output_bound) * ask.choices, now)
+        except PriceError:
+            return None
+
+    def _finish(self, attempt: Attempt, out: bytes, now: int) -> Effects:
+        """The answer is whole: book it, then say the last of it."""
+        if attempt.content_at is None:
+            attempt.content_at = now
+        effects: list[Effect] = self._drop_others(attempt, now) if len(self._attempts) > 1 else []
+        effects += self._close(attempt, OK, now)
+        if self.stage is not Stage.DRAINING:
+            tail = attempt.answer.tail(self._cost_members(attempt) if self.wants_cost else None)
+            if not self.ask.stream:
+                effects.append(Reply(200, self._headers(attempt, _JSON, now), tail))
+            elif self.stage is Stage.RELAYING:
+                effects.append(Finish(out + tail))
+            else:
+                effects.append(Start(200, self._headers(attempt, _EVENTS, now), out))
+                effects.append(Finish(tail))
+        effects.append(self._ended(attempt, OK, 200))
+        return effects
+
+    def _broken(self, attempt: Attempt, out: bytes, now: int) -> Effects:
+        """The answer holds an error, or is none. What came before it in good order still goes out."""
+        answer = attempt.answer
+        if answer.error is not None:
+            failure = attempt.target.vendor.classify(attempt.status, attempt.headers, answer.error)
+        else:
+            failure = Failure(Kind.SERVER_ERROR, answer.damage or "the answer is damaged")
+        effects: list[Effect] = [Write(out)] if out and self.stage is Stage.RELAYING else []
+        effects.append(Cancel(attempt.number))
+        effects += self._fail(attempt, failure, now)
+        return effects
+
+    def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
+        if self.stage is Stage.WAITING and self._may_go_on(failure, now):
+            return [*self._close(attempt, failure.kind, now, final=False, failure=failure), *self._attempt(now)]
+        if len(self._open()) > 1:
+            return self._close(attempt, failure.kind, now, final=False, failure=failure)
+        effects = self._close(attempt, failure.kind, now, failure=failure)
+        if self.stage is Stage.RELAYING:
+            status = 200
+            effects.append(Abort(encode_event(stream_error(failure, attempt.target, self.id))))
+        elif self.stage is Stage.WAITING:
+            status, lines, body = error_reply(failure, attempt.target, attempt.headers, self.id)
+            effects.append(Reply(status, self._headers(attempt, lines, now), body))
+        else:
+            status = 499
+        effects.append(self._ended(attempt, failure.kind, status))
+        return effects
+
+    def _may_go_on(self, failure: Failure, now: int) -> bool:
+        made = len(self._attempts)
+        return (
+            failure.fault is not Fault.CALLER
+            and made < len(self.plan.targets)
+            and made < self.attempts_max
+            and now < self.deadline
+        )
+
+    def _close(
+        self, attempt: Attempt, outcome: str, now: int, *, final: bool = True, failure: Failure | None = None
+    ) -> list[Effect]:
+        """Ends the attempt's hold: released where the vendor cannot have charged, settled otherwise."""
+        attempt.over = True
+        refused = failure is not None and attempt.content_at is None and attempt.answer.usage is None
+        if refused and (not attempt.reached or attempt.failing or attempt.answer.error is not None):
+            assert failure is not None
+            note = explain(failure, attempt.target)
+            return [Append(Released(self.number, attempt.number, now, final, outcome, attempt.status or None, note))]
+        attempt.rate(self.ask, now)
+        if failure is not None:
+            attempt.note = f"{attempt.note or ''} {explain(failure, attempt.target)}".strip()[:400]
+        return [Append(attempt.settled(self.number, now, final, outcome))]
+
+    def _ended(self, attempt: Attempt, outcome: str, status: int) -> Ended:
+        self.stage = Stage.OVER
+        cost = attempt.cost
+        return Ended(
+            outcome,
+            attempt.target,
+            status,
+            attempt.usage,
+            cost.currency if cost else None,
+            cost.picos if cost else None,
+            attempt.content_at - self.started if attempt.content_at is not None else None,
+            len(self._attempts),
+        )
+
+    def _headers(self, attempt: Attempt, lines: bytes, now: int) -> bytes:
+        overhead = (self._sent_at - self.started) / 1e6
+        return b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %.3f\r\n" % (
+            lines, self.id.encode(), self.id.encode(), attempt.target.label, len(self._attempts), overhead,
+        )  # fmt: skip
+
+    def _cost_members(self, attempt: Attempt) -> bytes:
+        cost = attempt.cost
+        if cost is None:
+            return b'"cost":null'
+        amount = decimal_of(cost.picos)
+        detail = f'{{"currency":"{cost.currency}","offer":"{cost.offer}","grade":"{attempt.grade}"}}'
+        return f'"cost":{amount},"cost_details":{detail}'.encode()

@@ -1,0 +1,79 @@
+"""What a call asks its driver to do, in the order given.
+
+A `Send` waits until every record before it has been written: no vendor hears of a call that the journal has not.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fenli.http.transport import Request
+from fenli.ledger.records import Record
+from fenli.routing.targets import Target
+
+
+class Write(msgspec.Struct, frozen=True, gc=False):
+    """More of a started reply."""
+
+    data: bytes
+
+
+class Start(msgspec.Struct, frozen=True, gc=False):
+    """A streamed reply begins; ``headers`` are lines for the wire."""
+
+    status: int
+    headers: bytes
+    data: bytes
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """The started reply is complete behind ``data``."""
+
+    data: bytes
+
+
+class Abort(msgspec.Struct, frozen=True, gc=False):
+    """The started reply stays incomplete, and must be seen to, behind ``data``."""
+
+    data: bytes
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """The whole reply at once."""
+
+    status: int
+    headers: bytes
+    body: bytes
+
+
+class Append(msgspec.Struct, frozen=True, gc=False):
+    record: Record
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    attempt: int
+    target: Target
+    request: Request
+
+
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    """Close the attempt's connection; nothing more is wanted from it."""
+
+    attempt: int
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The call is over; its last record has been appended. ``picos`` is None while the cost is unknown."""
+
+    outcome: str
+    target: Target
+    status: int
+    usage: dict[str, int] | None
+    currency: str | None
+    picos: int | None
+    first_content: int | None
+    attempts: int
+
+
+Effect = Write | Start | Finish | Abort | Reply | Append | Send | Cancel | Ended
+Effects = tuple[Effect, ...] | list[Effect]

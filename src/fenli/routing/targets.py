@@ -1,0 +1,37 @@
+"""A target: one model of one vendor with one credential, ready to be asked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fenli.http.transport import Deadlines as TransportDeadlines
+from fenli.prices.tariff import Tariff
+from fenli.routing.snapshot import Deadlines
+from fenli.vendors.contract import Address, Vendor
+
+# What an answer is bounded by where neither the caller nor the vendor's catalogue says: only holds are computed from it.
+OUTPUT_BOUND: Final = 32_768
+
+
+class Target(msgspec.Struct, frozen=True, eq=False):
+    """``vendor_id`` is the name in the books; ``label`` the answer headers that name vendor and model, for the wire."""
+
+    vendor: Vendor
+    vendor_id: str
+    model: str
+    address: Address
+    tariff: Tariff | None
+    transport: TransportDeadlines
+    deadlines: Deadlines
+    output_bound: int
+    label: bytes
+
+
+class Plan(msgspec.Struct, frozen=True, eq=False):
+    """The targets of one public name, in the order to try them."""
+
+    name: str
+    targets: tuple[Target, ...]
+    total: int

@@ -1,0 +1,168 @@
+"""The child process that serves the on-device model, as `fenli serve` sees it.
+
+The child lives as long as the pipe to its standard input: when this process ends, however it ends, so does the child.
+A process forked from this one without exec would hold the pipe open too; start workers with spawn.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from fenli.errors import ConfigError
+from fenli.vendors.local.weights import Weights
+
+CONTEXT_TOKENS: Final = 4096
+SLOTS: Final = 2
+POLL_S: Final = 0.05
+LOG_TAIL_BYTES: Final = 2000
+
+
+class LocalModel:
+    """An OpenAI-compatible server of one model on 127.0.0.1. ``port`` is chosen once and kept over restarts.
+
+    ``context`` is the limit of prompt and answer together, in tokens, for each of ``slots`` calls served at a time;
+    further calls wait. ``threads`` defaults to half the cores: the other half is the gateway's. ``log`` takes the
+    engine's errors, which go to standard error without it.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        port: int | None = None,
+        threads: int | None = None,
+        context: int = CONTEXT_TOKENS,
+        slots: int = SLOTS,
+        alias: str = "local",
+        log: Path | None = None,
+    ) -> None:
+        if not 0 < context <= weights.context_length:
+            raise ConfigError(
+                f"the on-device model's context of {context} tokens is outside 1 to {weights.context_length}, "
+                f"what {weights.path.name} was trained for"
+            )
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise ConfigError("the on-device model needs its engine: `pip install 'fenli[local]'`, or switch it off")
+        self.weights = weights
+        self.port = port if port is not None else free_port()
+        self.threads = threads if threads is not None else max(1, len(os.sched_getaffinity(0)) // 2)
+        self.context = context
+        self.slots = slots
+        self.alias = alias
+        self.log = log
+        self._log_start = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child is not None else None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def start(self) -> None:
+        """Returns at once; `wait_ready` waits."""
+        assert not self.running
+        if self.log is None:
+            self._child = self._spawn(None)
+        else:
+            with self.log.open("ab") as log:
+                self._log_start = log.tell()
+                self._child = self._spawn(log)
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Raises ConfigError when the model does not load, or not in time."""
+        give_up = time.monotonic() + timeout_s
+        while not self._healthy():
+            if not self.running:
+                raise ConfigError(f"the on-device model {self.weights.path.name} did not start{self._reason()}")
+            if time.monotonic() > give_up:
+                raise ConfigError(f"the on-device model was not ready after {timeout_s:g} s{self._reason()}")
+            time.sleep(POLL_S)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ends the child; calls that it is serving are cut off."""
+        if self._child is None:
+            return
+        self._child.terminate()
+        try:
+            self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        assert self._child.stdin is not None
+        self._child.stdin.close()
+        self._child = None
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _spawn(self, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
+        # Threads that wait give their core up: spinning, they would be a tenth as fast wherever the gateway is busy too.
+        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
+        return subprocess.Popen(  # noqa: S603  our own module
+            [sys.executable, "-P", "-m", "fenli.vendors.local", *self._arguments()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=environment,
+            process_group=0,  # Ctrl-C in the terminal is for the gateway, which drains before it stops this
+        )
+
+    def _arguments(self) -> list[str]:
+        options = {
+            "model": self.weights.path,
+            "port": self.port,
+            "threads": self.threads,
+            "context": self.context,
+            "slots": self.slots,
+            "alias": self.alias,
+        }
+        return [f"--{name}={value}" for name, value in options.items()]
+
+    def _healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            # A stranger may answer on this port; then the child could not bind it and has ended.
+            return connection.getresponse().status == 200 and self.running
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _reason(self) -> str:
+        if self.log is None:
+            return "; the reason is on standard error"
+        with self.log.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, 2) - LOG_TAIL_BYTES))
+            return f"; {self.log} ends:\n{log.read().decode(errors='replace').strip()}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
