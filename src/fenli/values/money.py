@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Final
 
 from fenli.errors import MoneyError
 
 PICO: Final = 10**12
+
+# No exponent, no infinity, no other script's digits; 30 digits are more money than there is.
+_AMOUNT: Final = re.compile(r"(-)?([0-9]{1,30})(?:\.([0-9]+))?")
 
 
 class Money:
@@ -21,7 +24,7 @@ class Money:
     def __init__(self, currency: str, picos: int) -> None:
         if type(picos) is not int:
             raise MoneyError(f"picos must be an int, not {type(picos).__name__}: money never touches a float")
-        if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+        if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():
             raise MoneyError(f"{currency!r} is not a currency: write its ISO 4217 code, such as CNY or USD")
         object.__setattr__(self, "currency", currency)
         object.__setattr__(self, "picos", picos)
@@ -81,14 +84,14 @@ def picos_of(amount: str) -> int:
     """The picos in a decimal string. Raises MoneyError on anything finer than a pico or not a plain decimal."""
     if not isinstance(amount, str):
         raise MoneyError(f"write {amount!r} as a string: a number in a file may already have lost digits")
-    try:
-        scaled = Decimal(amount).scaleb(12)
-        whole = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise MoneyError(f"{amount!r} is not an amount: write a plain decimal such as 0.0008") from None
-    if whole != scaled:
+    found = _AMOUNT.fullmatch(amount)
+    if found is None:
+        raise MoneyError(f"{amount!r} is not an amount: write a plain decimal such as 0.0008")
+    sign, units, fraction = found.groups(default="")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > 12:
         raise MoneyError(f"{amount} is finer than a pico (12 decimals)")
-    return whole
+    return int(f"{sign}{units}{fraction:0<12}")
 
 
 def decimal_of(picos: int) -> str:

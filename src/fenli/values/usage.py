@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from typing import Final
 
 from fenli.errors import UsageError
@@ -32,6 +32,10 @@ class Usage(Mapping[str, int]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._units)
+
+    def items(self) -> ItemsView[str, int]:
+        """The dict's own view: rating walks it, and the mixin's is twenty times slower."""
+        return self._units.items()
 
     def __len__(self) -> int:
         return len(self._units)

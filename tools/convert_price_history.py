@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+"""Carries the dated rows of a price-history CSV to one TOML file a vendor; `--check` proves that nothing changed.
+
+    convert_price_history.py CSV OUTDIR [--vendor deepseek ...]          write OUTDIR/<vendor>.toml
+    convert_price_history.py CSV OUTDIR [--vendor deepseek ...] --check  read them back, row by row, and compare
+
+What the CSV says in words and the TOML says as data, and nothing else, is listed here: exact instants ("from 16:00 UTC
+2026-08-16"), the holiday calendar of a window, the context limit of a top tier, free rows, and `ADDED` prices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import sys
+import tomllib
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+AS_OF = "2026-11-23"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+PRICES = ("input", "output", "cached_input")
+
+# vendor: (English name, Chinese name, home currency)
+VENDORS = {
+    "01ai": ("01.AI", "零一万物", "CNY"),
+    "alibaba": ("Alibaba Cloud Model Studio", "阿里云百炼", "CNY"),
+    "alibaba-intl": ("Alibaba Cloud Model Studio (international)", "阿里云百炼国际站", "USD"),
+    "anthropic": ("Anthropic", "Anthropic", "USD"),
+    "baichuan": ("Baichuan", "百川智能", "CNY"),
+    "baidu": ("Baidu Qianfan", "百度千帆", "CNY"),
+    "bytedance": ("ByteDance Volcengine Ark", "字节跳动火山方舟", "CNY"),
+    "deepseek": ("DeepSeek", "深度求索", "CNY"),
+    "google": ("Google Gemini", "谷歌 Gemini", "USD"),
+    "huawei": ("Huawei Cloud MaaS", "华为云 MaaS", "CNY"),
+    "huawei-intl": ("Huawei Cloud MaaS (international)", "华为云 MaaS 国际站", "USD"),
+    "iflytek": ("iFlytek Spark", "科大讯飞星火", "CNY"),
+    "metaso": ("Metaso", "秘塔", "CNY"),
+    "minimax": ("MiniMax", "MiniMax 稀宇科技", "CNY"),
+    "minimax-intl": ("MiniMax (international)", "MiniMax 国际站", "USD"),
+    "moonshot": ("Moonshot AI", "月之暗面", "CNY"),
+    "moonshot-intl": ("Moonshot AI (international)", "月之暗面国际站", "USD"),
+    "openai": ("OpenAI", "OpenAI", "USD"),
+    "sensetime": ("SenseTime SenseNova", "商汤日日新", "CNY"),
+    "stepfun": ("StepFun", "阶跃星辰", "CNY"),
+    "stepfun-intl": ("StepFun (international)", "阶跃星辰国际站", "USD"),
+    "tencent": ("Tencent Cloud Hunyuan", "腾讯云混元", "CNY"),
+    "zai": ("Z.ai", "智谱国际站 Z.ai", "USD"),
+    "zhipu": ("Zhipu BigModel", "智谱", "CNY"),
+}
+ENDS = {"deepseek"}  # the one vendor that published which instant counts: the completion of the request
+
+# Prices that a note or the price rules (1.2, 1.8) give beside the CSV's three columns, as
+# (vendor, model pattern, effective_from, condition pattern) -> meter and price; "x1.25" is a ratio to input.
+ADDED = (
+    ("alibaba", r"qwen3\.7-max", "2026-06-09", r"promo=false", "cache_write", "15"),
+    ("alibaba", r"qwen3\.8-max", "2026-08-06", r"", "cache_write", "15"),
+    ("alibaba", r"qwen3\.8-flash", "2026-08-27", r"", "cache_write", "1.25"),
+    ("openai", r"o3", "2026-10-14", r"batch=true", "cached_input", "0.5"),
+    ("openai", r"gpt-(5\.6|6|6\.1)-.*", r"", r"", "cache_write", "x1.25"),
+)
+
+
+# --- CSV -> TOML -------------------------------------------------------------------------------------------------
+
+
+def convert(rows: list[dict[str, str]], vendor: str) -> str:
+    """The text of ``<vendor>.toml``."""
+    english, chinese, currency = VENDORS[vendor]
+    instants, calendars, tops = exact_instants(rows), holiday_windows(rows), top_tiers(rows)
+    text = [
+        f"# {english}: every dated price this book knows. Append; never overwrite. A changed price is a new row, and",
+        "# the row before it gets an effective_to. Prices are strings, per the row's unit. Notes and sources are as collected.",
+        "",
+        f"vendor = {quoted(vendor)}",
+        f"names = {{ en = {quoted(english)}, zh = {quoted(chinese)} }}",
+        f"currency = {quoted(currency)}",
+        f'instant_basis = "{"end" if vendor in ENDS else "start"}"',
+        f"instant_basis_assumed = {'false' if vendor in ENDS else 'true'}",
+        f"as_of = {AS_OF}",
+    ]
+    for row in rows:
+        text += ["", "[[offers]]", *offer_lines(row, instants, calendars, tops)]
+    return "\n".join(text) + "\n"
+
+
+def offer_lines(row: dict[str, str], instants: dict, calendars: set, tops: set) -> list[str]:
+    lines = [f"model = {quoted(row['model'])}"]
+    for field in ("effective_from", "effective_to"):
+        if row[field]:
+            lines.append(f"{field} = {iso(instants.get((*series(row), row[field])) or midnight(row, field), row)}")
+    lines += [f"currency = {quoted(row['currency'])}", f"unit = {quoted(row['unit'])}"]
+    prices = {name: row[name] for name in PRICES if row[name]} | added(row)
+    lines.append(f"prices = {{ {', '.join(f'{name} = {quoted(price)}' for name, price in prices.items())} }}")
+    if all(Decimal(price) == 0 for price in prices.values()):
+        lines.append("free = true")
+    predicates, note = split_condition(row["condition"])
+    for name in ("prompt_tokens", "completion_tokens"):
+        bounds = [f"{sign} = {bound}" for field, sign, bound in map(token_bound, predicates) if field == name]
+        if bounds and name == "prompt_tokens" and identity(row) in tops:
+            bounds.append("context_limit = true")
+        if bounds:
+            lines.append(f"when.{name} = {{ {', '.join(bounds)} }}")
+    for predicate in predicates:
+        name, _, value = predicate.partition("=")
+        if name.startswith("window"):
+            lines.append(f"when.window = {window_table(predicate, (*series(row), row['effective_from']) in calendars)}")
+        elif token_bound(predicate)[0] is None:
+            lines.append(f"when.{name} = {value if value in ('true', 'false') else quoted(value)}")
+    lines += [f"note = {quoted(note)}"] if note else []
+    return [*lines, f"source = {quoted(row['source'])}", f"confidence = {quoted(row['confidence'])}"]
+
+
+def exact_instants(rows: list[dict[str, str]]) -> dict[tuple[str, ...], datetime]:
+    """(vendor, model, currency, day) -> the instant a note gives. It holds for every row that starts or ends that day:
+    a price does not change twice because only one of its rows carries the note."""
+    found: dict[tuple[str, ...], datetime] = {}
+    for row in rows:
+        for word, day in re.findall(r"(from|until) 16:00 UTC (\d{4}-\d\d-\d\d)", split_condition(row["condition"])[1]):
+            field = "effective_from" if word == "from" else "effective_to"
+            instant = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(hours=16)
+            found[*series(row), row[field]] = near(instant, row, field)
+        if "until 24:00 UTC+8 2026-09-09 = 16:00 UTC" in row["condition"]:
+            instant = datetime(2026, 9, 9, 16, tzinfo=UTC)
+            found[*series(row), row["effective_to"]] = near(instant, row, "effective_to")
+    return found
+
+
+def near(instant: datetime, row: dict[str, str], field: str) -> datetime:
+    start = midnight(row, field)
+    if not start <= instant < start + timedelta(days=1):
+        raise SystemExit(f"{row}: {instant} does not lie in the day of {field}")
+    return instant
+
+
+def holiday_windows(rows: list[dict[str, str]]) -> set[tuple[str, ...]]:
+    """Where one of a pair of rows says that public holidays are off-peak, both sides of its window heed it."""
+    return {(*series(row), row["effective_from"]) for row in rows if "CN public holidays" in row["condition"]}
+
+
+def top_tiers(rows: list[dict[str, str]]) -> set[tuple[str, ...]]:
+    """Rows whose upper prompt bound is the context limit: a tier above others, with none above it at the same time."""
+    tops = set()
+    groups = defaultdict(list)
+    for row in rows:
+        groups[series(row)].append(row)
+    for group in groups.values():
+        for row in group:
+            low, high = prompt_bounds(row)
+            if low and high and not any(prompt_bounds(other)[0] > low and together(row, other) for other in group):
+                tops.add(identity(row))
+    return tops
+
+
+def added(row: dict[str, str]) -> dict[str, str]:
+    prices = {}
+    for vendor, model, start, condition, meter, price in ADDED:
+        fits = row["vendor"] == vendor and re.fullmatch(model, row["model"]) and row["effective_from"].startswith(start)
+        if fits and row["unit"] == "1M_tokens" and re.search(condition, row["condition"]) and not row.get(meter):
+            ratio = price.startswith("x")
+            prices[meter] = plain(Decimal(row["input"]) * Decimal(price[1:])) if ratio else price
+    return prices
+
+
+def window_table(predicate: str, holidays: bool) -> str:
+    found = re.fullmatch(r"window(!?)=([^@]+)@([^@]+)(?:@(\w+)-(\w+))?", predicate)
+    if found is None:
+        raise SystemExit(f"{predicate}: not a window")
+    outside, spans, zone, first, last = found.groups()
+    fields = [f"spans = [{', '.join(quoted(span) for span in spans.split(','))}]", f"zone = {quoted(zone)}"]
+    if first:
+        fields.append(f"days = [{', '.join(quoted(day) for day in DAYS[DAYS.index(first) : DAYS.index(last) + 1])}]")
+    fields += ['calendar = "cn"'] if holidays else []
+    fields += ["outside = true"] if outside else []
+    return f"{{ {', '.join(fields)} }}"
+
+
+def token_bound(predicate: str) -> tuple[str | None, str, str]:
+    found = re.fullmatch(r"(prompt_tokens|completion_tokens)(<=|>=|<|>)(\d+)", predicate)
+    signs = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+    return (found[1], signs[found[2]], found[3]) if found else (None, "", "")
+
+
+def prompt_bounds(row: dict[str, str]) -> tuple[int, int]:
+    """The lower and the upper bound, 0 where there is none."""
+    low = high = 0
+    for name, sign, bound in map(token_bound, split_condition(row["condition"])[0]):
+        if name == "prompt_tokens":
+            low, high = (int(bound), high) if sign in ("gt", "ge") else (low, int(bound))
+    return low, high
+
+
+def split_condition(condition: str) -> tuple[list[str], str]:
+    predicates, _, note = condition.partition("note: ")
+    return [part for part in predicates.strip().rstrip(";").split(" and ") if part], note
+
+
+def series(row: dict[str, str]) -> tuple[str, str, str]:
+    return row["vendor"], row["model"], row["currency"]
+
+
+def identity(row: dict[str, str]) -> tuple[str, ...]:
+    return tuple(row.values())
+
+
+def together(one: dict[str, str], other: dict[str, str]) -> bool:
+    end = min(row["effective_to"] or "9999" for row in (one, other))
+    return max(one["effective_from"], other["effective_from"]) < end
+
+
+def midnight(row: dict[str, str], field: str) -> datetime:
+    """The vendor-local day: Asia/Shanghai for prices in CNY, UTC for prices in USD."""
+    zone = SHANGHAI if row["currency"] == "CNY" else UTC
+    return datetime.combine(date.fromisoformat(row[field]), datetime.min.time(), zone)
+
+
+def iso(instant: datetime, row: dict[str, str]) -> str:
+    zone = SHANGHAI if row["currency"] == "CNY" else UTC
+    return instant.astimezone(zone).isoformat().replace("+00:00", "Z")
+
+
+def plain(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+# --- TOML -> CSV, to prove it: its own code, so that one mistake is not made twice alike ----------------------------
+
+
+def check(rows: list[dict[str, str]], vendor: str, text: str) -> list[str]:
+    """What the TOML says otherwise than the CSV, as lines; empty when they say the same, row by row."""
+    file = tomllib.loads(text, parse_float=Decimal)
+    offers = file["offers"]
+    problems = [f"{vendor}: header says vendor {file['vendor']!r}"] if file["vendor"] != vendor else []
+    if len(offers) != len(rows):
+        problems.append(f"{vendor}: {len(rows)} rows in the CSV, {len(offers)} in the TOML")
+    for number, (row, offer) in enumerate(zip(rows, offers, strict=False), start=1):
+        said = csv_row(vendor, offer)
+        wanted = {**row, "condition": sorted_condition(row["condition"])}
+        for field in wanted:
+            if wanted[field] != said[field]:
+                problems.append(
+                    f"{vendor} row {number} ({row['model']}): {field} {wanted[field]!r} became {said[field]!r}"
+                )
+        problems += [f"{vendor} row {number} ({row['model']}): {problem}" for problem in beside(row, offer, rows)]
+    return problems
+
+
+def csv_row(vendor: str, offer: dict) -> dict[str, str]:
+    zone = SHANGHAI if offer["currency"] == "CNY" else UTC
+    days = {
+        name: offer[name].astimezone(zone).date().isoformat() if name in offer else ""
+        for name in ("effective_from", "effective_to")
+    }
+    parts = []
+    for name, value in offer.get("when", {}).items():
+        if name.endswith("_tokens"):
+            signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+            parts += [f"{name}{signs[sign]}{bound}" for sign, bound in value.items() if sign in signs]
+        elif name == "window":
+            weekdays = f"@{value['days'][0]}-{value['days'][-1]}" if "days" in value else ""
+            parts.append(
+                f"window{'!' * value.get('outside', False)}={','.join(value['spans'])}@{value['zone']}{weekdays}"
+            )
+        else:
+            parts.append(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
+    prices = {name: offer["prices"].get(name, "") for name in PRICES}
+    copied = {name: offer[name] for name in ("model", "currency", "unit", "source", "confidence")}
+    return {"vendor": vendor, **days, **prices, **copied, "condition": joined(parts, offer.get("note", ""))} | hidden(
+        vendor, offer
+    )
+
+
+def hidden(vendor: str, offer: dict) -> dict[str, str]:
+    """An added cached_input is no column of the CSV."""
+    o3_batch = vendor == "openai" and offer["model"] == "o3" and offer.get("when", {}).get("batch")
+    return {"cached_input": ""} if o3_batch else {}
+
+
+def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list[str]:
+    """What the TOML says beyond the three price columns, each against the words it stands for."""
+    problems = []
+    kin = [other for other in rows if series(other) == series(row)]
+    for field in ("effective_from", "effective_to"):
+        if field in offer:
+            local = offer[field].astimezone(SHANGHAI if row["currency"] == "CNY" else UTC)
+            worded = [
+                o
+                for o in kin
+                if "16:00 UTC" in o["condition"] and row[field] in (o["effective_from"], o["effective_to"])
+            ]
+            if (local.hour, local.minute) != (0, 0) and (offer[field].astimezone(UTC).hour != 16 or not worded):
+                problems.append(f"{field} is {offer[field]}, which no note says")
+            if (
+                (local.hour, local.minute) == (0, 0)
+                and row["currency"] == "USD"
+                and any(changes(o, row[field]) for o in kin)
+            ):
+                problems.append(f"{field} is midnight, but a note gives the hour")
+    free = {Decimal(price) for price in offer["prices"].values()} == {Decimal(0)}
+    if offer.get("free", False) is not free:
+        problems.append("free and the prices disagree")
+    window = offer.get("when", {}).get("window", {})
+    holidays = any("CN public holidays" in o["condition"] and o["effective_from"] == row["effective_from"] for o in kin)
+    if window and (window.get("calendar") == "cn") is not holidays:
+        problems.append(f"calendar is {window.get('calendar')!r}")
+    extra = set(offer["prices"]) - {name for name in PRICES if row[name]}
+    if extra and not extra <= set(added(row)):
+        problems.append(f"prices.{', '.join(extra)} is in no column and not in ADDED")
+    if {name: offer["prices"][name] for name in extra} != added(row):
+        problems.append(f"prices.{', '.join(extra) or '(none)'} is not what ADDED says: {added(row)}")
+    return problems
+
+
+def changes(row: dict[str, str], day: str) -> bool:
+    return f"16:00 UTC {day}" in row["condition"] or (
+        day == "2026-09-09" and "2026-09-09 = 16:00 UTC" in row["condition"]
+    )
+
+
+def sorted_condition(condition: str) -> str:
+    return joined(*split_condition(condition))
+
+
+def joined(predicates: list[str], note: str) -> str:
+    return " and ".join(sorted(predicates)) + (f"; note: {note}" if note else "")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("csv", type=Path)
+    parser.add_argument("outdir", type=Path)
+    parser.add_argument("--vendor", nargs="*", help="all that the CSV holds when left out")
+    parser.add_argument("--check", action="store_true")
+    asked = parser.parse_args()
+    with asked.csv.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    vendors = asked.vendor or sorted({row["vendor"] for row in rows})
+    problems = []
+    for vendor in vendors:
+        theirs = [row for row in rows if row["vendor"] == vendor]
+        path = asked.outdir.joinpath(f"{vendor}.toml")
+        if asked.check:
+            problems += check(theirs, vendor, path.read_text(encoding="utf-8"))
+        else:
+            path.write_text(convert(theirs, vendor), encoding="utf-8")
+    counts = Counter(row["vendor"] for row in rows)
+    print(*problems, *(f"{vendor}: {counts[vendor]} rows" for vendor in vendors), sep="\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
