@@ -6,7 +6,7 @@ Sources: dashscope SDK 2.0.2 (v2/errors.py), litellm; vendors.md section 13. Cod
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model, UsageMap
+from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 ALIBABA = OpenAICompatible(
@@ -15,27 +15,6 @@ ALIBABA = OpenAICompatible(
     title_zh="阿里通义千问",
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
     key_variables=("DASHSCOPE_API_KEY",),
-    models=(
-        Model("qwen3.8-max"),
-        Model("qwen3.7-max"),
-        Model("qwen3.7-plus"),
-        Model("qwen3.6-plus"),
-        Model("qwen3.6-flash"),
-        Model("qwen3.5-plus"),
-        Model("qwen3.5-flash"),
-        Model("qwen3-max"),
-        Model("qwen3-coder-plus"),
-        Model("qwen3-coder-flash"),
-        Model("qwen3-vl-plus"),
-        Model("qwen-max"),
-        Model("qwen-plus"),
-        Model("qwen-flash"),
-        Model("qwen-turbo"),
-        Model("qwen-long"),
-        Model("qwen-vl-max"),
-        Model("qwen-vl-plus"),
-        Model("qwq-plus"),
-    ),
     thinking_field="enable_thinking",
     usage_map=UsageMap(
         cache_write=(

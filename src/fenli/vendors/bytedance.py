@@ -6,7 +6,6 @@ Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54; vendo
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 BYTEDANCE = OpenAICompatible(
@@ -15,20 +14,6 @@ BYTEDANCE = OpenAICompatible(
     title_zh="字节豆包(火山方舟)",
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("ARK_API_KEY",),
-    models=(
-        Model("doubao-seed-2.1-pro", context=1_000_000),
-        Model("doubao-seed-2.1-turbo", context=1_000_000),
-        Model("doubao-seed-2.0-pro", context=256_000),
-        Model("doubao-seed-2.0-lite", context=256_000),
-        Model("doubao-seed-2.0-mini", context=256_000),
-        Model("doubao-seed-1.8", context=256_000),
-        Model("doubao-seed-1.6", context=256_000),
-        Model("doubao-seed-1.6-flash", context=256_000),
-        Model("doubao-1.5-pro-32k", context=32_000),
-        Model("doubao-1.5-lite-32k", context=32_000),
-        Model("doubao-pro-32k", context=32_000),
-        Model("doubao-lite-32k", context=32_000),
-    ),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, code=r".*SensitiveContentDetected(\..*)?"),
         ErrorRule(Kind.NO_BALANCE, code="AccountOverdueError"),

@@ -31,7 +31,7 @@ class Disconnect(enum.StrEnum):
     DRAIN = "drain"
 
 
-class Model(msgspec.Struct, frozen=True):
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model of a vendor's default catalogue. ``context`` and ``output`` are token limits, None where not sourced."""
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model, UsageMap
+from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 DEEPSEEK = OpenAICompatible(
@@ -12,13 +12,6 @@ DEEPSEEK = OpenAICompatible(
     title_zh="深度求索",
     base_url="https://api.deepseek.com",
     key_variables=("DEEPSEEK_API_KEY",),
-    models=(
-        Model("deepseek-flash", context=1_000_000, output=384_000),
-        Model("deepseek-v4-pro", context=1_000_000, output=384_000),
-        Model("deepseek-v4-flash", context=1_000_000, output=384_000),
-        Model("deepseek-chat", context=128_000, output=8_192),
-        Model("deepseek-reasoner", context=128_000, output=65_536),
-    ),
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens")),
     errors=(

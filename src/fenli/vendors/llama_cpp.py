@@ -6,7 +6,7 @@ The process itself lives in `fenli.vendors.local`; its address is settled when i
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Disconnect, Model
+from fenli.vendors.contract import Disconnect
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 LOCAL = OpenAICompatible(
@@ -15,7 +15,6 @@ LOCAL = OpenAICompatible(
     title_zh="本机模型(llama.cpp)",
     base_url="http://127.0.0.1:8080/v1",
     key_variables=(),
-    models=(Model("smollm2-135m-instruct", context=8_192),),
     disconnect=Disconnect.CANCEL,
     limit_field="max_tokens",
     errors=(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model, UsageMap
+from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 MOONSHOT = OpenAICompatible(
@@ -17,21 +17,6 @@ MOONSHOT = OpenAICompatible(
     title_zh="月之暗面 Kimi",
     base_url="https://api.moonshot.cn/v1",
     key_variables=("MOONSHOT_API_KEY",),
-    models=(
-        Model("kimi-k3", context=1_000_000),
-        Model("kimi-k3.1-pro", context=1_000_000),
-        Model("kimi-k2.7-code", context=256_000),
-        Model("kimi-k2.7-code-highspeed", context=256_000),
-        Model("kimi-k2.6", context=256_000),
-        Model("kimi-k2.5", context=256_000),
-        Model("moonshot-v1-8k", context=8_192),
-        Model("moonshot-v1-32k", context=32_768),
-        Model("moonshot-v1-128k", context=131_072),
-        Model("moonshot-v1-auto", context=131_072),
-        Model("moonshot-v1-8k-vision-preview", context=8_192),
-        Model("moonshot-v1-32k-vision-preview", context=32_768),
-        Model("moonshot-v1-128k-vision-preview", context=131_072),
-    ),
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
     errors=(
         ErrorRule(Kind.NO_BALANCE, code="exceeded_current_quota_error"),
@@ -49,6 +34,7 @@ MOONSHOT = OpenAICompatible(
 MOONSHOT_INTL = msgspec.structs.replace(
     MOONSHOT,
     id="moonshot-intl",
+    sells="moonshot",
     title="Moonshot (Kimi, international)",
     title_zh="月之暗面 Kimi 国际站",
     base_url="https://api.moonshot.ai/v1",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 OPENAI = OpenAICompatible(
@@ -12,20 +11,6 @@ OPENAI = OpenAICompatible(
     title_zh="OpenAI",
     base_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
-    models=(
-        Model("gpt-5.5"),
-        Model("gpt-5.4"),
-        Model("gpt-5"),
-        Model("gpt-5-mini"),
-        Model("gpt-5-nano"),
-        Model("gpt-4.1"),
-        Model("gpt-4.1-mini"),
-        Model("gpt-4o"),
-        Model("gpt-4o-mini"),
-        Model("o3"),
-        Model("o4-mini"),
-        Model("gpt-3.5-turbo"),
-    ),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),

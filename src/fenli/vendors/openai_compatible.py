@@ -10,6 +10,7 @@ from fenli import __version__
 from fenli.errors import ConfigError, Failure, Kind
 from fenli.http.transport import Origin, Request
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
+from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer
 from fenli.wire.openai_chat.request import encode_members
@@ -70,6 +71,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     ``asks_usage``: streams carry usage only when ``stream_options`` asks (asking is harmless elsewhere).
     ``thinking_field``: the member that switches thinking, ``true`` or ``{"type": "enabled"}``; off where it is absent.
+    ``sells`` names the vendor whose model file it shares; its own where empty.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     """
 
@@ -78,7 +80,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     title_zh: str
     base_url: str
     key_variables: tuple[str, ...]
-    models: tuple[Model, ...]
+    sells: str = ""
     path: str = "/chat/completions"
     disconnect: Disconnect = Disconnect.CANCEL
     asks_usage: bool = True
@@ -86,6 +88,10 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     thinking_field: str | None = None
     usage_map: UsageMap = UsageMap()
     errors: tuple[ErrorRule, ...] = ()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        return default_models(self.sells or self.id)
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import msgspec
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Model
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
 ZHIPU = OpenAICompatible(
@@ -17,25 +16,6 @@ ZHIPU = OpenAICompatible(
     title_zh="智谱 GLM",
     base_url="https://open.bigmodel.cn/api/paas/v4",
     key_variables=("ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
-    models=(
-        Model("glm-5.3", context=1_000_000, output=128_000),
-        Model("glm-5.3-flash", context=1_000_000, output=128_000),
-        Model("glm-5.2", context=1_000_000, output=128_000),
-        Model("glm-5.1", context=200_000, output=128_000),
-        Model("glm-5", context=200_000, output=128_000),
-        Model("glm-5-turbo", context=200_000, output=128_000),
-        Model("glm-4.7", context=200_000, output=128_000),
-        Model("glm-4.7-flash", context=200_000, output=128_000),
-        Model("glm-4.6", context=200_000, output=128_000),
-        Model("glm-4.6v"),
-        Model("glm-4.5", context=128_000),
-        Model("glm-4.5-air", context=128_000),
-        Model("glm-4.5-flash", context=128_000),
-        Model("glm-4-plus"),
-        Model("glm-4-air"),
-        Model("glm-4-flash"),
-        Model("glm-4-long"),
-    ),
     limit_field="max_tokens",
     errors=(
         ErrorRule(Kind.NO_BALANCE, code="1113"),
@@ -54,6 +34,7 @@ ZHIPU = OpenAICompatible(
 ZAI = msgspec.structs.replace(
     ZHIPU,
     id="zai",
+    sells="zhipu",
     title="Z.ai (GLM, international)",
     title_zh="Z.ai(智谱国际站)",
     base_url="https://api.z.ai/api/paas/v4",
