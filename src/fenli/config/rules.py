@@ -1,0 +1,84 @@
+"""What a document must also satisfy beyond its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fenli.config.document import Gateway, Local, Prices, Route, Tls, Vendor
+from fenli.config.problems import Path as Place
+from fenli.config.problems import Problem, did_you_mean
+from fenli.config.shape import Rule
+from fenli.errors import ConfigError
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+
+class Rules:
+    """The rules for one file. Relative paths count from ``folder``; ``data`` is the file as read."""
+
+    def __init__(self, folder: Path, data: dict[str, Any]) -> None:
+        section = data.get("vendors")
+        self._folder = folder
+        self._vendors = VENDORS.keys() | (section.keys() if isinstance(section, dict) else set())
+        self._routes: dict[str, Place] = {}
+
+    def by_type(self) -> dict[type[Any], Rule]:
+        return {
+            Vendor: self.vendor, Route: self.route, Local: self.local, Prices: self.prices, Tls: self.tls,
+            Gateway: self.gateway,
+        }  # fmt: skip
+
+    def gateway(self, gateway: Gateway, path: Place) -> Iterator[Problem]:
+        if any(character.isspace() or character == "/" for character in gateway.host):
+            yield Problem(
+                (*path, "host"), f'"{gateway.host}" is no host: write a name or an address, such as 127.0.0.1'
+            )
+
+    def vendor(self, vendor: Vendor, path: Place) -> Iterator[Problem]:
+        name = str(path[-1])
+        if vendor.adapter is None and name not in VENDORS:
+            known = did_you_mean(name, VENDORS)
+            yield Problem(path, f'"{name}" is no known vendor: {known}; a vendor of your own needs adapter = "openai"')
+        if vendor.adapter is not None and vendor.adapter not in VENDORS:
+            message = f'"{vendor.adapter}" is no adapter: {did_you_mean(vendor.adapter, VENDORS)}'
+            yield Problem((*path, "adapter"), message)
+        if name not in VENDORS and vendor.base_url is None:
+            yield Problem(path, 'needs base_url, such as "https://api.example.com/v1"')
+        if name not in VENDORS and not vendor.models:
+            yield Problem(path, 'needs models, such as ["some-model"]')
+        if name not in VENDORS and ("/" in name or not name.isascii()):
+            yield Problem(path, f'"{name}" cannot name a vendor: letters, digits, "-" and "_" only')
+        if vendor.base_url is not None:
+            try:
+                parse_base_url(vendor.base_url)
+            except ConfigError as error:
+                yield Problem((*path, "base_url"), str(error))
+
+    def route(self, route: Route, path: Place) -> Iterator[Problem]:
+        first = self._routes.setdefault(route.name, path)
+        if first != path:
+            yield Problem((*path, "name"), f'"{route.name}" is the name of routes[{first[-1]}] already')
+        for index, target in enumerate(route.targets):
+            vendor, slash, model = target.partition("/")
+            place = (*path, "targets", index)
+            if not slash or not vendor or not model:
+                yield Problem(place, f'"{target}" is no target: write "vendor/model", such as "deepseek/deepseek-chat"')
+            elif vendor not in self._vendors:
+                yield Problem(place, f'"{vendor}" is no vendor: {did_you_mean(vendor, self._vendors)}')
+
+    def local(self, local: Local, path: Place) -> Iterator[Problem]:
+        if local.model is not None and not (self._folder / local.model).expanduser().is_file():
+            yield Problem((*path, "model"), f"there is no file {self._folder / local.model}")
+
+    def prices(self, prices: Prices, path: Place) -> Iterator[Problem]:
+        for index, directory in enumerate(prices.directories):
+            if not (self._folder / directory).expanduser().is_dir():
+                yield Problem((*path, "directories", index), f"there is no directory {self._folder / directory}")
+
+    def tls(self, tls: Tls, path: Place) -> Iterator[Problem]:
+        for name in ("cert", "key"):
+            file = (self._folder / getattr(tls, name)).expanduser()
+            if not file.is_file():
+                yield Problem((*path, name), f"there is no file {file}")
