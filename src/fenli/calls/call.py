@@ -180,7 +180,11 @@ class Call:
         message = "the journal cannot be written, so no call is made: free disk space, then retry"
         status = CODES[Code.JOURNAL_UNAVAILABLE][0]
         body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
-        return [Reply(status, self._headers(attempt, _JSON, now), body), self._ended(attempt, Kind.SERVER_ERROR, status)]
+        effects: list[Effect] = []
+        if attempt.number > 1:  # the call itself is in the books already, and ends there too
+            effects.append(Append(Released(self.number, attempt.number, now, True, Kind.SERVER_ERROR, None, message)))
+        effects.append(Reply(status, self._headers(attempt, _JSON, now), body))
+        return [*effects, self._ended(attempt, Kind.SERVER_ERROR, status)]
 
     def _open(self) -> list[Attempt]:
         return [attempt for attempt in self._attempts if not attempt.over]

@@ -1,0 +1,1 @@
+"""The data plane: performs the effects of calls on `http`. Never touches a database."""

@@ -1,0 +1,182 @@
+"""Between one call and the world: performs its effects, brings it its events. Loop and sockets come from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fenli.calls.call import Call
+from fenli.calls.effects import Abort, Append, Cancel, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.clock import Clock
+from fenli.gateway.recorder import Recorder
+from fenli.http.transport import Sending, Transport
+
+
+class Listener(Protocol):
+    def client_gone(self) -> None: ...
+    def client_slow(self) -> None: ...
+    def client_ready(self) -> None: ...
+
+
+class Exchange(Protocol):
+    """The caller's side: what `fenli.http.server` gives, or the simulator."""
+
+    listener: Listener | None
+
+    def reply(self, status: int, headers: bytes, body: bytes) -> None: ...
+    def start(self, status: int, headers: bytes) -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def finish(self, data: bytes = b"") -> None: ...
+    def abort(self) -> None: ...
+
+
+class Desk:
+    """What every call of a worker shares. ``ended`` is told of each call that is over, ``drivers`` holds the others."""
+
+    __slots__ = ("clock", "drivers", "ended", "recorder", "transport")
+
+    def __init__(
+        self, clock: Clock, transport: Transport, recorder: Recorder, ended: Callable[[Call, Ended], None]
+    ) -> None:
+        self.clock = clock
+        self.transport = transport
+        self.recorder = recorder
+        self.ended = ended
+        self.drivers: set[CallDriver] = set()
+
+    def begin(self, call: Call, exchange: Exchange) -> None:
+        now = self.clock.now()
+        driver = CallDriver(self, call, exchange)
+        exchange.listener = driver
+        self.drivers.add(driver)
+        driver.perform(call.begin(now))
+
+    def wake(self) -> None:
+        """To be called several times a second: lets the calls whose deadline has passed know."""
+        now = self.clock.now()
+        for driver in [driver for driver in self.drivers if driver.call.wake_at <= now]:
+            driver.perform(driver.call.wake(now))
+
+
+class CallDriver:
+    __slots__ = ("_desk", "_sendings", "call", "exchange")
+
+    def __init__(self, desk: Desk, call: Call, exchange: Exchange) -> None:
+        self.call = call
+        self.exchange: Exchange | None = exchange
+        self._desk = desk
+        self._sendings: dict[int, Sending] = {}
+
+    def client_gone(self) -> None:
+        self.perform(self.call.client_gone(self._desk.clock.now()))
+
+    def client_slow(self) -> None:
+        for sending in self._sendings.values():
+            sending.pause()
+
+    def client_ready(self) -> None:
+        for sending in self._sendings.values():
+            sending.resume()
+
+    def perform(self, effects: Effects) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        for effect in effects:
+            kind = type(effect)
+            if kind is Write:
+                exchange.write(effect.data)  # type: ignore[union-attr]
+            elif kind is Append:
+                self._desk.recorder.append(effect.record)  # type: ignore[union-attr]
+            elif kind is Send:
+                self._desk.recorder.after(_Sender(self, effect))  # type: ignore[arg-type]
+            elif kind is Reply:
+                exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
+            elif kind is Ended:
+                self._over(effect)  # type: ignore[arg-type]
+            elif kind is Start:
+                exchange.start(effect.status, effect.headers)  # type: ignore[union-attr]
+                exchange.write(effect.data)  # type: ignore[union-attr]
+            elif kind is Finish:
+                exchange.finish(effect.data)  # type: ignore[union-attr]
+            elif kind is Abort:
+                exchange.write(effect.data)  # type: ignore[union-attr]
+                exchange.abort()
+            elif kind is Cancel:
+                sending = self._sendings.pop(effect.attempt, None)  # type: ignore[union-attr]
+                if sending is not None:
+                    sending.cancel()
+
+    def send(self, effect: Send) -> None:
+        if self.exchange is None:
+            return
+        now = self._desk.clock.now()
+        self.call.sent(effect.attempt, now)
+        receiver = AttemptReceiver(self, effect.attempt)
+        self._sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
+
+    def journal_failed(self) -> None:
+        self.perform(self.call.journal_failed(self._desk.clock.now()))
+
+    @property
+    def now(self) -> int:
+        return self._desk.clock.now()
+
+    def _over(self, effect: Ended) -> None:
+        desk = self._desk
+        desk.drivers.discard(self)
+        assert self.exchange is not None
+        self.exchange.listener = None
+        self.exchange = None
+        self._sendings.clear()
+        desk.ended(self.call, effect)
+
+
+class _Sender:
+    """A `Send` that waits for the journal. A cancelled attempt (its call is over by then) is not sent at all."""
+
+    __slots__ = ("_driver", "_effect")
+
+    def __init__(self, driver: CallDriver, effect: Send) -> None:
+        self._driver = driver
+        self._effect = effect
+
+    def __call__(self, written: bool) -> None:
+        if written:
+            self._driver.send(self._effect)
+        else:
+            self._driver.journal_failed()
+
+
+class AttemptReceiver:
+    """Implements `fenli.http.transport.Receiver` for one attempt."""
+
+    __slots__ = ("_driver", "_number")
+
+    def __init__(self, driver: CallDriver, number: int) -> None:
+        self._driver = driver
+        self._number = number
+
+    def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        driver = self._driver
+        effects = driver.call.head(self._number, status, headers, driver.now)
+        if effects:
+            driver.perform(effects)
+
+    def body_received(self, data: bytes) -> None:
+        driver = self._driver
+        effects = driver.call.body(self._number, data, driver.now)
+        if effects:
+            driver.perform(effects)
+
+    def completed(self) -> None:
+        driver = self._driver
+        effects = driver.call.complete(self._number, driver.now)
+        if effects:
+            driver.perform(effects)
+
+    def failed(self, error: Exception) -> None:
+        driver = self._driver
+        effects = driver.call.failed(self._number, error, driver.now)
+        if effects:
+            driver.perform(effects)

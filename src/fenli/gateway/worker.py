@@ -1,0 +1,162 @@
+"""One gateway process: the listener, the loop's few timers, and a drain at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import signal
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import uvloop
+
+from fenli.clock import SECOND, SystemClock
+from fenli.gateway.app import App, http_error
+from fenli.gateway.metrics import Metrics
+from fenli.gateway.recorder import Recorder
+from fenli.gateway.snapshots import SnapshotFile
+from fenli.gateway.storage import JournalStorage
+from fenli.http.client import Client
+from fenli.http.limits import Limits, ServerDeadlines
+from fenli.http.server import Server
+from fenli.values.ids import run_id
+
+log = logging.getLogger(__name__)
+
+_SYNC_S: Final = 0.02
+_WAKE_S: Final = 0.25
+_SHARE_S: Final = 1.0
+
+
+class WorkerOptions(msgspec.Struct, frozen=True):
+    """``durability``: ``group`` syncs the journal within 20 ms of a write, ``each`` before any vendor is asked, ``os``
+    leaves it to the kernel. ``drain_s`` bounds how long streams may go on after SIGTERM."""
+
+    host: str
+    port: int
+    data: Path
+    index: int = 0
+    reuse_port: bool = True
+    durability: Literal["group", "each", "os"] = "group"
+    limits: Limits = Limits()
+    deadlines: ServerDeadlines = ServerDeadlines()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    drain_s: float = 30.0
+    metrics: Literal["auto", "open", "key"] = "auto"
+
+
+def run_worker(options: WorkerOptions) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Worker(options).run())
+
+
+class _Worker:
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
+        self._clock = SystemClock()
+        started = self._clock.now()
+        run = run_id(started)
+        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._storage = JournalStorage(options.data / "journal", run, started)
+        self._snapshots = SnapshotFile(options.data / "snapshot")
+        shared = options.data / "run"
+        shared.mkdir(mode=0o700, exist_ok=True)
+        self._metrics = Metrics(shared, options.index)
+        self._syncs = ThreadPoolExecutor(1, "journal-sync")
+        self._run = run
+
+    async def run(self) -> None:
+        options = self._options
+        loop = asyncio.get_running_loop()
+        client = Client()
+        recorder = Recorder(self._storage, loop.call_soon, sync_each=options.durability == "each")
+        app = App(
+            run=self._run,
+            clock=self._clock,
+            transport=client,
+            recorder=recorder,
+            snapshots=self._snapshots,
+            metrics=self._metrics,
+            open_metrics=options.metrics == "open" or (options.metrics == "auto" and _is_loopback(options.host)),
+        )
+        self._snapshots.refresh()
+        server = Server(
+            app.handle, limits=options.limits, deadlines=options.deadlines, clock=self._clock, error_body=http_error
+        )
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await server.listen(options.host, options.port, reuse_port=options.reuse_port, tls=_tls(options))
+        timers = [asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share())]
+        if options.durability == "group":
+            timers.append(asyncio.ensure_future(self._sync(recorder)))
+        # What exists now stays: collecting it again and again would cost every call.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        log.info("worker %d serves on %s:%d, run %s", options.index, options.host, server.port, self._run)
+        await stop.wait()
+        app.draining = True
+        log.info("worker %d drains", options.index)
+        await server.drain(options.drain_s)
+        recorder.flush()
+        for timer in timers:
+            timer.cancel()
+        await client.close()
+        self._syncs.shutdown()
+        self._storage.close()
+
+    async def _watch(self, app: App, recorder: Recorder) -> None:
+        followed = self._clock.now()
+        while True:
+            await asyncio.sleep(_WAKE_S)
+            self._snapshots.refresh()
+            app.desk.wake()
+            recorder.retry()
+            now = self._clock.now()
+            if now - followed > 10 * SECOND:
+                self._clock.follow()
+                followed = now
+
+    async def _sync(self, recorder: Recorder) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SYNC_S)
+            if recorder.dirty:
+                recorder.dirty = False
+                try:
+                    await loop.run_in_executor(self._syncs, self._storage.sync)
+                except OSError as error:
+                    log.error("the journal cannot be synced: %s", error)
+
+    async def _share(self) -> None:
+        while True:
+            await asyncio.sleep(_SHARE_S)
+            try:
+                self._metrics.share()
+            except OSError as error:
+                log.error("the counters cannot be shared: %s", error)
+
+
+def _tls(options: WorkerOptions) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.tls_cert, options.tls_key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
