@@ -8,6 +8,8 @@ import sys
 
 import xllamacpp
 
+from fenli.vendors.local.process import READY
+
 ERRORS_ONLY = 1  # its warnings are one or two lines for each repeated prompt
 
 
@@ -17,6 +19,7 @@ def main() -> None:
         server = xllamacpp.Server(parameters(options))
     except RuntimeError as error:
         sys.exit(f"the engine refused {options.model} on port {options.port}: {error}")
+    os.write(sys.stdout.fileno(), READY)
     # SIGTERM keeps its default action, which ends the process in the middle of a computation too.
     while os.read(sys.stdin.fileno(), 4096):
         pass
@@ -61,4 +64,5 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
     return params
 
 
-main()
+if __name__ == "__main__":
+    main()

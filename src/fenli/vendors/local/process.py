@@ -6,9 +6,9 @@ A process forked from this one without exec would hold the pipe open too; start 
 
 from __future__ import annotations
 
-import http.client
 import importlib.util
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from fenli.vendors.local.weights import Weights
 
 CONTEXT_TOKENS: Final = 4096
 SLOTS: Final = 2
-POLL_S: Final = 0.05
+READY: Final = b"ready\n"
 LOG_TAIL_BYTES: Final = 2000
 
 
@@ -60,6 +60,7 @@ class LocalModel:
         self.alias = alias
         self.log = log
         self._log_start = 0
+        self._ready = False
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,8 +76,9 @@ class LocalModel:
         return self._child is not None and self._child.poll() is None
 
     def start(self) -> None:
-        """Returns at once; `wait_ready` waits."""
-        assert not self.running
+        """Returns at once; `wait_ready` waits. After a child that ended, `restart` is meant."""
+        assert self._child is None
+        self._ready = False
         if self.log is None:
             self._child = self._spawn(None)
         else:
@@ -86,13 +88,19 @@ class LocalModel:
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
         """Raises ConfigError when the model does not load, or not in time."""
+        # The child's own word, not /health: whoever else holds the port would answer that.
+        assert self._child is not None
+        assert self._child.stdout is not None
+        spoken = select.poll()
+        spoken.register(self._child.stdout, select.POLLIN)
         give_up = time.monotonic() + timeout_s
-        while not self._healthy():
-            if not self.running:
-                raise ConfigError(f"the on-device model {self.weights.path.name} did not start{self._reason()}")
-            if time.monotonic() > give_up:
+        while not self._ready:
+            if not spoken.poll(max(0.0, give_up - time.monotonic()) * 1000):
                 raise ConfigError(f"the on-device model was not ready after {timeout_s:g} s{self._reason()}")
-            time.sleep(POLL_S)
+            said = os.read(self._child.stdout.fileno(), 4096)
+            if not said:
+                raise ConfigError(f"the on-device model {self.weights.path.name} did not start{self._reason()}")
+            self._ready = READY in said
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ends the child; calls that it is serving are cut off."""
@@ -104,8 +112,9 @@ class LocalModel:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        assert self._child.stdin is not None
-        self._child.stdin.close()
+        for pipe in (self._child.stdin, self._child.stdout):
+            assert pipe is not None
+            pipe.close()
         self._child = None
 
     def restart(self) -> None:
@@ -120,12 +129,12 @@ class LocalModel:
         self.stop()
 
     def _spawn(self, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
-        # Threads that wait give their core up: spinning, they would be a tenth as fast wherever the gateway is busy too.
+        # Waiting threads give their core up: when the gateway is busy too, spinning ones get a tenth of the work done.
         environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
         return subprocess.Popen(  # noqa: S603  our own module
             [sys.executable, "-P", "-m", "fenli.vendors.local", *self._arguments()],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=log,
             env=environment,
             process_group=0,  # Ctrl-C in the terminal is for the gateway, which drains before it stops this
@@ -141,17 +150,6 @@ class LocalModel:
             "alias": self.alias,
         }
         return [f"--{name}={value}" for name, value in options.items()]
-
-    def _healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
-        try:
-            connection.request("GET", "/health")
-            # A stranger may answer on this port; then the child could not bind it and has ended.
-            return connection.getresponse().status == 200 and self.running
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def _reason(self) -> str:
         if self.log is None:

@@ -22,7 +22,7 @@ Scalar = int | float | bool | str
 FIXED: Final = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING: Final = 8
 ARRAY: Final = 9
-STRING_BYTES_MAX: Final = 1 << 24
+LENGTH_MAX: Final = 1 << 24
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -104,29 +104,30 @@ class Header:
         if kind == STRING:
             return self.string()
         if kind == ARRAY:
-            return self.skip_array()
+            self.skip_array()
+            return None
         if kind not in FIXED:
             raise NotAModel(f"value type {kind} in the header")
         scalar: Scalar = self.unpack(FIXED[kind])[0]
         return scalar
 
     def skip_array(self) -> None:
-        kind, length = self.unpack("<IQ")
+        kind, length = self.unpack("<I")[0], self.length()
         if kind == STRING:
             for _ in range(length):
-                self.file.seek(self.string_length(), 1)
+                self.file.seek(self.length(), 1)
         elif kind in FIXED:
             self.file.seek(struct.calcsize(FIXED[kind]) * length, 1)
         else:
             raise NotAModel(f"an array of type {kind} in the header")
 
     def string(self) -> str:
-        return self.exactly(self.string_length()).decode("utf-8", "replace")
+        return self.exactly(self.length()).decode("utf-8", "replace")
 
-    def string_length(self) -> int:
-        length: int = self.unpack("<Q")[0]
-        if length > STRING_BYTES_MAX:
-            raise NotAModel(f"a string of {length} bytes in the header")
+    def length(self) -> int:
+        length = self.unpack("<Q")[0]
+        if length > LENGTH_MAX:
+            raise NotAModel(f"a length of {length} in the header")
         return length
 
     def unpack(self, form: str) -> tuple[int, ...]:
@@ -150,5 +151,6 @@ def refuse_other_kinds(found: dict[str, Scalar]) -> None:
         raise NotAModel(f"it is of type {kind}")
     if "general.architecture" not in found:
         raise NotAModel("it names no architecture")
-    if not isinstance(found.get(context_key(found)), int):
+    context_length = found.get(context_key(found))
+    if not isinstance(context_length, int) or context_length < 1:
         raise NotAModel("it states no context length")
