@@ -16,7 +16,10 @@ from typing import NamedTuple, Protocol
 
 
 class Origin(NamedTuple):
-    """Where requests of one pool go. ``scheme`` is ``http`` or ``https``; ``host`` a name or an address without brackets."""
+    """Where requests of one pool go.
+
+    ``scheme`` is ``http`` or ``https``; ``host`` a name or an address without brackets.
+    """
 
     scheme: str
     host: str
@@ -24,7 +27,10 @@ class Origin(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request. ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length."""
+    """One request.
+
+    ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length.
+    """
 
     origin: Origin
     method: bytes
@@ -34,8 +40,11 @@ class Request(NamedTuple):
 
 
 class Deadlines(NamedTuple):
-    """Spans in nanoseconds. ``head`` runs from the request's last byte to the reply's head, ``first_byte`` from there to
-    the first byte of the body, ``idle`` between any two reads after that."""
+    """Spans in nanoseconds.
+
+    ``head`` runs from the request's last byte to the reply's head, ``first_byte`` from there to the first byte of the
+    body, ``idle`` between any two reads after that.
+    """
 
     connect: int
     head: int
