@@ -65,6 +65,37 @@ ADDED = (
     ("openai", r"gpt-(5\.6|6|6\.1)-.*", r"", r"", "cache_write", "x1.25"),
 )
 
+# Ids that replies carry -> the name that is priced. The day is in the id: 2024-07-18 (OpenAI) or 250615 (Ark).
+ALIASES = {
+    "openai": {
+        "gpt-4-turbo-2024-04-09": "gpt-4-turbo",
+        "gpt-4o-mini-2024-07-18": "gpt-4o-mini",
+        "gpt-4o-2024-11-20": "gpt-4o",
+        "gpt-4.1-2025-04-14": "gpt-4.1",
+        "gpt-4.1-mini-2025-04-14": "gpt-4.1-mini",
+        "gpt-4.1-nano-2025-04-14": "gpt-4.1-nano",
+        "gpt-5-2025-08-07": "gpt-5",
+        "gpt-5-mini-2025-08-07": "gpt-5-mini",
+        "gpt-5-nano-2025-08-07": "gpt-5-nano",
+        "gpt-5.1-2025-11-13": "gpt-5.1",
+        "gpt-5.2-2025-12-11": "gpt-5.2",
+        "o1-2024-12-17": "o1",
+        "o1-mini-2024-09-12": "o1-mini",
+        "o1-preview-2024-09-12": "o1-preview",
+        "o3-mini-2025-01-31": "o3-mini",
+        "o3-2025-04-16": "o3",
+        "o4-mini-2025-04-16": "o4-mini",
+    },
+    "bytedance": {
+        "doubao-1-5-lite-32k-250115": "doubao-1.5-lite-32k",
+        "doubao-1-5-pro-32k-250115": "doubao-1.5-pro-32k",
+        "doubao-1-5-pro-256k-250115": "doubao-1.5-pro-256k",
+        "doubao-seed-1-6-250615": "doubao-seed-1.6",
+        "doubao-seed-1-6-flash-250615": "doubao-seed-1.6-flash",
+        "doubao-seed-1-6-thinking-250615": "doubao-seed-1.6-thinking",
+    },
+}
+
 
 # --- CSV -> TOML -------------------------------------------------------------------------------------------------
 
@@ -75,7 +106,7 @@ def convert(rows: list[dict[str, str]], vendor: str) -> str:
     instants, calendars, tops = exact_instants(rows), holiday_windows(rows), top_tiers(rows)
     text = [
         f"# {english}: every dated price this book knows. Append; never overwrite. A changed price is a new row, and",
-        "# the row before it gets an effective_to. Prices are strings, per the row's unit. Notes and sources are as collected.",
+        "# the row before it gets an effective_to. Prices are strings, per the row's unit.",
         "",
         f"vendor = {quoted(vendor)}",
         f"names = {{ en = {quoted(english)}, zh = {quoted(chinese)} }}",
@@ -86,6 +117,10 @@ def convert(rows: list[dict[str, str]], vendor: str) -> str:
     ]
     for row in rows:
         text += ["", "[[offers]]", *offer_lines(row, instants, calendars, tops)]
+    for name, model in ALIASES.get(vendor, {}).items():
+        text += ["", "[[aliases]]", f"name = {quoted(name)}", f"model = {quoted(model)}"]
+        text += [f"effective_from = {alias_day(name)}T00:00:00{'+08:00' if currency == 'CNY' else 'Z'}"]
+        text += ['source = "the snapshot ids the vendor publishes and answers with; not in the price history"']
     return "\n".join(text) + "\n"
 
 
@@ -97,7 +132,7 @@ def offer_lines(row: dict[str, str], instants: dict, calendars: set, tops: set) 
     lines += [f"currency = {quoted(row['currency'])}", f"unit = {quoted(row['unit'])}"]
     prices = {name: row[name] for name in PRICES if row[name]} | added(row)
     lines.append(f"prices = {{ {', '.join(f'{name} = {quoted(price)}' for name, price in prices.items())} }}")
-    if all(Decimal(price) == 0 for price in prices.values()):
+    if any(Decimal(price) == 0 for price in prices.values()):
         lines.append("free = true")
     predicates, note = split_condition(row["condition"])
     for name in ("prompt_tokens", "completion_tokens"):
@@ -224,6 +259,11 @@ def iso(instant: datetime, row: dict[str, str]) -> str:
     return instant.astimezone(zone).isoformat().replace("+00:00", "Z")
 
 
+def alias_day(name: str) -> str:
+    day = name[-10:] if re.search(r"\d{4}-\d\d-\d\d$", name) else f"20{name[-6:-4]}-{name[-4:-2]}-{name[-2:]}"
+    return date.fromisoformat(day).isoformat()
+
+
 def plain(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
@@ -242,8 +282,10 @@ def check(rows: list[dict[str, str]], vendor: str, text: str) -> list[str]:
     problems = [f"{vendor}: header says vendor {file['vendor']!r}"] if file["vendor"] != vendor else []
     if len(offers) != len(rows):
         problems.append(f"{vendor}: {len(rows)} rows in the CSV, {len(offers)} in the TOML")
+    aliases = {alias["name"]: alias["model"] for alias in file.get("aliases", [])}
+    problems += [f"{vendor}: aliases are not those of ALIASES"] if aliases != ALIASES.get(vendor, {}) else []
     for number, (row, offer) in enumerate(zip(rows, offers, strict=False), start=1):
-        said = csv_row(vendor, offer)
+        said = csv_row(vendor, offer) | {meter: "" for meter in added(row) if meter in PRICES}
         wanted = {**row, "condition": sorted_condition(row["condition"])}
         for field in wanted:
             if wanted[field] != said[field]:
@@ -274,15 +316,7 @@ def csv_row(vendor: str, offer: dict) -> dict[str, str]:
             parts.append(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
     prices = {name: offer["prices"].get(name, "") for name in PRICES}
     copied = {name: offer[name] for name in ("model", "currency", "unit", "source", "confidence")}
-    return {"vendor": vendor, **days, **prices, **copied, "condition": joined(parts, offer.get("note", ""))} | hidden(
-        vendor, offer
-    )
-
-
-def hidden(vendor: str, offer: dict) -> dict[str, str]:
-    """An added cached_input is no column of the CSV."""
-    o3_batch = vendor == "openai" and offer["model"] == "o3" and offer.get("when", {}).get("batch")
-    return {"cached_input": ""} if o3_batch else {}
+    return {"vendor": vendor, **days, **prices, **copied, "condition": joined(parts, offer.get("note", ""))}
 
 
 def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list[str]:
@@ -305,7 +339,7 @@ def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list
                 and any(changes(o, row[field]) for o in kin)
             ):
                 problems.append(f"{field} is midnight, but a note gives the hour")
-    free = {Decimal(price) for price in offer["prices"].values()} == {Decimal(0)}
+    free = Decimal(0) in {Decimal(price) for price in offer["prices"].values()}
     if offer.get("free", False) is not free:
         problems.append("free and the prices disagree")
     window = offer.get("when", {}).get("window", {})

@@ -19,7 +19,19 @@ class Row:
     """A compiled offer. ``prices`` are picos per token of every meter whose price is known: a meter without a price
     of its own takes that of ``input`` (cached or written tokens) or ``output`` (reasoning)."""
 
-    __slots__ = ("end", "hours", "input_max", "offer", "offer_id", "output_max", "prices", "start", "tiers")
+    __slots__ = (
+        "end",
+        "hours",
+        "input_max",
+        "offer",
+        "offer_id",
+        "output_max",
+        "prices",
+        "reads",
+        "start",
+        "tiers",
+        "writes",
+    )
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
@@ -36,8 +48,10 @@ class Row:
             completion.high() if completion else UNBOUNDED,
         )
         self.prices = _meter_prices(offer)
-        self.input_max = _dearest(self.prices, ("input", "cached_input", "cache_write"))
-        self.output_max = _dearest(self.prices, ("output", "reasoning"))
+        self.reads = "input" in self.prices
+        self.writes = "output" in self.prices
+        self.input_max = max(self.prices.get(meter, 0) for meter in ("input", "cached_input", "cache_write"))
+        self.output_max = max(self.prices.get(meter, 0) for meter in ("output", "reasoning"))
 
     @property
     def plain(self) -> bool:
@@ -118,8 +132,3 @@ def _meter_prices(offer: Offer) -> dict[str, int]:
         if price is not None:
             prices[meter] = price
     return prices
-
-
-def _dearest(prices: dict[str, int], meters: tuple[str, ...]) -> int | None:
-    """The dearest of ``meters``; None when the first, plain one has no price."""
-    return max(prices[meter] for meter in meters if meter in prices) if meters[0] in prices else None

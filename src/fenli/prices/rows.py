@@ -106,8 +106,8 @@ class RowReader:
                 prices[meter] = picos
         if prices.get("cached_input", 0) > prices.get("input", prices.get("cached_input", 0)):
             self.refuse("prices.cached_input", "is more than input: are the two swapped?")
-        if free and prices and any(prices.values()):
-            self.refuse("free", "is true beside a price that is not zero: drop one of the two")
+        if free and prices and all(prices.values()):
+            self.refuse("free", 'is true and no price is zero: drop it, or write the price that is free as "0"')
         return prices
 
     def _picos(self, field: str, text: object, unit: str, free: bool) -> int | None:

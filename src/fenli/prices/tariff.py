@@ -17,6 +17,7 @@ from fenli.values import METERS, format_instant
 HOUR: Final = 3600 * SECOND
 Basis = Literal["start", "end"]
 _DEFAULT: Final = Facts()
+_WRITTEN: Final = ("output", "reasoning")
 _Lanes = dict[tuple[object, ...], Lane]
 
 
@@ -81,24 +82,22 @@ class Tariff:
         """The most a request of at most ``prompt`` and ``output`` tokens can cost if it counts within an hour.
 
         Every row in force at ``at`` or in the hour after it counts, whatever its conditions and on both sides of every
-        window edge: the facts are not known yet. A row without the prices it needs is left out, since `rate` would
-        refuse it. Raises NoOffer where none is left.
+        window edge: the facts are not known yet. A row without an input or output price counts with what it has, since
+        `rate` refuses the rest. Raises NoOffer where no row has all the prices that such a request may need.
         """
         segment = self._worst.now
         if not segment.start <= at < segment.end:
             segment = self._worst.at(at)
-        picos, chosen = -1, ""
+        picos, chosen, known = -1, "", False
         for row in segment.rows:
             low, high, least, most = row.tiers
             if low > prompt or least > output:
                 continue
-            read, written = row.input_max, row.output_max
-            if (read is None and prompt) or (written is None and output):
-                continue
-            cost = min(prompt, high) * (read or 0) + min(output, most) * (written or 0)
+            known = known or ((row.reads or not prompt) and (row.writes or not output))
+            cost = min(prompt, high) * row.input_max + min(output, most) * row.output_max
             if cost > picos:
                 picos, chosen = cost, row.offer_id
-        if picos < 0:
+        if not known:
             self._no_offer(at, None, prompt, output, segment.rows)
         return Rating(picos, self._currency, chosen)
 
@@ -115,7 +114,9 @@ class Tariff:
     def _choose(self, segment: Segment, usage: Mapping[str, int], at: int, facts: Facts | None) -> Row:
         prompt = completion = 0
         for meter, units in usage.items():
-            if meter in ("output", "reasoning"):
+            if units.__class__ is not int or units < 0 or meter not in METERS:
+                _refuse(meter, units)
+            elif meter in _WRITTEN:
                 completion += units
             else:
                 prompt += units
@@ -132,12 +133,10 @@ class Tariff:
             self._no_offer(at, facts, prompt, completion, segment.rows)
         return chosen
 
-    def _mind(self, meter: str, units: object, at: int, chosen: str) -> None:
+    def _mind(self, meter: str, units: int, at: int, chosen: str) -> None:
         """Lets a zero of an unpriced meter pass; refuses the rest by name."""
-        if type(units) is not int or units < 0:
-            raise UsageError(f"{meter} is {units!r}: a meter counts whole units and never below zero")
-        if meter not in METERS:
-            raise UsageError(f"{meter!r} is not a meter: {', '.join(METERS)}")
+        if units.__class__ is not int or units < 0 or meter not in METERS:
+            _refuse(meter, units)
         if units:
             row = next(offer for offer in self.offers if offer.id == chosen)
             missing = {"cached_input": "input", "cache_write": "input", "reasoning": "output"}.get(meter, meter)
@@ -179,6 +178,12 @@ class Tariff:
     def _what(self, at: int, facts: Facts | None, prompt: int, completion: int) -> str:
         conditions = str((facts or _DEFAULT)._replace(prompt=prompt, completion=completion))
         return f"{self._name} in {self._currency} at {format_instant(at)} ({conditions or 'a default request'})"
+
+
+def _refuse(meter: str, units: object) -> NoReturn:
+    if meter not in METERS:
+        raise UsageError(f"{meter!r} is not a meter: {', '.join(METERS)}")
+    raise UsageError(f"{meter} is {units!r}: a meter counts whole units and never below zero")
 
 
 def _lanes(rows: list[Row]) -> _Lanes:
