@@ -113,7 +113,7 @@ class ClientExchange(Sending):
         self.deadlines = deadlines
         self.receiver = receiver
         self.connection: ClientConnection | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[bool] | None = None
         self.deadline = NEVER
         self.ended = False
         self.paused = False

@@ -61,6 +61,7 @@ class Pool:
         self.open += 1
         exchange.await_connection()
         exchange.task = self._client.loop.create_task(self._dial(exchange))
+        exchange.task.add_done_callback(self._dialed)
 
     def give_back(self, connection: ClientConnection) -> None:
         """A connection whose exchange is over and that can carry another."""
@@ -84,23 +85,26 @@ class Pool:
         if exchange in self._waiting:
             self._waiting.remove(exchange)
 
-    async def _dial(self, exchange: ClientExchange) -> None:
+    async def _dial(self, exchange: ClientExchange) -> bool:
+        """Returns whether there is a connection more."""
         try:
             connection = await dial(self.route, self._make, exchange.deadlines.connect)
         except TransportError as failure:
             failure.sent = exchange.sent
             exchange.fail(failure)
+            return False
+        connection.pooled = True
+        exchange.task = None
+        if exchange.ended and not connection.lost:
+            self.give_back(connection)
+        elif connection.lost or not connection.begin(exchange):
+            error = ConnectFailed(f"{self.where} closed the connection at once. Try again.", sent=exchange.sent)
+            exchange.fail(error)
+        return not connection.lost
+
+    def _dialed(self, task: asyncio.Task[bool]) -> None:
+        if task.cancelled() or not task.result():
             self._freed()
-        except BaseException:
-            self._freed()
-            raise
-        else:
-            exchange.task = None
-            if exchange.ended:
-                self.give_back(connection)
-            elif not connection.begin(exchange):
-                error = ConnectFailed(f"{self.where} closed the connection at once. Try again.", sent=exchange.sent)
-                exchange.fail(error)
 
     def _make(self) -> ClientConnection:
         return ClientConnection(self._client, self)

@@ -37,8 +37,12 @@ class RequestReader:
         "_body",
         "_chunked",
         "_complete",
+        "_data",
+        "_digits",
         "_fed",
+        "_fresh",
         "_headers",
+        "_host",
         "_joined",
         "_limits",
         "_method",
@@ -47,7 +51,6 @@ class RequestReader:
         "_path",
         "_pieces",
         "_query",
-        "_reading",
         "_repeats",
         "_sink",
         "_upgrade",
@@ -70,13 +73,16 @@ class RequestReader:
 
     def __init__(self, limits: Limits, sink: Sink) -> None:
         self._limits = limits
+        self._digits = len(str(limits.body_bytes))
         self._sink = sink
         self._parser = httptools.HttpRequestParser(self)
         self.refusal: RequestError | None = None
         self.ended = False
         self._method = self._path = self._query = b""
         self._alive = self._modern = True
-        self._reading = 0
+        self._host: bytes | None = None  # the last one found valid
+        self._data = b""  # what is being parsed
+        self._fresh = True  # it begins with a new request
         self._reset()
 
     @property
@@ -97,7 +103,8 @@ class RequestReader:
     def _parse(self, data: bytes) -> bytes | None:
         """Returns what follows the head of an upgrade, at which llhttp stops."""
         self._complete = False
-        self._reading = len(data)
+        self._fresh = not self.begun
+        self._data = data
         size = self.size
         try:
             self._parser.feed_data(data)
@@ -106,6 +113,7 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if not self.ended:
                 self._refuse(error)
+        self._data = b""
         if self.begun and not self.ended:
             # After a whole request in the same read it is not known where this one began; its next read will tell.
             self._fed = 0 if self._complete or self.size > size else self._fed + len(data)
@@ -133,24 +141,41 @@ class RequestReader:
         parser = self._parser
         headers = self._headers
         limits = self._limits
+        url = self._url
         self._method = method = parser.get_method()
-        version = parser.get_http_version()
+        # The parser's own word on the version is slow; most requests are in one read, from its start.
+        if (
+            self._data.startswith(b" HTTP/1.1\r\n", len(method) + 1 + len(url))
+            and self._fresh
+            and not self._complete
+        ):
+            version = "1.1"
+        else:
+            version = parser.get_http_version()
         if version == "1.1":
             self._modern = True
-            check_host(headers.get(b"host"))
+            host = headers.get(b"host")
+            if host is None or host != self._host:
+                check_host(host)
+                self._host = host
         else:
             self._modern = False
             check_version(version)
-        if len(headers) > limits.headers or self._fed + self._reading > limits.header_bytes:
+        if len(headers) > limits.headers or self._fed + len(self._data) > limits.header_bytes:
             self._check_head()
         if method == b"CONNECT":
             raise RequestError(405, "CONNECT is not served here: this is no proxy.")
-        self._path, self._query = split_target(self._url, headers)
+        if b"?" in url or b"#" in url or url[0] != 47:  # 47 is the slash
+            self._path, self._query = split_target(url, headers)
+        else:
+            self._path, self._query = url, b""
         if b"transfer-encoding" in headers:
             check_coding(headers[b"transfer-encoding"], version)
             self._chunked = True
-        elif b"content-length" in headers and int(headers[b"content-length"]) > limits.body_bytes:
-            raise RequestError(413, f"The body is larger than {limits.body_bytes} bytes. Send a smaller one.")
+        elif b"content-length" in headers:
+            length = headers[b"content-length"]
+            if len(length) >= self._digits and int(length) > limits.body_bytes:
+                raise RequestError(413, f"The body is larger than {limits.body_bytes} bytes. Send a smaller one.")
         if b"expect" in headers and self._modern:
             # RFC 9110 §10.1.1: 100-continue is the only expectation there is.
             if headers[b"expect"].lower() != b"100-continue":
@@ -184,7 +209,13 @@ class RequestReader:
         self._sink(self._method, self._path, self._query, self._headers, body, alive, self._modern)
         if not alive:
             self.ended = True
-        self._reset()
+        if pieces is not None or self._repeats or self._chunked or self.wants_continue:
+            self._reset()
+        else:
+            self.begun = self.in_body = False
+            self.size = self._fed = 0
+            self._url = self._body = b""
+            self._headers = {}
         self._complete = True
 
     def _reset(self) -> None:

@@ -66,6 +66,8 @@ class ClientConnection(asyncio.Protocol):
         "_uploading",
         "deadline",
         "exchange",
+        "lost",
+        "pooled",
         "transport",
     )
 
@@ -77,17 +79,16 @@ class ClientConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self.exchange: ClientExchange | None = None
         self.deadline = NEVER
-        self._served = 0
+        self.lost = False
+        self.pooled = False  # the pool has it, and is told of its end
+        self._served = False  # has answered before
         self._begun = 0  # the sweeper's time when the request was written
         self._left = 0
         self._remaining = NEVER
         self._uploading = False
         self._piece: bytes | None = None
         self._pieces: list[bytes] | None = None
-        self._clear()
-
-    def _clear(self) -> None:
-        """Ready for a reply."""
+        # The reply under way
         self._phase = "head"
         self._headers: list[tuple[bytes, bytes]] = []
         self._status = 0
@@ -102,8 +103,8 @@ class ClientConnection(asyncio.Protocol):
         self._fault: str | None = None
         self._touched = False  # a byte of the reply has come
         self._silent = False
-        self._fed = 0
-        self._barren = 0
+        self._fed = 0  # bytes of a head that is not whole
+        self._barren = 0  # bytes since the last piece of a body
         self._reading = 0
 
     # For the pool and the exchange
@@ -113,15 +114,16 @@ class ClientConnection(asyncio.Protocol):
         transport = self.transport
         if transport.is_closing():
             return False
-        exchange.settle()
+        if exchange.deadline != NEVER:
+            exchange.settle()
         exchange.connection = self
         exchange.sent = True
         self.exchange = exchange
         _, method, target, headers, body = exchange.request
         self._silent = method == b"HEAD"
         pool, sweeper = self._pool, self._client.sweeper
-        self._begun = sweeper.now
-        self.deadline = sweeper.now + exchange.deadlines.head + sweeper.tick
+        self._begun = now = sweeper.now
+        self.deadline = now + exchange.deadlines.head + sweeper.tick
         if pool.prefix:
             target, headers = pool.prefix + target, headers + pool.extra
         if not body and method in _BODILESS_METHODS:
@@ -201,18 +203,9 @@ class ClientConnection(asyncio.Protocol):
             self._fault = "it switched protocols unasked"
         except httptools.HttpParserError as error:
             self._note_fault(error)
-        sweeper = self._client.sweeper
         piece = self._piece
-        if piece is not None or self._head_due:
-            self._barren = 0
-        elif not self._done:
-            self._bound(len(data))
-        if self._phase != "head":
-            if piece is not None:
-                self._phase = "idle"
-            span = exchange.deadlines.idle if self._phase == "idle" else exchange.deadlines.first_byte
-            if self._phase == "idle" or self._head_due:
-                self.deadline = sweeper.now + span + sweeper.tick
+        if not self._done:
+            self._wait_on(exchange, len(data))
         try:
             if self._head_due:
                 self._head_due = False
@@ -224,6 +217,7 @@ class ClientConnection(asyncio.Protocol):
                 exchange.receiver.body_received(piece)
         except Exception as error:
             log.exception("A receiver failed")
+            self._piece = self._pieces = None
             self._fail(TransportError(f"The receiver of the reply failed: {error!r}", sent=True))
         if self.exchange is not exchange:
             return
@@ -232,6 +226,19 @@ class ClientConnection(asyncio.Protocol):
         elif self._fault is not None:
             message = f"{self._pool.where} does not speak HTTP/1.1: {self._fault}. Check the address."
             self._fail(ProtocolError(message, sent=True))
+
+    def _wait_on(self, exchange: ClientExchange, size: int) -> None:
+        """Sets the deadline for what has to come next."""
+        piece = self._piece
+        if piece is None and not self._head_due:
+            self._bound(size)
+            if self._phase != "idle":
+                return
+        else:
+            self._barren = 0
+            self._phase = "idle" if piece is not None else "first_byte"
+        span = exchange.deadlines.idle if self._phase == "idle" else exchange.deadlines.first_byte
+        self.deadline = self._client.sweeper.now + span + self._client.sweeper.tick
 
     def eof_received(self) -> bool:
         if self.exchange is not None and self._until_eof and self._phase != "head":
@@ -243,13 +250,15 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         exchange, self.exchange = self.exchange, None
         self.deadline = NEVER
+        self.lost = True
         self._client.sweeper.discard(self)
         if exchange is not None:
             if self._may_retry(exchange):
                 exchange.retry()
             else:
                 exchange.fail(self._describe_loss(error))
-        self._pool.forget(self)
+        if self.pooled:
+            self._pool.forget(self)
 
     def pause_writing(self) -> None:
         exchange = self.exchange
@@ -335,8 +344,12 @@ class ClientConnection(asyncio.Protocol):
                 self.transport.resume_reading()
             if self._silent:
                 self._parser = httptools.HttpResponseParser(self)  # llhttp does not know that it was a HEAD
-            self._served += 1
-            self._clear()
+            self._served = True
+            self._phase = "head"
+            self._headers = []
+            self._coding = None
+            self._done = self._touched = False
+            self._fed = self._barren = self._interims = 0
             self._pool.give_back(self)
         else:
             self.close()
@@ -354,7 +367,7 @@ class ClientConnection(asyncio.Protocol):
     def _may_retry(self, exchange: ClientExchange) -> bool:
         """Once, and only where the kept connection was closed before it could take the request."""
         soon = self._client.sweeper.now - self._begun <= RETRY_SPAN
-        return self._served > 0 and not self._touched and not exchange.retried and soon
+        return self._served and not self._touched and not exchange.retried and soon
 
     def _describe_loss(self, error: Exception | None) -> ConnectionLost:
         cause = f" ({error})" if error is not None else ""
