@@ -1,0 +1,39 @@
+"""Fenli with everything on: key, limits, budget holds, routing, metering, journal, office."""
+
+import json
+import sys
+from pathlib import Path
+
+from .. import needs, samples
+from ..service import Target, free_port
+from .contender import Contender, Launch, Scene
+
+_COMMAND = Path(sys.executable).with_name("fenli")
+
+_CONFIG = """
+[vendors.alibaba]
+base_url = "{upstream}/v1"
+api_key = "${{env:DASHSCOPE_API_KEY}}"
+"""
+
+
+class Fenli(Contender):
+    name = "fenli"
+    about = "everything on: key, limits, budget holds, routing, metering, journal; 1 worker and the office"
+
+    def install(self) -> str:
+        if not _COMMAND.exists():
+            raise needs.NotReady("not built: there is no `fenli` command beside the Python that runs the benchmark")
+        return needs.command([str(_COMMAND), "--version"]).strip()
+
+    def prepare(self, scene: Scene) -> Launch:
+        config, data = scene.folder / "fenli.toml", scene.folder / "data"
+        config.write_text(_CONFIG.format(upstream=scene.upstream))
+        created = needs.command([str(_COMMAND), "key", "create", "--data", str(data), "--name", "bench", "--json"])
+        argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
+        argv += ["--port", str(scene.port), "--office-port", str(free_port())]
+        headers = {"Authorization": f"Bearer {json.loads(created)['key']}"}
+        return Launch(argv, Target(scene.port, headers=headers), {"DASHSCOPE_API_KEY": "sk-upstream"})
+
+
+assert samples.MODEL == "qwen-turbo", "the model that is asked for must be one that alibaba sells and that has a price"
