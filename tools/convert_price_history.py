@@ -287,12 +287,9 @@ def check(rows: list[dict[str, str]], vendor: str, text: str) -> list[str]:
     for number, (row, offer) in enumerate(zip(rows, offers, strict=False), start=1):
         said = csv_row(vendor, offer) | {meter: "" for meter in added(row) if meter in PRICES}
         wanted = {**row, "condition": sorted_condition(row["condition"])}
-        for field in wanted:
-            if wanted[field] != said[field]:
-                problems.append(
-                    f"{vendor} row {number} ({row['model']}): {field} {wanted[field]!r} became {said[field]!r}"
-                )
-        problems += [f"{vendor} row {number} ({row['model']}): {problem}" for problem in beside(row, offer, rows)]
+        changed = [f"{name} {wanted[name]!r} became {said[name]!r}" for name in wanted if wanted[name] != said[name]]
+        changed += beside(row, offer, rows)
+        problems += [f"{vendor} row {number} ({row['model']}): {change}" for change in changed]
     return problems
 
 
@@ -342,7 +339,9 @@ def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list
     free = Decimal(0) in {Decimal(price) for price in offer["prices"].values()}
     if offer.get("free", False) is not free:
         problems.append("free and the prices disagree")
-    window = offer.get("when", {}).get("window", {})
+    window, prompt = (offer.get("when", {}).get(name, {}) for name in ("window", "prompt_tokens"))
+    if prompt.get("context_limit", False) is not (identity(row) in top_tiers(kin)):
+        problems.append("context_limit belongs to the top tier, and to it alone")
     holidays = any("CN public holidays" in o["condition"] and o["effective_from"] == row["effective_from"] for o in kin)
     if window and (window.get("calendar") == "cn") is not holidays:
         problems.append(f"calendar is {window.get('calendar')!r}")

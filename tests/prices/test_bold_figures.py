@@ -1,4 +1,4 @@
-"""The worked figures of the vendors' published rules, to the last pico. Amounts are per request, prices per 1M tokens."""
+"""The worked figures of the vendors' published rules, to the last pico. Amounts are per request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from fenli.values import Money, Usage
 
 THINKING = Facts(thinking=True)
 PLAIN = Facts()
+BATCH = Facts(batch=True)
+CACHED = {"input": 8_000, "cached_input": 2_000, "output": 1_000}
 
 FIGURES = [
     # linear, cache-aware
-    ("deepseek/deepseek-chat", "2025-10-01 12:00", {"input": 8_000, "cached_input": 2_000, "output": 1_000}, PLAIN, "0.0194"),
+    ("deepseek/deepseek-chat", "2025-10-01 12:00", CACHED, PLAIN, "0.0194"),
     # tiers by prompt length reprice the whole request
     ("alibaba/qwen3-max", "2026-07-01 12:00", {"input": 32_000, "output": 1_000}, PLAIN, "0.09"),
     ("alibaba/qwen3-max", "2026-07-01 12:00", {"input": 32_001, "output": 1_000}, PLAIN, "0.144004"),
@@ -37,9 +39,9 @@ FIGURES = [
     ("openai/o3", "2026-11-01T00:00Z", {"input": 1_000, "output": 1_000}, Facts(service_tier="flex"), "0.005"),
     ("openai/o3", "2026-11-01T00:00Z", {"input": 1_000, "output": 1_000}, PLAIN, "0.01"),
     # batch is a row, not a multiplier: the cached part keeps its price
-    ("openai/o3", "2026-11-01T00:00Z", {"cached_input": 1_000_000, "output": 1_000_000}, Facts(batch=True), "4.5"),
-    ("bytedance/doubao-seed-2.1-pro", "2026-10-01 12:00", {"cached_input": 1_000_000}, Facts(batch=True), "1.2"),
-    ("bytedance/doubao-seed-2.1-pro", "2026-10-01 12:00", {"input": 1_000_000, "output": 1_000_000}, Facts(batch=True), "18"),
+    ("openai/o3", "2026-11-01T00:00Z", {"cached_input": 1_000_000, "output": 1_000_000}, BATCH, "4.5"),
+    ("bytedance/doubao-seed-2.1-pro", "2026-10-01 12:00", {"cached_input": 1_000_000}, BATCH, "1.2"),
+    ("bytedance/doubao-seed-2.1-pro", "2026-10-01 12:00", {"input": 1_000_000, "output": 1_000_000}, BATCH, "18"),
     # cache writes: 15 beside 12, 1.25 times the tier's input
     ("alibaba/qwen3.8-max", "2026-10-01 12:00", {"cache_write": 1_000_000}, PLAIN, "15"),
     ("openai/gpt-6.1-sol", "2026-10-01T00:00Z", {"cache_write": 100_000}, PLAIN, "0.25"),

@@ -88,7 +88,7 @@ def test_prices_in_force_are_half_open(offer):
 
     assert costs == [10**6, 10**6, 2 * 10**6, 2 * 10**6]
     for instant in (-1, 200):
-        with pytest.raises(NoOffer, match="acme/one in CNY at .* no row was in force"):
+        with pytest.raises(NoOffer, match=r"acme/one in CNY at .* no row was in force"):
             tariff.rate({"input": 1}, instant)
 
 

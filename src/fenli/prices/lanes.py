@@ -20,18 +20,8 @@ class Row:
     of its own takes that of ``input`` (cached or written tokens) or ``output`` (reasoning)."""
 
     __slots__ = (
-        "end",
-        "hours",
-        "input_max",
-        "offer",
-        "offer_id",
-        "output_max",
-        "prices",
-        "reads",
-        "start",
-        "tiers",
-        "writes",
-    )
+        "end", "hours", "input_max", "offer", "offer_id", "output_max", "prices", "reads", "start", "tiers", "writes",
+    )  # fmt: skip
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer

@@ -104,7 +104,7 @@ class RowReader:
             picos = self._picos(f"prices.{meter}", text, unit, free)
             if meter in METERS and picos is not None:
                 prices[meter] = picos
-        if prices.get("cached_input", 0) > prices.get("input", prices.get("cached_input", 0)):
+        if "input" in prices and prices.get("cached_input", 0) > prices["input"] >= 0:
             self.refuse("prices.cached_input", "is more than input: are the two swapped?")
         if free and prices and all(prices.values()):
             self.refuse("free", 'is true and no price is zero: drop it, or write the price that is free as "0"')

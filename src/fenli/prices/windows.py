@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from fenli.values.instants import instant_of, moment_of
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY_MINUTES: Final = 24 * 60
 _DAY: Final = timedelta(days=1)
+_CLOCK: Final = re.compile("(?=24:00|[01][0-9]|2[0-3])([0-9]{2}):([0-5][0-9])")
 
 
 class Hours:
@@ -62,8 +64,9 @@ class Hours:
 
 def span_minutes(span: str) -> tuple[int, int]:
     """``"16:30-00:30"`` as minutes from the start of the day on which it begins: ``(990, 1470)``. Raises ValueError."""
-    first, last = (_minute(clock) for clock in span.split("-"))
-    if first >= DAY_MINUTES:
+    opens, _, closes = span.partition("-")
+    first, last = _minute(opens), _minute(closes)
+    if first == DAY_MINUTES:
         raise ValueError(span)
     return first, last if last > first else last + DAY_MINUTES
 
@@ -89,10 +92,7 @@ def _minutes(window: Window) -> set[int]:
 
 
 def _minute(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    if len(hours) != 2 or len(minutes) != 2 or not (hours + minutes).isascii() or not (hours + minutes).isdigit():
-        raise ValueError(clock)
-    minute = int(hours) * 60 + int(minutes)
-    if minute > DAY_MINUTES or int(minutes) > 59:
-        raise ValueError(clock)
-    return minute
+    found = _CLOCK.fullmatch(clock)
+    if found is None:
+        raise ValueError(f"{clock!r} is not HH:MM")
+    return int(found[1]) * 60 + int(found[2])

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fenli.errors import UsageError
+from fenli.values import METERS, Usage
+
+units = st.dictionaries(st.sampled_from(METERS), st.integers(0, 10**12))
+
+
+@given(units)
+def test_meters_add_up(given_units):
+    usage = Usage(given_units)
+
+    assert usage.total == usage.prompt + usage.completion == sum(given_units.values())
+    assert dict(usage) == dict(usage.items()) == usage.as_dict() == given_units
+    assert len(usage) == len(given_units)
+
+
+def test_prompt_and_completion():
+    usage = Usage({"input": 1, "cached_input": 20, "cache_write": 300, "output": 4_000, "reasoning": 50_000})
+
+    assert (usage.prompt, usage.completion) == (321, 54_000)
+
+
+def test_absent_is_not_zero():
+    assert Usage({"output": 0}) != Usage({})
+    assert Usage({}).get("input") is None
+    with pytest.raises(KeyError):
+        Usage({})["input"]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"words": 1}, {"input": -1}, {"input": 1.0}, {"input": True}, {"input": "1"}, {"input": None}]
+)
+def test_what_is_not_usage(bad):
+    with pytest.raises(UsageError):
+        Usage(bad)
+
+
+def test_usage_does_not_follow_the_dict_it_was_made_from():
+    source = {"input": 1}
+    usage = Usage(source)
+    source["input"] = 2
+    usage.as_dict()["input"] = 3
+
+    assert usage == Usage({"input": 1})
+    assert hash(usage) == hash(Usage({"input": 1}))
+    assert repr(usage) == "Usage({'input': 1})"
