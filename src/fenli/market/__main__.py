@@ -1,0 +1,52 @@
+"""``python -m fenli.market``: the emulated vendors on this machine, as `fenli market serve` opens them too."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from fenli.errors import ConfigError
+from fenli.market.market import DEFAULT_VENDORS
+from fenli.market.server import MarketOptions, run_market
+
+
+def options_of(arguments: list[str]) -> MarketOptions:
+    parser = argparse.ArgumentParser(prog="python -m fenli.market", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8420, help="0 takes a free one")
+    parser.add_argument("--vendor", action="append", default=[], help=f"may be repeated; {', '.join(DEFAULT_VENDORS)}")
+    parser.add_argument("--tokens-per-second", type=float, default=50.0, metavar="N")
+    parser.add_argument("--first-token-ms", type=int, default=200, metavar="N")
+    parser.add_argument("--at-once", action="store_true", help="answer without any wait")
+    parser.add_argument("--echo", action="store_true", help="answer with what the user said")
+    parser.add_argument("--served", type=Path, metavar="FILE", help="append the vendors' own book to FILE")
+    parser.add_argument("--fault", action="append", default=[], metavar="[VENDOR:][SHARE*]NAME[@N]")
+    parser.add_argument("--key", action="append", default=[], help="a key that every vendor takes beside its own")
+    parser.add_argument("--seed", type=int)
+    given = parser.parse_args(arguments)
+    return MarketOptions(
+        host=given.host,
+        port=given.port,
+        vendors=tuple(given.vendor) or DEFAULT_VENDORS,
+        tokens_per_second=None if given.at_once else given.tokens_per_second,
+        first_token_ms=given.first_token_ms,
+        echo=given.echo,
+        served=given.served,
+        faults=tuple(given.fault),
+        keys=tuple(given.key),
+        seed=given.seed,
+    )
+
+
+def main() -> int:
+    try:
+        run_market(options_of(sys.argv[1:]))
+    except (ConfigError, OSError) as error:
+        sys.stderr.write(f"fenli market: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The bytes of an answer in one flavour of the OpenAI chat dialect."""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import Any
+
+import msgspec
+
+from fenli.market.flavours import Envelope, Flavour, Refusal
+from fenli.market.replies import ToolCall
+
+
+class Spelling(enum.StrEnum):
+    """The same JSON as different servers write it."""
+
+    COMPACT = "compact"
+    SPACED = "spaced"
+    ESCAPED = "escaped"  # non-ASCII as \\uXXXX
+
+
+def encode(value: Any, spelling: Spelling = Spelling.COMPACT) -> bytes:
+    if spelling is Spelling.COMPACT:
+        return msgspec.json.encode(value)
+    separators = (", ", ": ") if spelling is Spelling.SPACED else (",", ":")
+    return json.dumps(value, ensure_ascii=spelling is Spelling.ESCAPED, separators=separators).encode()
+
+
+class Pen:
+    """Writes one answer."""
+
+    __slots__ = ("_base", "_created", "_flavour", "_null_usage", "_prefix", "_spelling", "id", "model")
+
+    def __init__(
+        self, flavour: Flavour, answer: str, model: str, created: int, *, spelling: Spelling = Spelling.COMPACT,
+        null_usage: bool = False, prefix: bytes = b"data: ",
+    ) -> None:  # fmt: skip
+        self.id = answer
+        self.model = model
+        self._flavour = flavour
+        self._created = created
+        self._spelling = spelling
+        self._null_usage = null_usage
+        self._prefix = prefix
+        self._base: dict[str, Any] = {"id": answer, "object": "", "created": created, "model": model}
+        if flavour.fingerprint is not None:
+            self._base["system_fingerprint"] = flavour.fingerprint
+
+    def whole(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, request_id: str) -> bytes:
+        answer = {**self._base, "object": "chat.completion", "choices": choices, "usage": usage}
+        if self._flavour.request_id_member is not None:
+            answer[self._flavour.request_id_member] = request_id
+        return encode(answer, self._spelling)
+
+    def chunk(
+        self, index: int, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, Any] | None = None,
+        choice_usage: dict[str, Any] | None = None,
+    ) -> bytes:  # fmt: skip
+        choice: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": finish}
+        if choice_usage is not None:
+            choice["usage"] = choice_usage
+        return self._event([choice], usage)
+
+    def usage_chunk(self, usage: dict[str, Any] | None) -> bytes:
+        return self._event([], usage)
+
+    def event(self, data: bytes) -> bytes:
+        return self._prefix + data + b"\n\n"
+
+    def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
+        chunk = {**self._base, "object": "chat.completion.chunk", "choices": choices}
+        if usage is not None or self._null_usage:
+            chunk["usage"] = usage
+        return self._prefix + encode(chunk, self._spelling) + b"\n\n"
+
+
+def message(text: str, reasoning: str, calls: tuple[ToolCall, ...], ids: list[str]) -> dict[str, Any]:
+    """The assistant's message of an answer in one piece."""
+    body: dict[str, Any] = {"role": "assistant", "content": None if calls and not text else text}
+    if reasoning:
+        body["reasoning_content"] = reasoning
+    if calls:
+        body["tool_calls"] = [
+            {"index": index, "id": ids[index], "type": "function",
+             "function": {"name": call.name, "arguments": call.arguments}}
+            for index, call in enumerate(calls)
+        ]  # fmt: skip
+    return body
+
+
+def call_delta(index: int, arguments: str, name: str | None = None, call: str | None = None) -> dict[str, Any]:
+    """A delta with a part of a tool call; its name and id come with the first part only."""
+    function: dict[str, Any] = {"arguments": arguments}
+    part: dict[str, Any] = {"index": index}
+    if name is not None:
+        function = {"name": name, "arguments": arguments}
+        part |= {"id": call, "type": "function"}
+    return {"tool_calls": [part | {"function": function}]}
+
+
+def error_object(flavour: Flavour, refusal: Refusal) -> dict[str, Any]:
+    """The vendor's error member: what an error body wraps, and what a stream carries in its middle."""
+    text = refusal.message
+    match flavour.envelope:
+        case Envelope.OPENAI:
+            return {"message": text, "type": refusal.type, "param": None, "code": refusal.code}
+        case Envelope.TYPE:
+            return {"type": refusal.type, "message": text}
+        case Envelope.CODE:
+            return {"code": refusal.code, "message": text}
+        case Envelope.LLAMA:
+            return {"code": refusal.status, "message": text, "type": refusal.type}
+
+
+def error_body(flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:
+    body: dict[str, Any] = {"error": error_object(flavour, refusal)}
+    if flavour.request_id_member is not None:
+        body[flavour.request_id_member] = request_id
+    return encode(body)

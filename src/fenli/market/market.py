@@ -1,0 +1,108 @@
+"""The market: all emulated vendors together, the streams of chance they draw from, and the book of what they served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from fenli.errors import ConfigError
+from fenli.market.faults import Faults
+from fenli.market.flavours import FLAVOURS
+from fenli.market.model import EmulatedVendor
+from fenli.market.player import Player, Stage
+from fenli.market.replies import Behaviour, Pace
+from fenli.market.requests import Ask
+from fenli.market.script import Outcome, Script
+from fenli.market.served import ServedBook, Serving
+from fenli.sim.kernel import Scheduler
+from fenli.sim.random import Chance, Stream
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+DEFAULT_VENDORS: Final = ("deepseek", "moonshot", "zhipu", "alibaba", "bytedance", "openai", "local")
+
+
+def market_key(vendor: str) -> str:
+    """The key that an emulated vendor knows unless it is given others."""
+    return f"sk-market-{vendor}"
+
+
+class Market:
+    """Each vendor is found by path (``/{vendor}/...``) or by the host of its real base URL."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        chance: Chance,
+        vendors: Iterable[EmulatedVendor],
+        book: ServedBook | None = None,
+    ) -> None:
+        self.scheduler = scheduler
+        self.chance = chance
+        self.book = book if book is not None else ServedBook()
+        self.vendors: dict[str, EmulatedVendor] = {}
+        self._by_host: dict[str, EmulatedVendor] = {}
+        self._streams: dict[str, Stream] = {}
+        for emulated in vendors:
+            name = emulated.vendor.id
+            self.vendors[name] = emulated
+            self._by_host[parse_base_url(emulated.vendor.base_url)[0].host] = emulated
+            self._streams[name] = chance.stream(f"market/{name}")
+
+    def find(self, host: str, path: str) -> tuple[EmulatedVendor, str] | None:
+        """The vendor that such a request is for, and the path as it would see it."""
+        emulated = self._by_host.get(host)
+        if emulated is not None and not path.startswith(f"/{emulated.vendor.id}/"):
+            return emulated, path
+        name, mark, rest = path[1:].partition("/")
+        emulated = self.vendors.get(name)
+        return None if emulated is None else (emulated, mark + rest)
+
+    def script(self, emulated: EmulatedVendor, ask: Ask) -> Script:
+        return emulated.script(ask, self.scheduler.now(), self._streams[emulated.vendor.id])
+
+    def player(self, emulated: EmulatedVendor, script: Script, stage: Stage) -> Player:
+        name, at = emulated.vendor.id, self.scheduler.now()
+
+        def enter(script: Script, outcome: Outcome, tokens: int) -> None:
+            self._enter(name, at, script, outcome, tokens)
+
+        return Player(self.scheduler, script, stage, enter)
+
+    def _enter(self, vendor: str, at: int, script: Script, outcome: Outcome, tokens: int) -> None:
+        count = script.count.upto(tokens)
+        if outcome is Outcome.REFUSED:
+            count = type(count)()
+        self.book.enter(
+            Serving(
+                vendor=vendor,
+                id=script.id,
+                at=at,
+                ended=self.scheduler.now(),
+                outcome=outcome,
+                status=script.status,
+                model=script.model,
+                stream=script.stream,
+                prompt_tokens=count.prompt,
+                completion_tokens=count.completion,
+                cached_tokens=count.cached,
+                reasoning_tokens=count.reasoning,
+                told=None if script.told is None else script.told.decode(),
+                fault=script.fault,
+            )
+        )
+
+
+def emulate(
+    name: str,
+    *,
+    keys: Iterable[str] | None = None,
+    behaviour: Behaviour | None = None,
+    pace: Pace | None = None,
+    faults: Faults | None = None,
+) -> EmulatedVendor:
+    """The vendor of that id, as the catalogue describes it. Raises ConfigError when it is not emulated."""
+    if name not in FLAVOURS:
+        raise ConfigError(f"{name!r} is not emulated: choose among {', '.join(FLAVOURS)}")
+    known = frozenset([market_key(name)] if keys is None else keys)
+    return EmulatedVendor(VENDORS[name], FLAVOURS[name], keys=known, behaviour=behaviour, pace=pace, faults=faults)

@@ -1,0 +1,208 @@
+"""One emulated vendor: a request in, a script out. No socket, no clock, no draw but from the stream it is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Any, Final
+
+import msgspec
+
+from fenli.clock import SECOND
+from fenli.errors import ConfigError, Kind
+from fenli.market.answering import Answering, words_of
+from fenli.market.dialect import Pen, Spelling, encode, error_body
+from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
+from fenli.market.flavours import Flavour, Placement, Refusal
+from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
+from fenli.market.requests import Ask, ChatBody, parse_chat
+from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Script
+from fenli.market.troubles import troubled
+from fenli.market.usage import Count
+from fenli.sim.random import Stream
+from fenli.vendors.contract import Vendor, parse_base_url
+
+FAULT_HEADER: Final = "x-market-fault"
+_CACHE_UNIT: Final = 64  # tokens; DeepSeek caches in units of this size (vendors.md section 12 names no other)
+_REMEMBERED: Final = 4096
+_ANY_REFUSAL: Final = Refusal(Kind.SERVER_ERROR, 500, "Internal error")
+
+
+class EmulatedVendor:
+    """``keys`` are the bearer keys it knows. ``spelling`` and ``event_prefix`` vary its JSON and its SSE."""
+
+    def __init__(
+        self, vendor: Vendor, flavour: Flavour, *, keys: frozenset[str], behaviour: Behaviour | None = None,
+        pace: Pace | None = None, faults: Faults | None = None, spelling: Spelling = Spelling.COMPACT,
+        event_prefix: bytes = b"data: ",
+    ) -> None:  # fmt: skip
+        self.vendor = vendor
+        self.flavour = flavour
+        self.keys = keys
+        self.behaviour: Behaviour = behaviour or Synthetic()
+        self.pace = pace or Pace()
+        self.faults = faults or Faults()
+        self.spelling = spelling
+        self.event_prefix = event_prefix
+        self.prefix = parse_base_url(vendor.base_url)[1]
+        self.models = {model.id: model for model in vendor.models}
+        self._paths = {self.prefix + "/chat/completions", *flavour.paths}
+        self._cache = _PromptCache()
+
+    def script(self, ask: Ask, now: int, chance: Stream) -> Script:
+        """What becomes of this request. A trouble in connecting is the transport's to show: the script is its reset."""
+        request_id = chance.bytes(16).hex()
+        if not self._known(ask.headers.get("authorization", "")):
+            return self._refused(Kind.BAD_KEY, request_id)
+        if ask.path == self.prefix + "/models" and ask.method == "GET":
+            return self._listing(request_id)
+        if ask.path not in self._paths or ask.method != "POST":
+            nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
+            return self._refusal(nowhere, request_id)
+        chat = parse_chat(ask.body)
+        if isinstance(chat, str):
+            return self._refused(Kind.BAD_REQUEST, request_id, detail=chat)
+        fault = self._fault(ask, chat, now, chance)
+        return self._script(chat, fault, request_id, now, chance)
+
+    def _known(self, authorization: str) -> bool:
+        if not self.flavour.needs_key:
+            return True
+        scheme, _, key = authorization.partition(" ")
+        return scheme.lower() == "bearer" and key.strip() in self.keys
+
+    def _fault(self, ask: Ask, chat: ChatBody, now: int, chance: Stream) -> Fault | None:
+        model, mark, forced = chat.model.partition("!")
+        chat.model = model
+        forced = forced if mark else ask.headers.get(FAULT_HEADER, "")
+        if not forced:
+            return self.faults.draw(now, chance)
+        try:
+            return parse_fault(forced)
+        except ConfigError:
+            return Fault(Kind.BAD_REQUEST)
+
+    def _script(self, chat: ChatBody, fault: Fault | None, request_id: str, now: int, chance: Stream) -> Script:
+        if fault is not None and isinstance(fault.what, Kind):
+            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        if chat.model not in self.models and not chat.model.startswith(self.flavour.model_prefixes or ("\0",)):
+            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
+        sizes = chat.sizes()
+        prompt_tokens = sizes[-1][1]
+        model = self.models.get(chat.model)
+        if model is not None and model.context is not None and prompt_tokens > model.context:
+            return self._refused(Kind.CONTEXT_TOO_LONG, request_id)
+        prompt = Prompt(
+            self.vendor.id, chat.model, chat.said, prompt_tokens, chat.thinks, chat.usable_tools, chat.wants_json,
+            chat.schema,
+        )  # fmt: skip
+        reply = self.behaviour.reply(prompt, chance)
+        if reply.fault is not None and fault is None:
+            fault = parse_fault(reply.fault)
+        if reply.refuse is not None:
+            return self._refused(reply.refuse, request_id, fault=fault)
+        remembered = self._cache.seen(sizes)
+        cached = remembered if reply.cached is None else min(reply.cached, prompt_tokens)
+        return self._answer(chat, reply, Count(prompt_tokens, cached=cached), fault, request_id, now, chance)
+
+    def _answer(
+        self, chat: ChatBody, reply: Reply, count: Count, fault: Fault | None, request_id: str, now: int, chance: Stream
+    ) -> Script:
+        flavour = self.flavour
+        choices, stream = chat.n or 1, bool(chat.stream)
+        trouble = fault.what if fault is not None and isinstance(fault.what, Trouble) else None
+        number = fault.number if fault is not None else None
+        limit, filtered = chat.limit, trouble is Trouble.FILTERED_INSIDE
+        if filtered:
+            limit = min(limit or 1 << 60, 4 if number is None else number)
+        words = words_of(reply, limit)
+        if filtered and words.finish == "length":
+            words = msgspec.structs.replace(words, finish=flavour.filtered)
+        count = Count(count.prompt, words.tokens * choices, count.cached, len(words.reasoning) * choices)
+        told = _told(flavour.usage.object(count), trouble)
+        asked_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
+        answer_id = flavour.answer_id + chance.bytes(12).hex()
+        pen = Pen(
+            flavour, answer_id, chat.model, now // SECOND, spelling=self.spelling, prefix=self.event_prefix,
+            null_usage=asked_usage and flavour.placement is Placement.EXTRA_CHUNK,
+        )  # fmt: skip
+        pace, headers = reply.pace or self.pace, self._headers(request_id)
+        answering = Answering(flavour, pen, words, count, told, pace, headers, chance)
+        actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
+        if trouble is not None:
+            actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)
+        status = next((action.status for action in actions if type(action) is Head), 0)
+        return Script(
+            answer_id, chat.model, status, stream, count, tuple(actions),
+            None if told is None else encode(told), None if fault is None else str(fault),
+        )  # fmt: skip
+
+    def _refused(
+        self, kind: Kind, request_id: str, *, detail: str = "", retry_after: int | None = None,
+        fault: Fault | None = None,
+    ) -> Script:  # fmt: skip
+        refusal = self.flavour.refusal(kind) or self.flavour.refusal(Kind.SERVER_ERROR) or _ANY_REFUSAL
+        if detail:
+            refusal = Refusal(refusal.kind, refusal.status, f"{refusal.message} {detail}", refusal.code, refusal.type)
+        return self._refusal(refusal, request_id, retry_after, fault)
+
+    def _refusal(
+        self, refusal: Refusal, request_id: str, retry_after: int | None = None, fault: Fault | None = None
+    ) -> Script:
+        headers = [*self._headers(request_id), (b"content-type", b"application/json")]
+        wait = refusal.retry_after if retry_after is None else retry_after
+        if wait is not None:
+            headers.append((b"retry-after", str(wait).encode()))
+        body = error_body(self.flavour, refusal, request_id)
+        actions: tuple[Action, ...] = (
+            Head(refusal.status, tuple(headers)), Enter(Outcome.REFUSED), Body(body), End(),
+        )  # fmt: skip
+        named = None if fault is None else str(fault)
+        return Script(request_id, "", refusal.status, False, Count(), actions, None, named)
+
+    def _listing(self, request_id: str) -> Script:
+        models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in self.models]
+        listing = {"object": "list", "data": models}
+        head = Head(200, (*self._headers(request_id), (b"content-type", b"application/json")))
+        return Script(request_id, "", 200, False, Count(), (head, Body(encode(listing)), End()))
+
+    def _headers(self, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
+        return ((self.flavour.request_id_header, request_id.encode()),)
+
+
+class _PromptCache:
+    """The prompts a vendor remembers: each message boundary of the last few thousand."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+
+    def seen(self, sizes: list[tuple[bytes, int]]) -> int:
+        """Tokens of the longest beginning that was asked before, in whole units; remembers this one."""
+        cached = 0
+        running = hashlib.blake2b(digest_size=16)
+        for content, tokens in sizes:
+            running.update(b"%d:" % len(content))
+            running.update(content)
+            key = running.digest()
+            if key in self._known:
+                cached = tokens - tokens % _CACHE_UNIT
+                self._known.move_to_end(key)
+            else:
+                self._known[key] = None
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return cached
+
+
+def _told(usage: dict[str, Any], trouble: Trouble | None) -> dict[str, Any] | None:
+    """The usage that the answer carries: the truth, but for a lying vendor."""
+    match trouble:
+        case Trouble.USAGE_NULL:
+            return None
+        case Trouble.USAGE_LARGER:
+            extra = usage["completion_tokens"] * 2 + 1
+            usage["completion_tokens"] += extra
+            usage["total_tokens"] += extra
+        case Trouble.USAGE_INCONSISTENT:
+            usage["total_tokens"] += 7
+    return usage

@@ -1,0 +1,71 @@
+"""The vendor's own count of one answer, and the usage object it becomes in each flavour."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+BYTES_PER_TOKEN: Final = 4  # simulated: no tokenizer is this simple
+
+
+class Count(msgspec.Struct, frozen=True, gc=False):
+    """``prompt`` includes ``cached``; ``completion`` includes ``reasoning``. Tokens."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    def upto(self, completion: int) -> Count:
+        """What has been used when only the first ``completion`` tokens were produced. Reasoning comes first."""
+        return Count(self.prompt, completion, self.cached, min(self.reasoning, completion))
+
+
+def tokens_in(size: int) -> int:
+    """Tokens of ``size`` bytes of text: one for every 4, at least 1."""
+    return max(1, -(-size // BYTES_PER_TOKEN))
+
+
+def split_tokens(text: str) -> list[str]:
+    """The text as its tokens: pieces of at least 4 bytes of UTF-8 that never split a character."""
+    pieces: list[str] = []
+    start = size = 0
+    for at, character in enumerate(text):
+        code = ord(character)
+        size += 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
+        if size >= BYTES_PER_TOKEN:
+            pieces.append(text[start : at + 1])
+            start, size = at + 1, 0
+    if start < len(text):
+        pieces.append(text[start:])
+    return pieces
+
+
+class UsageShape(msgspec.Struct, frozen=True):
+    """Where a flavour puts its numbers, beside prompt, completion and total. Dots go down a level."""
+
+    cached: tuple[str, ...] = ("prompt_tokens_details.cached_tokens",)
+    missed: str | None = None
+    reasoning: str | None = "completion_tokens_details.reasoning_tokens"
+
+    def object(self, count: Count) -> dict[str, Any]:
+        usage: dict[str, Any] = {
+            "prompt_tokens": count.prompt,
+            "completion_tokens": count.completion,
+            "total_tokens": count.prompt + count.completion,
+        }
+        for place in self.cached:
+            _put(usage, place, count.cached)
+        if self.missed is not None:
+            _put(usage, self.missed, count.prompt - count.cached)
+        if self.reasoning is not None:
+            _put(usage, self.reasoning, count.reasoning)
+        return usage
+
+
+def _put(usage: dict[str, Any], place: str, number: int) -> None:
+    *levels, last = place.split(".")
+    for level in levels:
+        usage = usage.setdefault(level, {})
+    usage[last] = number
