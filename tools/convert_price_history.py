@@ -370,13 +370,13 @@ def joined(predicates: list[str], note: str) -> str:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("csv", type=Path)
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--vendor", nargs="*", help="all that the CSV holds when left out")
     parser.add_argument("--check", action="store_true")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     with asked.csv.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     vendors = asked.vendor or sorted({row["vendor"] for row in rows})

@@ -36,7 +36,7 @@ facts = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(RATED), usages, instants, facts)
 def test_rating_is_what_decimal_arithmetic_says(tariff, usage, at, facts):
     try:
@@ -58,7 +58,7 @@ def test_rating_is_what_decimal_arithmetic_says(tariff, usage, at, facts):
     assert row.effective_from <= at < (row.effective_to or at + 1)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(RATED), counts, counts, st.data(), instants, st.integers(0, 3600 * SECOND - 1), facts)
 def test_bound_is_never_below_a_rating_within_it(tariff, prompt, output, data, at, later, facts):
     plain = data.draw(st.integers(0, prompt))

@@ -34,7 +34,7 @@ class Usage(Mapping[str, int]):
         return iter(self._units)
 
     def items(self) -> ItemsView[str, int]:
-        """The dict's own view: rating walks it, and the mixin's is twenty times slower."""
+        """The dict's own view: rating walks it, and the mixin's takes more than twice as long."""
         return self._units.items()
 
     def __len__(self) -> int:
