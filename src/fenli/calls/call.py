@@ -1,6 +1,6 @@
 """The life of one call, as a state machine.
 
-    begin ─> sent ─> head ─> body* ─> complete      each with the attempt's number and the instant;
+    begin ─> sent ─> head ─> body* ─> complete      each with the attempt's number;
                  └──── failed ─────┘                attempts follow each other until one has content
     client_gone, wake, journal_failed               at any time
 
@@ -87,14 +87,13 @@ class Call:
         """The attempt's request is on its way: until here the time was ours."""
         self._sent_at = now
 
-    def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]], now: int) -> Effects:
+    def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         attempt = self._attempts[number - 1]
         attempt.status = status
         attempt.headers = headers
-        kind = header(headers, b"content-type") or b""
-        # A stream that comes as JSON is the vendor's way to say no with a 200.
-        attempt.failing = not 200 <= status < 300 or (self.ask.stream and b"json" in kind and b"stream" not in kind)
-        return _NOTHING
+        attempt.failing = not 200 <= status < 300
+        if self.ask.stream and b"json" in (header(headers, b"content-type") or b""):
+            attempt.failing = True  # a stream that comes as JSON is the vendor's way to say no with a 200
 
     def body(self, number: int, data: bytes, now: int) -> Effects:
         attempt = self._attempts[number - 1]

@@ -11,7 +11,6 @@ import msgspec
 
 from fenli import __version__
 from fenli.calls.call import Call
-from fenli.calls.effects import Ended
 from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
@@ -19,7 +18,7 @@ from fenli.gateway.driver import Desk
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
-from fenli.http.server import ServerExchange
+from fenli.http.exchange import ServerExchange
 from fenli.http.transport import Transport
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
@@ -57,7 +56,7 @@ class App:
         self.metrics = metrics
         self.open_metrics = open_metrics
         self.draining = False
-        self.desk = Desk(clock, transport, recorder, self._ended)
+        self.desk = Desk(clock, transport, recorder, metrics.ended)
         self._number = 0
 
     def handle(self, exchange: ServerExchange) -> None:
@@ -98,8 +97,8 @@ class App:
             exchange.received,
             wants_cost=wants_cost,
             attempts_max=directory.snapshot.attempts_max,
-            request_id=_request_id(headers),
-            retry=_retry_count(headers),
+            request_id=_request_id(headers) if b"x-client-request-id" in headers else None,
+            retry=_retry_count(headers) if b"x-stainless-retry-count" in headers else 0,
         )
         exchange.body = b""
         self.desk.begin(call, exchange)
@@ -192,9 +191,6 @@ class App:
             lines += _NO_RETRY
         self.metrics.refused(refusal.code)
         exchange.reply(status, lines, refusal_body(refusal))
-
-    def _ended(self, call: Call, ended: Ended) -> None:
-        self.metrics.ended(call, ended, self.clock.now())
 
 
 _HTTP_CODES: Final = {

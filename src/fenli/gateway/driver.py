@@ -33,19 +33,19 @@ class Exchange(Protocol):
 class Desk:
     """What every call of a worker shares. ``ended`` is told of each call that is over, ``drivers`` holds the others."""
 
-    __slots__ = ("clock", "drivers", "ended", "recorder", "transport")
+    __slots__ = ("drivers", "ended", "now", "recorder", "transport")
 
     def __init__(
-        self, clock: Clock, transport: Transport, recorder: Recorder, ended: Callable[[Call, Ended], None]
+        self, clock: Clock, transport: Transport, recorder: Recorder, ended: Callable[[Call, Ended, int], None]
     ) -> None:
-        self.clock = clock
+        self.now = clock.now
         self.transport = transport
         self.recorder = recorder
         self.ended = ended
         self.drivers: set[CallDriver] = set()
 
     def begin(self, call: Call, exchange: Exchange) -> None:
-        now = self.clock.now()
+        now = self.now()
         driver = CallDriver(self, call, exchange)
         exchange.listener = driver
         self.drivers.add(driver)
@@ -53,22 +53,23 @@ class Desk:
 
     def wake(self) -> None:
         """To be called several times a second: lets the calls whose deadline has passed know."""
-        now = self.clock.now()
+        now = self.now()
         for driver in [driver for driver in self.drivers if driver.call.wake_at <= now]:
             driver.perform(driver.call.wake(now))
 
 
 class CallDriver:
-    __slots__ = ("_desk", "_sendings", "call", "exchange")
+    __slots__ = ("_desk", "_sendings", "call", "exchange", "now")
 
     def __init__(self, desk: Desk, call: Call, exchange: Exchange) -> None:
         self.call = call
         self.exchange: Exchange | None = exchange
+        self.now = desk.now
         self._desk = desk
         self._sendings: dict[int, Sending] = {}
 
     def client_gone(self) -> None:
-        self.perform(self.call.client_gone(self._desk.clock.now()))
+        self.perform(self.call.client_gone(self.now()))
 
     def client_slow(self) -> None:
         for sending in self._sendings.values():
@@ -89,7 +90,7 @@ class CallDriver:
             elif kind is Append:
                 self._desk.recorder.append(effect.record)  # type: ignore[union-attr]
             elif kind is Send:
-                self._desk.recorder.after(_Sender(self, effect))  # type: ignore[arg-type]
+                self._desk.recorder.after(self, effect)  # type: ignore[arg-type]
             elif kind is Reply:
                 exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
             elif kind is Ended:
@@ -110,17 +111,13 @@ class CallDriver:
     def send(self, effect: Send) -> None:
         if self.exchange is None:
             return
-        now = self._desk.clock.now()
+        now = self.now()
         self.call.sent(effect.attempt, now)
         receiver = AttemptReceiver(self, effect.attempt)
         self._sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
 
     def journal_failed(self) -> None:
-        self.perform(self.call.journal_failed(self._desk.clock.now()))
-
-    @property
-    def now(self) -> int:
-        return self._desk.clock.now()
+        self.perform(self.call.journal_failed(self.now()))
 
     def _over(self, effect: Ended) -> None:
         desk = self._desk
@@ -129,23 +126,7 @@ class CallDriver:
         self.exchange.listener = None
         self.exchange = None
         self._sendings.clear()
-        desk.ended(self.call, effect)
-
-
-class _Sender:
-    """A `Send` that waits for the journal. A cancelled attempt (its call is over by then) is not sent at all."""
-
-    __slots__ = ("_driver", "_effect")
-
-    def __init__(self, driver: CallDriver, effect: Send) -> None:
-        self._driver = driver
-        self._effect = effect
-
-    def __call__(self, written: bool) -> None:
-        if written:
-            self._driver.send(self._effect)
-        else:
-            self._driver.journal_failed()
+        desk.ended(self.call, effect, self.now())
 
 
 class AttemptReceiver:
@@ -158,25 +139,22 @@ class AttemptReceiver:
         self._number = number
 
     def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        driver = self._driver
-        effects = driver.call.head(self._number, status, headers, driver.now)
-        if effects:
-            driver.perform(effects)
+        self._driver.call.head(self._number, status, headers)
 
     def body_received(self, data: bytes) -> None:
         driver = self._driver
-        effects = driver.call.body(self._number, data, driver.now)
+        effects = driver.call.body(self._number, data, driver.now())
         if effects:
             driver.perform(effects)
 
     def completed(self) -> None:
         driver = self._driver
-        effects = driver.call.complete(self._number, driver.now)
+        effects = driver.call.complete(self._number, driver.now())
         if effects:
             driver.perform(effects)
 
     def failed(self, error: Exception) -> None:
         driver = self._driver
-        effects = driver.call.failed(self._number, error, driver.now)
+        effects = driver.call.failed(self._number, error, driver.now())
         if effects:
             driver.perform(effects)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 import os
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 from fenli.calls.call import Call
 from fenli.calls.effects import Ended
 from fenli.clock import SECOND
+from fenli.ledger.records import OK
 from fenli.values.money import PICO
 
 # Seconds; the same for the whole call and for its first content.
@@ -24,16 +25,22 @@ _OTHER: Final = "(other)"
 Label = tuple[str, ...]
 
 
-class Counters(msgspec.Struct):
-    """Sums since a worker started. Keys are label values in the order that `render` names them."""
+class Series(msgspec.Struct, array_like=True):
+    """Sums over the calls of one vendor, model, outcome and kind (streamed or not). Histograms end with their sum in ns."""
 
-    calls: dict[Label, int] = {}
-    tokens: dict[Label, int] = {}
-    cost_picos: dict[Label, int] = {}
-    unknown_cost: dict[Label, int] = {}
-    duration: dict[Label, list[int]] = {}
-    first_content: dict[Label, list[int]] = {}
-    refused: dict[Label, int] = {}
+    calls: int = 0
+    unknown_cost: int = 0
+    tokens: dict[str, int] = {}
+    picos: dict[str, int] = {}
+    duration: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 2))
+    first_content: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 2))
+
+
+class Counters(msgspec.Struct):
+    """All sums since a worker started. Keys of ``series`` are (vendor, model, outcome, ``true`` when streamed)."""
+
+    series: dict[Label, Series] = {}
+    refused: dict[str, int] = {}
     gauges: dict[str, int] = {}
 
 
@@ -46,31 +53,41 @@ class Metrics:
         self._directory = directory
 
     def ended(self, call: Call, ended: Ended, now: int) -> None:
-        counters = self.counters
         target = ended.target
-        label = (target.vendor_id, target.model if len(counters.calls) < _SERIES_MAX else _OTHER)
-        key = (*label, ended.outcome, "true" if call.ask.stream else "false")
-        counters.calls[key] = counters.calls.get(key, 0) + 1
+        key = (target.vendor_id, target.model, ended.outcome, "true" if call.ask.stream else "false")
+        series = self.counters.series.get(key)
+        if series is None:
+            series = self._series(key)
+        series.calls += 1
         if ended.usage is not None:
+            tokens = series.tokens
             for meter, units in ended.usage.items():
-                key = (*label, meter)
-                counters.tokens[key] = counters.tokens.get(key, 0) + units
-        if ended.picos is not None and ended.currency is not None:
-            key = (*label, ended.currency)
-            counters.cost_picos[key] = counters.cost_picos.get(key, 0) + ended.picos
-        elif ended.outcome == "ok":
-            counters.unknown_cost[label] = counters.unknown_cost.get(label, 0) + 1
-        _observe(counters.duration, label, now - call.started)
+                tokens[meter] = tokens.get(meter, 0) + units
+        if ended.currency is not None:
+            series.picos[ended.currency] = series.picos.get(ended.currency, 0) + (ended.picos or 0)
+        elif ended.outcome == OK:
+            series.unknown_cost += 1
+        span = now - call.started
+        series.duration[bisect_left(_BOUNDS_NS, span)] += 1
+        series.duration[-1] += span
         if ended.first_content is not None:
-            _observe(counters.first_content, label, ended.first_content)
+            series.first_content[bisect_left(_BOUNDS_NS, ended.first_content)] += 1
+            series.first_content[-1] += ended.first_content
 
     def refused(self, code: str) -> None:
-        self.counters.refused[code,] = self.counters.refused.get((code,), 0) + 1
+        self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
+
+    def _series(self, key: Label) -> Series:
+        """Callers choose model names, so the number of series is bounded."""
+        series = self.counters.series
+        if len(series) >= _SERIES_MAX:
+            key = (key[0], _OTHER, *key[2:])
+        return series.setdefault(key, Series())
 
     def share(self) -> None:
         """Writes the counters where siblings find them, in one step."""
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_bytes(_pack(_portable(self.counters)))
+        fresh.write_bytes(_pack((list(self.counters.series.items()), self.counters.refused, self.counters.gauges)))
         os.replace(fresh, self._path)
 
     def text(self) -> bytes:
@@ -78,54 +95,68 @@ class Metrics:
         for path in sorted(self._directory.glob("metrics-*")):
             if path != self._path and path.suffix != ".new":
                 try:
-                    shared.append(_restored(_unpack(path.read_bytes())))
+                    shared.append(_restored(path.read_bytes()))
                 except (OSError, msgspec.DecodeError):
                     continue
         return render(shared).encode()
 
 
-def _observe(histogram: dict[Label, list[int]], label: Label, span: int) -> None:
-    """Buckets, then the sum in nanoseconds."""
-    counts = histogram.get(label)
-    if counts is None:
-        counts = histogram[label] = [0] * (len(BOUNDS) + 2)
-    counts[bisect.bisect_left(_BOUNDS_NS, span)] += 1
-    counts[-1] += span
-
-
-_FAMILIES: Final = (
-    ("calls", "fenli_calls_total", "Calls that ended, by outcome.", ("vendor", "model", "outcome", "stream")),
-    ("tokens", "fenli_tokens_total", "Tokens by meter; meters are disjoint.", ("vendor", "model", "meter")),
-    ("unknown_cost", "fenli_unpriced_calls_total", "Answered calls whose cost is unknown.", ("vendor", "model")),
-    ("refused", "fenli_refused_total", "Requests that went to no vendor, by code.", ("code",)),
-)
-
-
 def render(shared: Iterable[Counters]) -> str:
     """Prometheus text of the sum of all counters."""
-    total = Counters()
+    calls: dict[Label, int] = {}
+    tokens: dict[Label, int] = {}
+    picos: dict[Label, int] = {}
+    unknown: dict[Label, int] = {}
+    refused: dict[Label, int] = {}
+    gauges: dict[str, int] = {}
+    duration: dict[Label, list[int]] = {}
+    first_content: dict[Label, list[int]] = {}
     for counters in shared:
-        for name in ("calls", "tokens", "cost_picos", "unknown_cost", "refused", "gauges"):
-            mine = getattr(total, name)
-            for label, count in getattr(counters, name).items():
-                mine[label] = mine.get(label, 0) + count
-        for name in ("duration", "first_content"):
-            mine = getattr(total, name)
-            for label, counts in getattr(counters, name).items():
-                mine[label] = [a + b for a, b in zip(mine.get(label, [0] * len(counts)), counts, strict=True)]
-    lines: list[str] = []
-    for name, metric, text, labels in _FAMILIES:
-        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} counter"]
-        lines += [f"{metric}{{{_labels(labels, key)}}} {count}" for key, count in sorted(getattr(total, name).items())]
-    lines += ["# HELP fenli_cost_total Known cost in the currency of the contract; the ledger has it exactly."]
-    lines += ["# TYPE fenli_cost_total counter"]
-    for key, picos in sorted(total.cost_picos.items()):
-        lines.append(f"fenli_cost_total{{{_labels(('vendor', 'model', 'currency'), key)}}} {picos / PICO!r}")
-    lines += _histogram("fenli_call_duration_seconds", "From the request's last byte to the reply's.", total.duration)
-    lines += _histogram("fenli_first_content_seconds", "From the request's last byte to content.", total.first_content)
-    for name, value in sorted(total.gauges.items()):
-        lines += [f"# TYPE {name} gauge", f"{name} {value}"]
-    return "\n".join(lines) + "\n"
+        for key, series in counters.series.items():
+            model = key[:2]
+            _add(calls, key, series.calls)
+            _add(unknown, model, series.unknown_cost)
+            for meter, units in series.tokens.items():
+                _add(tokens, (*model, meter), units)
+            for currency, amount in series.picos.items():
+                _add(picos, (*model, currency), amount)
+            _add_all(duration, model, series.duration)
+            _add_all(first_content, model, series.first_content)
+        for code, count in counters.refused.items():
+            _add(refused, (code,), count)
+        for name, value in counters.gauges.items():
+            gauges[name] = gauges.get(name, 0) + value
+    return "\n".join(
+        [
+            *_family("fenli_calls_total", "Calls that ended.", ("vendor", "model", "outcome", "stream"), calls),
+            *_family("fenli_tokens_total", "Tokens; meters are disjoint.", ("vendor", "model", "meter"), tokens),
+            *_family("fenli_unpriced_calls_total", "Answered, at an unknown cost.", ("vendor", "model"), unknown),
+            *_family("fenli_refused_total", "Requests that went to no vendor.", ("code",), refused),
+            *_family(
+                "fenli_cost_total",
+                "Known cost in the contract's currency, rounded for graphs; the ledger has it exactly.",
+                ("vendor", "model", "currency"),
+                {key: amount / PICO for key, amount in picos.items()},
+            ),
+            *_histogram("fenli_call_duration_seconds", "From the request's last byte to the reply's.", duration),
+            *_histogram("fenli_first_content_seconds", "From the request's last byte to content.", first_content),
+            *(line for name, value in sorted(gauges.items()) for line in (f"# TYPE {name} gauge", f"{name} {value}")),
+            "",
+        ]
+    )
+
+
+def _add(sums: dict[Label, int], key: Label, count: int) -> None:
+    sums[key] = sums.get(key, 0) + count
+
+
+def _add_all(sums: dict[Label, list[int]], key: Label, counts: list[int]) -> None:
+    sums[key] = [a + b for a, b in zip(sums.get(key, [0] * len(counts)), counts, strict=True)]
+
+
+def _family(metric: str, text: str, names: Label, sums: Mapping[Label, float]) -> list[str]:
+    lines = [f"# HELP {metric} {text}", f"# TYPE {metric} counter"]
+    return lines + [f"{metric}{{{_labels(names, key)}}} {count!r}" for key, count in sorted(sums.items())]
 
 
 def _histogram(metric: str, text: str, series: dict[Label, list[int]]) -> list[str]:
@@ -140,7 +171,7 @@ def _histogram(metric: str, text: str, series: dict[Label, list[int]]) -> list[s
     return lines
 
 
-def _labels(names: Iterable[str], values: Label) -> str:
+def _labels(names: Label, values: Label) -> str:
     return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True))
 
 
@@ -148,17 +179,10 @@ def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _portable(counters: Counters) -> dict[str, list[tuple[object, object]]]:
-    return {name: list(getattr(counters, name).items()) for name in counters.__struct_fields__}
-
-
-def _restored(portable: dict[str, list[tuple[object, object]]]) -> Counters:
-    restored = {
-        name: {tuple(key) if isinstance(key, list) else key: value for key, value in items}
-        for name, items in portable.items()
-    }
-    return Counters(**restored)  # type: ignore[arg-type]
-
-
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(dict[str, list[tuple[object, object]]]).decode
+_unpack = msgspec.msgpack.Decoder(tuple[list[tuple[Label, Series]], dict[str, int], dict[str, int]]).decode
+
+
+def _restored(data: bytes) -> Counters:
+    series, refused, gauges = _unpack(data)
+    return Counters(dict(series), refused, gauges)

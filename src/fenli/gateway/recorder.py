@@ -6,13 +6,18 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from fenli.calls.effects import Send
 from fenli.ledger.journal import encode_frame
 from fenli.ledger.records import Held, Record
 
 log = logging.getLogger(__name__)
 
-# What a waiter does once its records are written, or when they cannot be.
-Waiter = Callable[[bool], None]
+
+class Waiter(Protocol):
+    """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written."""
+
+    def send(self, effect: Send) -> None: ...
+    def journal_failed(self) -> None: ...
 
 
 class Storage(Protocol):
@@ -37,7 +42,7 @@ class Recorder:
         self._call_soon = call_soon
         self._sync_each = sync_each
         self._records: list[Record] = []
-        self._waiting: list[Waiter] = []
+        self._waiting: list[tuple[Waiter, Send]] = []
         self._scheduled = False
 
     @property
@@ -50,8 +55,8 @@ class Recorder:
             self._scheduled = True
             self._call_soon(self.flush)
 
-    def after(self, waiter: Waiter) -> None:
-        self._waiting.append(waiter)
+    def after(self, waiter: Waiter, effect: Send) -> None:
+        self._waiting.append((waiter, effect))
 
     def flush(self) -> None:
         self._scheduled = False
@@ -71,18 +76,19 @@ class Recorder:
         if self.failing is not None:
             log.warning("the journal can be written again")
             self.failing = None
-        for waiter in waiting:
-            waiter(True)
+        for waiter, effect in waiting:
+            waiter.send(effect)
 
     def retry(self) -> None:
         """To be called now and then: what an earlier turn could not write is tried again."""
         if self._records and not self._scheduled:
             self.flush()
 
-    def _refused(self, records: list[Record], waiting: list[Waiter], error: OSError) -> None:
+    def _refused(self, records: list[Record], waiting: list[tuple[Waiter, Send]], error: OSError) -> None:
         if self.failing is None:
             log.error("the journal cannot be written (%s): new calls are refused until it can", error)
         self.failing = str(error)
-        self._records = [record for record in records if not isinstance(record, Held)] + self._records
-        for waiter in waiting:
-            waiter(False)
+        kept: list[Record] = [record for record in records if not isinstance(record, Held)]
+        self._records = kept + self._records
+        for waiter, _ in waiting:
+            waiter.journal_failed()

@@ -9,9 +9,10 @@ each message and returns what is new; one whose scheme is ``wss`` says so in the
 from __future__ import annotations
 
 import enum
+import operator
 import re
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -100,36 +101,43 @@ def parse_base_url(base_url: str) -> tuple[Origin, str]:
     return Origin(parts.scheme, parts.hostname, port or (443 if parts.scheme in ("https", "wss") else 80)), parts.path.rstrip("/")
 
 
-class UsageMap(msgspec.Struct, frozen=True):
+class UsageMap:
     """Where a vendor's usage object keeps its numbers, and which of them include which.
 
     ``prompt`` includes ``cached`` and ``cache_write``; ``completion`` includes ``reasoning``. Each is a tuple of places
-    to look (dots go down a level); the first that holds a number counts.
+    to look (a dot goes down one level); the first that holds a number counts.
     """
 
-    prompt: tuple[str, ...] = ("prompt_tokens",)
-    completion: tuple[str, ...] = ("completion_tokens",)
-    total: tuple[str, ...] = ("total_tokens",)
-    cached: tuple[str, ...] = ("prompt_tokens_details.cached_tokens",)
-    cache_write: tuple[str, ...] = ("prompt_tokens_details.cache_write_tokens",)
-    reasoning: tuple[str, ...] = ("completion_tokens_details.reasoning_tokens",)
+    __slots__ = ("_cache_write", "_cached", "_completion", "_decode", "_prompt", "_reasoning", "_total")
+
+    def __init__(
+        self,
+        *,
+        prompt: tuple[str, ...] = ("prompt_tokens",),
+        completion: tuple[str, ...] = ("completion_tokens",),
+        total: tuple[str, ...] = ("total_tokens",),
+        cached: tuple[str, ...] = ("prompt_tokens_details.cached_tokens",),
+        cache_write: tuple[str, ...] = ("prompt_tokens_details.cache_write_tokens",),
+        reasoning: tuple[str, ...] = ("completion_tokens_details.reasoning_tokens",),
+    ) -> None:
+        self._prompt, self._completion, self._total = _getter(prompt), _getter(completion), _getter(total)
+        self._cached, self._cache_write, self._reasoning = _getter(cached), _getter(cache_write), _getter(reasoning)
+        shape = _usage_shape(*prompt, *completion, *total, *cached, *cache_write, *reasoning)
+        self._decode: Callable[[bytes], object] = msgspec.json.Decoder(shape).decode
 
     def meters(self, raw: bytes) -> dict[str, int]:
         """Raises UsageError when a number is missing, negative, no integer, or the parts exceed the whole."""
         try:
-            usage = _decode_usage(raw)
+            usage = self._decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"the usage is not a JSON object: {error}") from None
-        prompt = _count(usage, self.prompt)
-        completion = _count(usage, self.completion)
+            raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
+        prompt, completion, total = self._prompt(usage), self._completion(usage), self._total(usage)
         if prompt is None or completion is None:
             raise UsageError(f"the usage names no {'prompt' if prompt is None else 'completion'} tokens: {raw[:200]!r}")
-        cached = _count(usage, self.cached) or 0
-        cache_write = _count(usage, self.cache_write) or 0
-        reasoning = _count(usage, self.reasoning) or 0
+        cached, cache_write = self._cached(usage) or 0, self._cache_write(usage) or 0
+        reasoning = self._reasoning(usage) or 0
         if cached + cache_write > prompt or reasoning > completion:
             raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
-        total = _count(usage, self.total)
         if total is not None and total != prompt + completion:
             raise UsageError(f"the usage adds up to {prompt + completion}, but says {total}: {raw[:200]!r}")
         meters = {"input": prompt - cached - cache_write, "output": completion - reasoning}
@@ -142,21 +150,54 @@ class UsageMap(msgspec.Struct, frozen=True):
         return meters
 
 
-_decode_usage = msgspec.json.Decoder(dict[str, object]).decode
-_SPLIT: dict[str, list[str]] = {}
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-def _count(usage: dict[str, object], places: tuple[str, ...]) -> int | None:
+def _usage_shape(*places: str) -> type[msgspec.Struct]:
+    """A struct with exactly the members named by ``places``, so that decoding checks and fetches them in one go."""
+    inner: dict[str, set[str]] = {}
+    flat: set[str] = set()
     for place in places:
-        value: object = usage
-        for step in _SPLIT.get(place) or _SPLIT.setdefault(place, place.split(".")):
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is None:
-            continue
-        if type(value) is not int or value < 0:
-            raise UsageError(f"the usage's {place} is {value!r}, not a count")
+        outer, _, name = place.partition(".")
+        if name:
+            inner.setdefault(outer, set()).add(name)
+        else:
+            flat.add(outer)
+    fields: list[tuple[str, object, None]] = [(name, _Count | None, None) for name in sorted(flat)]
+    for outer, names in sorted(inner.items()):
+        nested = msgspec.defstruct(outer, [(name, _Count | None, None) for name in sorted(names)], gc=False)
+        fields.append((outer, nested | None, None))
+    return msgspec.defstruct("VendorUsage", fields, gc=False)
+
+
+def _getter(places: tuple[str, ...]) -> Callable[[object], int | None]:
+    first, *others = [_place_getter(place) for place in places]
+    if not others:
+        return first
+
+    def get(usage: object) -> int | None:
+        value = first(usage)
+        for other in others:
+            if value is not None:
+                break
+            value = other(usage)
         return value
-    return None
+
+    return get
+
+
+def _place_getter(place: str) -> Callable[[object], int | None]:
+    outer, _, name = place.partition(".")
+    get_outer = operator.attrgetter(outer)
+    if not name:
+        return get_outer
+    get_name = operator.attrgetter(name)
+
+    def get(usage: object) -> int | None:
+        nested = get_outer(usage)
+        return None if nested is None else get_name(nested)
+
+    return get
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:

@@ -18,6 +18,7 @@ LOCAL = OpenAICompatible(
     disconnect=Disconnect.CANCEL,
     limit_field="max_tokens",
     errors=(
+        ErrorRule(Kind.BAD_REQUEST, status=500, text="input is not supported"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="exceed_context_size_error"),
         ErrorRule(Kind.OVERLOADED, code="unavailable_error"),
         ErrorRule(Kind.BAD_REQUEST, code="not_supported_error"),

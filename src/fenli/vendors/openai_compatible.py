@@ -100,7 +100,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return Address(origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret)
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
-        fields = dict(ask.fields)
+        fields = ask.fields.copy()
         fields["model"] = address.model
         if ask.stream and self.asks_usage:
             fields["stream_options"] = ask.asking_usage()

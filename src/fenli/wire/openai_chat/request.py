@@ -82,11 +82,16 @@ def parse_request(body: bytes) -> ChatRequest:
 def encode_members(fields: dict[str, Member]) -> bytes:
     pieces: list[Member] = []
     for name, value in fields.items():
-        pieces.append(_PREFIXES.get(name) or b"," + _encode(name) + b":")
-        pieces.append(value)
+        pieces += (_PREFIXES.get(name) or _prefix(name), value)
+    if not pieces:
+        return b"{}"
+    pieces[0] = b"{" + pieces[0][1:]  # every member brings its comma, the first one a brace
     pieces.append(b"}")
-    pieces[0] = b"{" + bytes(pieces[0])[1:]
     return b"".join(pieces)
+
+
+def _prefix(name: str) -> bytes:
+    return b"," + _encode(name) + b":"
 
 
 _PREFIXES: Final = {
