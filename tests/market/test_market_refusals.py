@@ -1,0 +1,98 @@
+"""Whatever an emulated vendor refuses with, the vendor's adapter reads as the kind that was meant (vendors.md, 24)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from faces import MODELS, SEVEN, VirtualFace, ask_of, echoing, says
+
+from fenli.errors import Kind
+from fenli.market.dialect import error_body, error_object
+from fenli.market.flavours import FLAVOURS, Refusal
+from fenli.market.script import Outcome
+from fenli.vendors.catalog import VENDORS
+
+EVERY = [
+    pytest.param(name, refusal, id=f"{name}-{refusal.kind}-{refusal.code or refusal.type}-{refusal.status}")
+    for name, flavour in FLAVOURS.items()
+    for refusal in flavour.refusals
+]
+
+
+@pytest.mark.parametrize(("name", "refusal"), EVERY)
+def test_a_refusal_is_read_as_what_it_is(name: str, refusal: Refusal) -> None:
+    body = error_body(FLAVOURS[name], refusal, "request-1")
+    failure = VENDORS[name].classify(refusal.status, [(b"retry-after", b"3")], body)
+    assert failure.kind is refusal.kind
+    assert failure.message == refusal.message
+    assert failure.retry_after_ms == 3000
+
+
+@pytest.mark.parametrize(("name", "refusal"), [case for case in EVERY if case.values[1].code])  # type: ignore[union-attr]
+def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: Refusal) -> None:
+    if refusal.code == "invalid_request_error" or refusal.kind in (Kind.SERVER_ERROR, Kind.BAD_REQUEST):
+        pytest.skip("the code alone says nothing")
+    if refusal.kind is Kind.CONTEXT_TOO_LONG and name in ("alibaba", "bytedance"):
+        pytest.skip("told by status and text together")
+    named = {Kind.RATE_LIMITED, Kind.BAD_KEY, Kind.NO_BALANCE, Kind.OVERLOADED} & {refusal.kind}
+    if name in ("openai", "deepseek") and named:
+        pytest.skip("told by status")
+    body = json.dumps(error_object(FLAVOURS[name], refusal)).encode()
+    assert VENDORS[name].classify(200, [], body).kind is refusal.kind
+
+
+@pytest.mark.parametrize("name", SEVEN)
+def test_the_model_refuses_in_the_vendors_way(name: str) -> None:
+    vendor = VENDORS[name]
+    cases = {
+        Kind.MODEL_NOT_FOUND: ask_of(name, says("hi", model="no-such-model")),
+        Kind.BAD_REQUEST: ask_of(name, b"{not json"),
+        Kind.CONTEXT_TOO_LONG: ask_of(name, says("x" * 4_000_100)),
+    }
+    if name != "local":
+        cases[Kind.BAD_KEY] = ask_of(name, says("hi"), key="sk-wrong")
+    for kind, request in cases.items():
+        limit = next(model.context for model in vendor.models if model.id == MODELS[name])
+        if kind is Kind.CONTEXT_TOO_LONG and limit is None:
+            continue
+        face = VirtualFace(echoing(name))
+        heard = face.ask(request)
+        failure = vendor.classify(heard.status, list(heard.headers.items()), heard.body)
+        assert failure.kind is kind, heard.body
+        assert face.served()[0].outcome is Outcome.REFUSED
+        assert heard.headers[b"x-request-id"]
+
+
+GOOD = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe",
+        b'{"model":"gpt-4o-mini"}',
+        b'{"model":1,"messages":[]}',
+        b'{"model":"gpt-4o-mini","messages":[]}',
+        GOOD + b',"max_tokens":0}',
+        GOOD + b',"stream":"yes"}',
+        GOOD + b',"n":100}',
+    ],
+)
+def test_a_malformed_body_is_a_400(body: bytes) -> None:
+    assert VirtualFace(echoing()).ask(ask_of("openai", body)).status == 400
+
+
+def test_a_path_that_is_not_there_is_a_404() -> None:
+    face = VirtualFace(echoing())
+    assert face.ask(ask_of("openai", says("hi"), path="/embeddings")).status == 404
+    assert face.ask(ask_of("openai", says("hi"), method=b"GET")).status == 404
+
+
+def test_the_models_are_listed() -> None:
+    heard = VirtualFace(echoing()).ask(ask_of("openai", b"", method=b"GET", path="/models"))
+    listed = {entry["id"] for entry in json.loads(heard.body)["data"]}
+    assert listed == {model.id for model in VENDORS["openai"].models}
+    assert VirtualFace(echoing()).ask(ask_of("openai", b"", method=b"GET", path="/models", key="no")).status == 401
