@@ -290,7 +290,7 @@ class RequestReader:
             self._stop(cause)
         elif isinstance(cause, Exception):
             raise cause  # a bug of ours: the transport logs it and closes
-        elif "version" in str(error) or "PRI" in str(error):
+        elif "Invalid HTTP version" in str(error) or "PRI" in str(error):
             self._stop(RequestError(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here."))
         else:
             self._stop(RequestError(400, f"The request is not HTTP/1.1: {error}."))
