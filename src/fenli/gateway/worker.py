@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from fenli.clock import SECOND, SystemClock
+from fenli.gateway.addresses import may_connect
 from fenli.gateway.app import App, http_error
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
@@ -75,7 +76,7 @@ class _Worker:
     async def run(self) -> None:
         options = self._options
         loop = asyncio.get_running_loop()
-        client = Client()
+        client = Client(allowed=may_connect)
         recorder = Recorder(self._storage, loop.call_soon, sync_each=options.durability == "each")
         app = App(
             run=self._run,

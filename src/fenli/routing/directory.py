@@ -8,6 +8,7 @@ from typing import Final
 
 from fenli.errors import CallRefused, Code, ConfigError
 from fenli.http.transport import Deadlines as TransportDeadlines
+from fenli.prices.book import ANY_MODEL
 from fenli.prices.offers import Offer
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Key, Snapshot, VendorSettings
@@ -92,7 +93,8 @@ class Directory:
             raise CallRefused(Code.MODEL_NOT_FOUND, f"{path!r} is not a model name: write vendor/model", "model")
         settings, secret = self._vendors[vendor_id]
         vendor = VENDORS[settings.adapter]
-        offers = self._offers[vendor_id].get((model, settings.currency))
+        rows = self._offers[vendor_id]
+        offers = rows.get((model, settings.currency)) or rows.get((ANY_MODEL, settings.currency))
         deadlines = settings.deadlines
         limit = next((entry.output for entry in vendor.models if entry.id == model), None)
         return Target(

@@ -1,0 +1,164 @@
+"""A whole fenli in a folder of its own, started as a user starts it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+KEYS = {
+    "deepseek": "DEEPSEEK_API_KEY",
+    "moonshot": "MOONSHOT_API_KEY",
+    "zhipu": "ZHIPUAI_API_KEY",
+    "alibaba": "DASHSCOPE_API_KEY",
+    "bytedance": "ARK_API_KEY",
+    "openai": "OPENAI_API_KEY",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(what: str, done, within_s: float = 30.0):
+    give_up = time.monotonic() + within_s
+    while not (result := done()):
+        if time.monotonic() > give_up:
+            raise AssertionError(f"waited {within_s:g} s for {what}")
+        time.sleep(0.02)
+    return result
+
+
+class Fenli:
+    """``environ`` replaces every vendor's key variable. ``first_key`` is what the first start printed."""
+
+    def __init__(self, data: Path, *, config: str | None = None, environ: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.port, self.office_port = free_port(), free_port()
+        self.file = data.with_suffix(".toml")
+        self.environ = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+        self.environ |= {"FENLI_LANG": "en", **(environ or {})}
+        if config is not None:
+            self.file.write_text(config)
+        self.arguments = ["--data", str(data)] + (["--config", str(self.file)] if config is not None else [])
+        self.first_key: str | None = None
+        self.output = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def start(self, *, workers: int = 1) -> Fenli:
+        ports = ["--port", str(self.port), "--office-port", str(self.office_port), "--workers", str(workers)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fenli", "serve", *self.arguments, *ports],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environ,
+        )
+        self.output = ""
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        wait_for("fenli serve", lambda: self._is_ready() or self._process.poll() is not None, 60)
+        assert self._process.poll() is None, self.output
+        found = re.search(r"fl-[\w-]{40,}", self.output)
+        self.first_key = found[0] if found else self.first_key
+        return self
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(60)
+        self._process = None
+        return code
+
+    def hang_up(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "fenli", *arguments, *self.arguments[:2]],
+            capture_output=True,
+            text=True,
+            env=self.environ,
+            timeout=120,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def listing(self, *arguments: str):
+        return json.loads(self.command(*arguments, "--json"))
+
+    def pids(self, role: str) -> list[int]:
+        return json.loads((self.data / "serve.json").read_text())["pids"][role]
+
+    def wait_local(self) -> None:
+        wait_for("the on-device model", lambda: self.pids("local") and local_answers(self), 60)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1) as reply:
+                return reply.status == 200 and self.url in self.output
+        except OSError:
+            return False
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output += line
+
+
+def local_answers(fenli: Fenli) -> bool:
+    body = json.dumps({"model": "local", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}).encode()
+    headers = {"Authorization": f"Bearer {fenli.first_key}"}
+    try:
+        urllib.request.urlopen(urllib.request.Request(f"{fenli.url}/chat/completions", body, headers), timeout=30)
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def serving(data: Path, **options) -> Iterator[Fenli]:
+    fenli = Fenli(data, **options)
+    try:
+        yield fenli.start()
+    finally:
+        if fenli._process is not None:
+            fenli._process.kill()
+            fenli._process.wait()
+
+
+@contextlib.contextmanager
+def emulated_market(*arguments: str) -> Iterator[int]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fenli.market", "--port", str(port), *arguments], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_for("the market", lambda: _accepts(port))
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
