@@ -92,7 +92,7 @@ class StreamAnswer:
     def tail(self, cost: bytes | None) -> bytes:
         event = self._usage_event
         if event is None:
-            return DONE
+            return DONE if self.usage is None else _as_comment(self.usage) + DONE
         if cost is not None and self.usage is not None:
             event = with_cost(event, self.usage, cost)
         return event + DONE
@@ -180,6 +180,11 @@ class StreamAnswer:
         for choice in chunk.choices or ():
             if choice.finish_reason not in (None, "", "null"):
                 self._finished_choices.add(choice.index)
+
+
+def _as_comment(usage: bytes) -> bytes:
+    """Usage for a caller who did not ask: programs skip a comment, people who watch the stream read it."""
+    return b': {"usage":' + b" ".join(usage.split()) + b"}\n\n"
 
 
 def _is_plain(data: bytes) -> bool:
