@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from fenli.errors import BooksError
@@ -10,7 +12,7 @@ from fenli.values.ids import call_id
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt at one vendor, ended. ``picos`` is what it cost, None while unknown; ``held_picos`` what was set aside.
+    """One attempt at one vendor, ended. ``picos``: what it cost, None while unknown; ``held_picos``: what was held.
 
     Units: picos of ``currency``; instants and spans in nanoseconds; ``usage`` in units by meter.
     """
@@ -44,24 +46,35 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenHold(msgspec.Struct, frozen=True, array_like=True):
-    """An attempt whose end has not been read yet. ``held`` carries the call's own facts."""
+    """An attempt whose end has not been read yet. ``held`` carries the call's own facts.
+
+    A call between two attempts is open as attempt 0: ``ended`` says how many it has had.
+    """
 
     held: Held
     attempted: Attempted | None = None
+    ended: int = 0
 
 
-LOST = "lost"  # the outcome of an attempt whose process died before it could write the end
+BETWEEN: Final = 0  # the attempt number under which a call between two attempts is open
+LOST: Final = "lost"  # the outcome of an attempt whose process died before it could write the end
 
 
 class Poster:
-    """Matches the records of one run. Holds still open are in ``open``, by (number, attempt)."""
+    """Matches the records of one run. Holds still open are in ``open``, by (number, attempt).
 
-    __slots__ = ("_calls", "open", "run")
+    ``open`` is all there is to know: a poster made from it goes on where this one stands.
+    """
+
+    __slots__ = ("_calls", "_latest", "open", "run")
 
     def __init__(self, run: str, open_holds: dict[tuple[int, int], OpenHold] | None = None) -> None:
         self.run = run
         self.open: dict[tuple[int, int], OpenHold] = dict(open_holds or {})
         self._calls: dict[int, Held] = {number: hold.held for (number, _), hold in self.open.items()}
+        self._latest: dict[int, int] = {}  # the attempts of calls that went on after their first
+        for (number, attempt), hold in self.open.items():
+            self._latest[number] = max(self._latest.get(number, 1), attempt, hold.ended)
 
     def post(self, record: Record) -> Entry | None:
         """The entry that this record completes, if it completes one. Raises BooksError on an impossible sequence."""
@@ -75,8 +88,12 @@ class Poster:
         if held is None:
             raise BooksError(f"call {call_id(self.run, record.number)} ended or went on without ever being opened")
         if isinstance(record, Attempted):
-            if (record.number, record.attempt) in self.open:
-                raise BooksError(f"attempt {record.attempt} of {call_id(self.run, record.number)} was opened twice")
+            latest = self._latest.get(record.number, 1)
+            if record.attempt <= latest:
+                name = call_id(self.run, record.number)
+                raise BooksError(f"attempt {record.attempt} of {name} was opened after attempt {latest}")
+            self._latest[record.number] = record.attempt
+            self.open.pop((record.number, BETWEEN), None)
             self.open[record.number, record.attempt] = OpenHold(held, record)
             return None
         hold = self.open.pop((record.number, record.attempt), None)
@@ -84,17 +101,32 @@ class Poster:
             raise BooksError(f"attempt {record.attempt} of {call_id(self.run, record.number)} ended but was not open")
         if record.final:
             del self._calls[record.number]
+            self._latest.pop(record.number, None)
+            self.open.pop((record.number, BETWEEN), None)
+        else:
+            ended = max(record.attempt, self._latest.get(record.number, 1))
+            self.open[record.number, BETWEEN] = OpenHold(held, ended=ended)
         return self._entry(hold, record)
 
     def close(self, at: int) -> list[Entry]:
-        """The run is dead: every hold still open becomes an unknown entry at the held amount."""
+        """The run is dead: every hold still open becomes an unknown entry at the held amount.
+
+        A call between two attempts ends with one more, at no cost: no vendor had heard of it yet.
+        """
         entries = []
-        last = {number: attempt for number, attempt in sorted(self.open)}
-        for (number, attempt), hold in sorted(self.open.items()):
-            settled = Settled(number, attempt, at, last[number] == attempt, LOST, Grade.UNKNOWN)
-            entries.append(self._entry(hold, settled))
+        last = dict(sorted(self.open))
+        for number, attempt in sorted(self.open):
+            hold = self.open[number, attempt]
+            if attempt != BETWEEN:
+                end: Settled | Released = Settled(number, attempt, at, last[number] == attempt, LOST, Grade.UNKNOWN)
+            elif last[number] == BETWEEN:
+                end = Released(number, hold.ended + 1, at, True, LOST)
+            else:
+                continue
+            entries.append(self._entry(hold, end))
         self.open.clear()
         self._calls.clear()
+        self._latest.clear()
         return entries
 
     def _entry(self, hold: OpenHold, end: Settled | Released) -> Entry:
@@ -121,7 +153,7 @@ class Poster:
             raw_usage=settled.raw_usage if settled else None,
             currency=(settled.currency if settled else None) or target.currency,
             picos=settled.picos if settled else None,
-            held_picos=target.picos,
+            held_picos=None if hold.ended else target.picos,
             offer=settled.offer if settled else None,
             rated_at=settled.rated_at if settled else None,
             first_content=settled.first_content if settled else None,

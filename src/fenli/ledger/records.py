@@ -5,8 +5,8 @@
     attempted ─────┬── settled
     (attempt 2..)  └── released
 
-`Held` opens the call and its first attempt, `Attempted` every further one; each is on disk before its vendor hears of it.
-Each attempt ends in exactly one `Settled` or `Released`; the call ends with the one whose ``final`` is true.
+`Held` opens the call and its first attempt, `Attempted` every further one; each is written before its vendor hears of
+it. Each attempt ends in exactly one `Settled` or `Released`; the call ends with the one whose ``final`` is true.
 Amounts are picos; instants and spans are nanoseconds.
 """
 

@@ -1,0 +1,6 @@
+"""The database: connection, migrations, one writer. It knows nothing of what is stored."""
+
+from fenli.store.columns import ExactInteger
+from fenli.store.database import Database
+
+__all__ = ["Database", "ExactInteger"]

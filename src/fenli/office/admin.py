@@ -1,0 +1,265 @@
+"""The admin API, on a listener of its own: state, keys, entries, usage, metrics. JSON, one bearer token.
+
+Amounts travel as decimal text and as picos in text too, since neither fits a float.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fenli.clock import Clock
+from fenli.errors import ConfigError, FenliError, ValueRefused
+from fenli.office import reports
+from fenli.office.desk import Desk
+from fenli.office.keys import KeyRefused, create_key, list_keys, revoke_key
+from fenli.office.posting import Posting
+from fenli.office.state import Books, books_state, metrics_text
+from fenli.store import Database
+from fenli.values import format_instant, parse_instant
+from fenli.values.money import decimal_of
+
+LIMIT_MAX: Final = 10_000
+LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class _NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    models: tuple[str, ...] | None = None
+    show_cost: bool = False
+
+
+class _Refused(FenliError):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_new_key = msgspec.json.Decoder(_NewKey).decode
+
+
+def admin_token(data: Path) -> str:
+    """The token in ``admin-token`` of the data directory, made on first use; only its owner can read it."""
+    path = data / "admin-token"
+    with contextlib.suppress(FileExistsError):
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write("fa-" + secrets.token_urlsafe(32) + "\n")
+        try:
+            os.link(fresh, path)
+        finally:
+            fresh.unlink()
+    token = path.read_text().strip()
+    if not token:
+        raise ConfigError(f"{path} is empty: delete it, a new one is made")
+    return token
+
+
+def admin_app(
+    database: Database, desk: Desk, posting: Posting, token: str, hosts: tuple[str, ...], clock: Clock
+) -> ASGIApp:
+    """``hosts``: names besides the local ones under which the API may be addressed."""
+    api = _Api(database, desk, posting, clock)
+    routes = [
+        Route("/healthz", lambda _: PlainTextResponse("ok\n")),
+        Route("/api/status", api.status),
+        Route("/api/keys", api.keys),
+        Route("/api/keys", api.create_key, methods=["POST"]),
+        Route("/api/keys/{key}", api.revoke_key, methods=["DELETE"]),
+        Route("/api/entries", api.entries),
+        Route("/api/usage", api.usage),
+        Route("/api/reload", api.reload, methods=["POST"]),
+        Route("/metrics", api.metrics),
+    ]
+    errors: dict[Any, Any] = {FenliError: _error}
+    return _Guard(Starlette(routes=routes, exception_handlers=errors), token, (*LOCAL_HOSTS, *hosts))
+
+
+class _Api:
+    def __init__(self, database: Database, desk: Desk, posting: Posting, clock: Clock) -> None:
+        self._database = database
+        self._desk = desk
+        self._posting = posting
+        self._clock = clock
+
+    def status(self, _: Request) -> Response:
+        books = books_state(self._database)
+        return _json({"desk": self._desk.status(), "posting": self._posting_state(books), "books": books})
+
+    def keys(self, _: Request) -> Response:
+        return _json({"keys": list_keys(self._database)})
+
+    async def create_key(self, request: Request) -> Response:
+        try:
+            wanted = _decode_new_key(await request.body())
+        except msgspec.DecodeError as error:
+            raise _Refused(400, f"{error}: send a JSON object with name, models, show_cost") from None
+        make = lambda: create_key(  # noqa: E731  one call, in a thread
+            self._database, wanted.name, models=wanted.models, show_cost=wanted.show_cost, now=self._clock.now()
+        )
+        return _json(await asyncio.to_thread(make), 201)
+
+    def revoke_key(self, request: Request) -> Response:
+        return _json(revoke_key(self._database, request.path_params["key"], now=self._clock.now()))
+
+    def entries(self, request: Request) -> Response:
+        query = request.query_params
+        limit = query.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= LIMIT_MAX:
+            raise _Refused(400, f"limit is {limit!r}: write 1 to {LIMIT_MAX}")
+        rows = reports.list_entries(
+            self._database,
+            limit=int(limit),
+            since=_instant(query, "since"),
+            until=_instant(query, "until"),
+            newest_first=query.get("order", "newest") != "oldest",
+            **{name: query.get(name) for name in ("key", "vendor", "model", "grade", "outcome")},
+        )
+        return _json({"entries": [_entry(row) for row in rows]})
+
+    def usage(self, request: Request) -> Response:
+        query = request.query_params
+        name = query.get("zone", "UTC")
+        try:
+            zone = ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise _Refused(400, f"zone {name!r} is not known: write one such as Asia/Shanghai") from None
+        by: Any = query.get("by", "day")
+        since, until = _instant(query, "since"), _instant(query, "until")
+        rows = reports.usage(self._database, by=by, since=since, until=until, zone=zone)
+        return _json({"by": by, "usage": [_usage(row) for row in rows]})
+
+    def reload(self, _: Request) -> Response:
+        problem = self._desk.reload_or_keep()
+        if problem is not None:
+            raise _Refused(400, problem)
+        return _json(self._desk.status())
+
+    def metrics(self, _: Request) -> Response:
+        books, desk = books_state(self._database), self._desk.status()
+        return PlainTextResponse(metrics_text(books, self._posting, desk), media_type="text/plain; version=0.0.4")
+
+    def _posting_state(self, books: Books) -> dict[str, Any]:
+        posting = self._posting
+        return {"behind_bytes": posting.behind(), "trouble": posting.trouble, "open_holds": books.open_holds}
+
+
+class _Guard:
+    """Lets in who presents the token and addresses us by a name of ours (a web page elsewhere can do neither)."""
+
+    def __init__(self, app: ASGIApp, token: str, hosts: tuple[str, ...]) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            refusal = self._refusal(scope["path"], headers)
+            if refusal is not None:
+                await _error_response(refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, path: str, headers: Mapping[bytes, bytes]) -> _Refused | None:
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+        if name not in self._hosts:
+            return _Refused(421, f"this API is not called {host!r}: use 127.0.0.1, or add the name to admin_hosts")
+        if path == "/healthz":
+            return None
+        if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
+            return _Refused(401, "send 'Authorization: Bearer' with the token in the data directory's admin-token")
+        return None
+
+
+class AdminServer:
+    """Binds at once, serves until ``stop``. Raises ConfigError when the address is taken."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((host, port))
+        except OSError as error:
+            self._socket.close()
+            raise ConfigError(
+                f"the admin API cannot listen on {host}:{port} ({error.strerror}): choose another port"
+            ) from None
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(app, lifespan="off", access_log=False, log_level="warning", timeout_graceful_shutdown=2)
+        self._server = _Server(config)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        await stop.wait()
+        self._server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The office takes the signals."""
+        yield
+
+
+def _instant(query: Mapping[str, str], name: str) -> int | None:
+    return parse_instant(query[name]) if query.get(name) else None
+
+
+def _entry(row: reports.EntryRow) -> dict[str, Any]:
+    entry = row.entry
+    shown: dict[str, Any] = msgspec.structs.asdict(entry)
+    for name in ("opened_at", "closed_at", "rated_at"):
+        shown[name] = None if shown[name] is None else format_instant(shown[name])
+    raw = shown.pop("raw_usage")
+    shown["raw_usage"] = None if raw is None else raw.decode(errors="replace")
+    shown["cost"], shown["held"] = _amount(shown.pop("picos")), _amount(shown.pop("held_picos"))
+    shown["first_content_ns"] = shown.pop("first_content")
+    return {"sequence": row.sequence, **shown}
+
+
+def _usage(row: reports.UsageRow) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.structs.asdict(row)
+    shown["cost"], shown["unknown_held"] = _amount(shown.pop("picos")), _amount(row.unknown_held)
+    return shown
+
+
+def _amount(picos: int | None) -> str | None:
+    return None if picos is None else decimal_of(picos)
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_encode(value), status, media_type="application/json")
+
+
+def _error(_: Request, error: Exception) -> Response:
+    if isinstance(error, KeyRefused):
+        return _error_response(_Refused(409, str(error)))
+    if isinstance(error, ValueRefused):
+        return _error_response(_Refused(400, str(error)))
+    return _error_response(error)
+
+
+def _error_response(error: Exception) -> Response:
+    return _json({"error": {"message": str(error)}}, getattr(error, "status", 500))

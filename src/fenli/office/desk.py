@@ -1,0 +1,155 @@
+"""The desk: settings, prices and keys as they stand, and the snapshot that is made of them whenever they change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fenli.clock import SECOND, Clock
+from fenli.errors import FenliError
+from fenli.office.compile import compile_snapshot, switched_off
+from fenli.office.keys import working_keys
+from fenli.office.settings import Settings
+from fenli.prices import PriceBook
+from fenli.routing.snapshot import Key, Snapshot, read_snapshot, write_snapshot
+from fenli.store import Database
+
+log = logging.getLogger(__name__)
+
+# Offers leave the snapshot some time after they have ended, though nothing else has changed.
+RECOMPILE_SPAN: Final = 3600 * SECOND
+
+_Marks = dict[str, tuple[int, int]]
+
+
+class DeskStatus(msgspec.Struct, frozen=True):
+    """Instants in ns. ``reload_error`` is None after a reload that succeeded; the configuration before it still holds
+    when it is not. ``vendors_off``: vendors of the configuration that are off, and why."""
+
+    snapshot: str
+    compiled_at: int
+    loaded_at: int
+    reload_error: str | None
+    keys: int
+    vendors: tuple[str, ...]
+    vendors_off: dict[str, str]
+
+
+class Desk:
+    """Thread-safe: the watch and the admin API may both ask for a reload."""
+
+    def __init__(
+        self,
+        database: Database,
+        path: Path,
+        load_settings: Callable[[], Settings],
+        environ: Mapping[str, str],
+        watch: tuple[Path, ...],
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._path = path
+        self._load_settings = load_settings
+        self._environ = environ
+        self._watch = watch
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._keys: tuple[Key, ...] = ()
+        self._book: PriceBook
+        self._snapshot: Snapshot
+        self._marks: _Marks = {}
+        self._data_version = -1
+        self._loaded_at = 0
+        self._error: str | None = None
+        self.settings = Settings()
+
+    def reload(self) -> None:
+        """Everything afresh. Raises FenliError and leaves everything as it was when the configuration is wrong."""
+        with self._lock:
+            now = self._clock.now()
+            self._marks = _marks(self._watch, self.settings)
+            settings = self._load_settings()
+            book = PriceBook.load(*settings.price_directories)
+            keys = working_keys(self._database)
+            snapshot = compile_snapshot(settings, keys, book, self._environ, now)
+            self.settings, self._book, self._keys = settings, book, keys
+            self._loaded_at, self._error = now, None
+            self._marks = _marks(self._watch, settings)
+            self._publish(snapshot)
+
+    def reload_or_keep(self) -> str | None:
+        """Reloads; a configuration that does not load changes nothing. Returns why it did not, None when it did."""
+        with self._lock:
+            try:
+                self.reload()
+            except FenliError as error:
+                self._error = str(error)
+                log.error("the new configuration does not load, the old one stays: %s", error)
+            else:
+                log.info("the configuration is loaded: snapshot %s", self._snapshot.version)
+            return self._error
+
+    def check(self) -> None:
+        """Looks for what has changed since the last time: files, keys, or merely the hour."""
+        with self._lock:
+            if _marks(self._watch, self.settings) != self._marks:
+                self.reload_or_keep()
+                return
+            version, now = self._database.data_version(), self._clock.now()
+            stale = now - self._snapshot.compiled_at > RECOMPILE_SPAN or not self._path.exists()
+            if version == self._data_version and not stale:
+                return
+            self._data_version = version
+            keys = working_keys(self._database)
+            if keys != self._keys or stale:
+                self._keys = keys
+                self._publish(compile_snapshot(self.settings, keys, self._book, self._environ, now))
+
+    def status(self) -> DeskStatus:
+        with self._lock:
+            snapshot = self._snapshot
+            return DeskStatus(
+                snapshot=snapshot.version,
+                compiled_at=snapshot.compiled_at,
+                loaded_at=self._loaded_at,
+                reload_error=self._error,
+                keys=len(snapshot.keys),
+                vendors=tuple(vendor.id for vendor in snapshot.vendors),
+                vendors_off=switched_off(self.settings, self._environ),
+            )
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        if _version_of(self._path) != snapshot.version:
+            write_snapshot(snapshot, self._path)
+
+
+def _version_of(path: Path) -> str | None:
+    try:
+        return read_snapshot(path).version
+    except (OSError, msgspec.DecodeError):
+        return None  # none yet, or one that another version wrote
+
+
+def _marks(watch: Iterable[Path], settings: Settings) -> _Marks:
+    """What tells a changed file from an unchanged one. Absent files have none."""
+    return {str(path): (stat.st_mtime_ns, stat.st_size) for path in _files(watch, settings) if (stat := _stat(path))}
+
+
+def _files(watch: Iterable[Path], settings: Settings) -> Iterator[Path]:
+    yield from watch
+    for directory in (*settings.price_directories, *settings.model_directories):
+        yield from directory.glob("**/*.toml")
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None

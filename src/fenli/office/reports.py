@@ -1,0 +1,163 @@
+"""What the books say: entries, and exact sums of them. Unknown is shown apart and never as zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, select
+
+from fenli.errors import ValueRefused
+from fenli.ledger.entries import Entry
+from fenli.office.rollups import HOUR, Group, Sums, summed, sums_of
+from fenli.office.rows import entry_of
+from fenli.office.tables import entries, usage_rollups
+from fenli.store import Database
+from fenli.values.instants import instant_of, moment_of
+
+By = Literal["key", "model", "vendor", "day"]
+BY: Final[tuple[By, ...]] = ("key", "model", "vendor", "day")
+EVER: Final = 2**63 - 1
+PAGE: Final = 1_000
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """An entry with its number in the books, where it can be found again."""
+
+    sequence: int
+    entry: Entry
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Exact sums over one group (a key's id, a vendor, ``vendor/model``, a day ``2026-11-23``) in one currency.
+
+    Amounts in picos. ``picos`` is what is known; ``unknown`` attempts cost something that is not known, for which
+    ``unknown_held`` had been set aside, and for ``unknown_unheld`` of them not even that is known.
+    ``currency`` is None for what no price was known of.
+    """
+
+    group: str
+    currency: str | None
+    calls: int
+    attempts: int
+    usage: dict[str, int]
+    picos: int
+    unknown: int
+    unknown_held: int
+    unknown_unheld: int
+
+
+def list_entries(
+    database: Database,
+    *,
+    limit: int = 100,
+    since: int | None = None,
+    until: int | None = None,
+    key: str | None = None,
+    vendor: str | None = None,
+    model: str | None = None,
+    grade: str | None = None,
+    outcome: str | None = None,
+    newest_first: bool = True,
+) -> list[EntryRow]:
+    """Entries whose attempt was opened in ``[since, until)``, ns. ``model``: as asked for, or as sold."""
+    query = select(entries).where(*_opened(since, until))
+    for column, wanted in ((entries.c.key, key), (entries.c.vendor, vendor)):
+        query = query if wanted is None else query.where(column == wanted)
+    for column, wanted in ((entries.c.grade, grade), (entries.c.outcome, outcome)):
+        query = query if wanted is None else query.where(column == wanted)
+    if model is not None:
+        vendor_part, slash, model_part = model.partition("/")
+        exact = (entries.c.vendor == vendor_part) & (entries.c.model == model_part)
+        query = query.where((entries.c.asked == model) | (exact if slash else entries.c.model == model))
+    order = entries.c.opened_at, entries.c.sequence
+    query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
+    with database.read() as connection:
+        rows = connection.execute(query).mappings()
+        return [EntryRow(row["sequence"], entry_of(dict(row))) for row in rows]
+
+
+def usage(
+    database: Database, *, by: By, since: int | None = None, until: int | None = None, zone: tzinfo
+) -> list[UsageRow]:
+    """Sums over what was opened in ``[since, until)``, ns. ``zone`` decides where a day begins.
+
+    Whole hours are read from the rollups, the edges from the entries; both add up to the same to the last pico.
+    Raises ValueRefused for an unknown ``by``.
+    """
+    if by not in BY:
+        raise ValueRefused(f"usage by {by!r}: choose one of {', '.join(BY)}")
+    first, last = since or 0, EVER if until is None else until
+    totals: dict[tuple[str, str], Sums] = {}
+    with database.read() as connection:
+        for group, sums in _sums(connection, first, last, by, zone):
+            totals.setdefault((_name(group, by, zone), group.currency), Sums()).merge(sums)
+    return [_row(name, currency, sums) for (name, currency), sums in sorted(totals.items())]
+
+
+def read_entries(connection: Connection, query: Select[Any]) -> Iterator[EntryRow]:
+    """Streams the result; the memory used does not grow with it."""
+    result = connection.execution_options(yield_per=PAGE).execute(query).mappings()
+    for row in result:
+        yield EntryRow(row["sequence"], entry_of(dict(row)))
+
+
+def _sums(connection: Connection, since: int, until: int, by: By, zone: tzinfo) -> Iterator[tuple[Group, Sums]]:
+    first_hour, last_hour = -(-since // HOUR) * HOUR, until // HOUR * HOUR
+    if first_hour >= last_hour or (by == "day" and not _whole_hours(zone)):
+        yield from _from_entries(connection, since, until)
+        return
+    yield from _from_entries(connection, since, first_hour)
+    hours = select(usage_rollups).where(usage_rollups.c.hour >= first_hour, usage_rollups.c.hour < last_hour)
+    for row in connection.execute(hours).mappings():
+        yield Group(*(row[name] for name in Group._fields)), sums_of(row)
+    yield from _from_entries(connection, last_hour, until)
+
+
+def _from_entries(connection: Connection, since: int, until: int) -> Iterable[tuple[Group, Sums]]:
+    if since >= until:
+        return
+    query = select(entries).where(*_opened(since, until))
+    for row in read_entries(connection, query):
+        for group, sums in summed([row.entry]).items():
+            yield group._replace(hour=row.entry.opened_at), sums
+
+
+def _opened(since: int | None, until: int | None) -> list[ColumnElement[bool]]:
+    bounds = []
+    if since is not None:
+        bounds.append(entries.c.opened_at >= since)
+    if until is not None:
+        bounds.append(entries.c.opened_at < until)
+    return bounds
+
+
+def _name(group: Group, by: By, zone: tzinfo) -> str:
+    if by == "day":
+        return moment_of(group.hour, zone).date().isoformat()
+    if by == "model":
+        return f"{group.vendor}/{group.model}"
+    return group.key if by == "key" else group.vendor
+
+
+def _row(name: str, currency: str, sums: Sums) -> UsageRow:
+    return UsageRow(group=name, currency=currency or None, **msgspec.structs.asdict(sums))
+
+
+def _whole_hours(zone: tzinfo) -> bool:
+    """Whether the zone's days begin on the hour of UTC, in this century's summers and winters."""
+    for year in range(2000, 2100):
+        for month in (1, 7):
+            offset = datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta()
+            if offset % timedelta(hours=1):
+                return False
+    return True
+
+
+def day_bounds(day: date, zone: tzinfo) -> tuple[int, int]:
+    """``[first, last)`` instants of a day in ``zone``."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=zone)
+    following = day + timedelta(days=1)
+    return instant_of(begin), instant_of(datetime(following.year, following.month, following.day, tzinfo=zone))

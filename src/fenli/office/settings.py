@@ -1,0 +1,39 @@
+"""What the configuration tells the office. Plain values: `config` reads the file, the office acts on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from fenli.routing.snapshot import Deadlines, Route
+
+
+class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """One vendor of the configuration. What is None is taken from the vendor's own description.
+
+    ``id`` is its name in the books; ``adapter`` the vendor of `fenli.vendors` whose protocol it speaks (``id`` when
+    None). ``credential``: ``env:NAME``, ``file:/path``, ``""`` for none; None takes the vendor's own variable.
+    ``models`` replaces the whole list of its models.
+    """
+
+    id: str
+    adapter: str | None = None
+    base_url: str | None = None
+    credential: str | None = None
+    models: tuple[str, ...] | None = None
+    currency: str | None = None
+    deadlines: Deadlines | None = None
+    enabled: bool = True
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """``price_directories`` and ``model_directories`` hold ``<vendor>.toml`` files over fenli's own, later ones first
+    in force."""
+
+    vendors: tuple[VendorSetting, ...] = ()
+    routes: tuple[Route, ...] = ()
+    price_directories: tuple[Path, ...] = ()
+    model_directories: tuple[Path, ...] = ()
+    attempts_max: int = 4
+    journal_keep_days: int = 30

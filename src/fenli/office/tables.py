@@ -1,0 +1,136 @@
+"""The tables of the books. Instants are ns since the epoch, amounts picos, digests and chain links 32 bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+from fenli.store import ExactInteger
+
+SCHEMA: Final = "0001"
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+metadata = MetaData()
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("models", Text),  # JSON list of public names; NULL allows every model
+    Column("show_cost", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("revoked_at", Integer),
+    sqlite_strict=True,
+)
+
+# A directory of the journal. (segment, position) is the watermark: everything before it is posted.
+journals = Table(
+    "journals",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("segment", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("started_at", Integer),  # of the first segment's header; NULL until one was read
+    Column("state", Text, nullable=False),  # live, closed, damaged
+    Column("records", Integer, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("torn", Integer, nullable=False),  # bytes of writes that never became whole
+    Column("closed_at", Integer),
+    Column("removed_at", Integer),  # when its first file was deleted, its retention over
+    sqlite_strict=True,
+)
+
+# One row for every attempt that has ended. Never updated, never deleted: `chain` would break.
+entries = Table(
+    "entries",
+    metadata,
+    Column("sequence", Integer, primary_key=True),  # from 1, without a gap
+    Column("call", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("opened_at", Integer, nullable=False),
+    Column("closed_at", Integer, nullable=False),
+    Column("final", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("answered_model", Text),
+    Column("stream", Integer, nullable=False),
+    Column("retry", Integer, nullable=False),
+    Column("request_id", Text),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer),
+    Column("grade", Text, nullable=False),
+    Column("usage", Text),  # JSON object: units by meter
+    Column("raw_usage", LargeBinary),
+    Column("currency", Text),
+    Column("picos", ExactInteger),
+    Column("held_picos", ExactInteger),
+    Column("offer", Text),
+    Column("rated_at", Integer),
+    Column("first_content", Integer),
+    Column("upstream_id", Text),
+    Column("note", Text),
+    Column("chain", LargeBinary, nullable=False),
+    UniqueConstraint("call", "attempt"),
+    Index("entries_by_opened_at", "opened_at"),
+    sqlite_strict=True,
+)
+
+# The one row that says where the chain ends, so that entries missing at its end are missed.
+chain_end = Table(
+    "chain_end",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+# Attempts whose end has not been read yet: what `Poster` goes on from. Attempt 0 stands for a call between attempts.
+open_holds = Table(
+    "open_holds",
+    metadata,
+    Column("run", Text, ForeignKey("journals.run"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("hold", LargeBinary, nullable=False),  # msgpack of `ledger.entries.OpenHold`
+    sqlite_strict=True,
+)
+
+# Sums of entries by the UTC hour in which their attempt was opened. Currency "" where none is known.
+usage_rollups = Table(
+    "usage_rollups",
+    metadata,
+    Column("hour", Integer, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("vendor", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("grade", Text, primary_key=True),
+    Column("calls", Integer, nullable=False),  # entries that ended their call
+    Column("attempts", Integer, nullable=False),
+    Column("usage", Text, nullable=False),  # JSON object: units by meter
+    Column("picos", ExactInteger, nullable=False),  # of the entries whose cost is known
+    Column("unknown", Integer, nullable=False),  # entries whose cost is not known
+    Column("unknown_held", ExactInteger, nullable=False),  # what was held for those, picos
+    Column("unknown_unheld", Integer, nullable=False),  # how many of those had no hold, being unpriced
+    sqlite_strict=True,
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("found_at", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("place", Text, nullable=False),  # a file and a byte, a run, an entry
+    Column("what", Text, nullable=False),
+    Column("next_step", Text, nullable=False),
+    UniqueConstraint("kind", "place"),
+    sqlite_strict=True,
+)
