@@ -1,0 +1,120 @@
+"""Each of the seven vendors' dialects through a whole fenli: tokens as the vendor says, cost as a hand calculation says."""
+
+from __future__ import annotations
+
+import os
+import time
+from decimal import Decimal
+
+import openai
+import pytest
+
+from fenli.market.flavours import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+from tests.e2e.service import KEYS, emulated_market, serving
+
+# Prices per 1M tokens with digits down to the last pico: input, cached input, output.
+PRICES = {
+    "deepseek": ("deepseek-flash", "CNY", "1.000001", "0.020003", "4.000007"),
+    "moonshot": ("kimi-k2.6", "CNY", "6.5", "1.1", "27"),
+    "zhipu": ("glm-4.6", "CNY", "2.123457", "0.4", "8.999999"),
+    "alibaba": ("qwen-plus", "CNY", "0.8", "0.160001", "2.000003"),
+    "bytedance": ("doubao-seed-1.8", "CNY", "0.8", "0.16", "2.000009"),
+    "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
+    "local": ("smollm2-135m-instruct", "CNY", "0.000001", "0.000001", "0.000003"),
+}
+QUESTION = [{"role": "user", "content": "How many mills make a cent? 一分等于几厘?"}]
+
+
+def price_file(vendor: str) -> str:
+    model, currency, *amounts = PRICES[vendor]
+    prices = ", ".join(
+        f'{meter} = "{amount}"' for meter, amount in zip(("input", "cached_input", "output"), amounts, strict=True)
+    )
+    return (
+        f'vendor = "{vendor}"\n[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
+        f'currency = "{currency}"\nunit = "1M_tokens"\nprices = {{ {prices} }}\nsource = "this test"\nconfidence = "high"\n'
+    )
+
+
+@pytest.fixture(scope="module")
+def fenli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vendors")
+    (folder / "prices").mkdir()
+    with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in PRICES)) as port:
+        lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
+        environ = {name: market_key(vendor) for vendor, name in KEYS.items()} | {"LOCAL_KEY": market_key("local")}
+        for vendor in PRICES:
+            (folder / "prices" / f"{vendor}.toml").write_text(price_file(vendor))
+            path = parse_base_url(VENDORS[vendor].base_url)[1]
+            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
+        lines += ['api_key = "${env:LOCAL_KEY}"'] if lines[-2] == "[vendors.local]" else []
+        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(fenli):
+    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+
+
+def by_hand(vendor: str, usage: dict[str, int]) -> Decimal:
+    _, _, plain, cached, output = PRICES[vendor]
+    millions = (
+        usage["input"] * Decimal(plain)
+        + usage.get("cached_input", 0) * Decimal(cached)
+        + (usage["output"] + usage.get("reasoning", 0)) * Decimal(output)
+    )
+    return millions / 10**6
+
+
+@pytest.mark.parametrize("vendor", PRICES)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_tokens_and_cost_are_exact(fenli, client, vendor, stream):
+    model, currency, *_ = PRICES[vendor]
+    options = {"stream_options": {"include_usage": True}} if stream else {}
+    raw = client.chat.completions.with_raw_response.create(
+        model=f"{vendor}/{model}",
+        messages=QUESTION,
+        stream=stream,
+        extra_headers={"x-fenli-cost": "true"},
+        **options,
+    )
+    last = list(raw.parse())[-1] if stream else raw.parse()
+    entry = next(e for e in fenli.listing("ledger", "list") if e["call"] == raw.headers["x-fenli-call-id"])
+    assert (entry["vendor"], entry["model"], entry["grade"], entry["outcome"]) == (vendor, model, "measured", "ok")
+    usage = entry["usage"]
+    assert usage["input"] + usage.get("cached_input", 0) == last.usage.prompt_tokens
+    assert usage["output"] + usage.get("reasoning", 0) == last.usage.completion_tokens
+    assert entry["currency"] == currency
+    assert Decimal(entry["cost"]) == by_hand(vendor, usage)
+    assert Decimal(str(last.usage.model_extra["cost"])) == pytest.approx(by_hand(vendor, usage))
+    assert last.usage.model_extra["cost_details"]["currency"] == currency
+
+
+@pytest.mark.parametrize("vendor", PRICES)
+def test_tools_come_back_as_calls(client, vendor):
+    tool = {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    }
+    answer = client.chat.completions.create(model=f"{vendor}/{PRICES[vendor][0]}", messages=QUESTION, tools=[tool])
+    assert answer.choices[0].message.tool_calls[0].function.name == "weather"
+
+
+def test_the_books_prove_themselves_and_add_up(fenli):
+    fenli.command("ledger", "verify")
+    entries = fenli.listing("ledger", "list", "--limit", "1000")
+    for line in fenli.listing("usage", "--by", "vendor"):
+        mine = [e for e in entries if e["vendor"] == line["vendor"] and e["cost"] is not None]
+        assert Decimal(line["cost"]) == sum(Decimal(e["cost"]) for e in mine)
+
+
+def test_no_secret_is_written_anywhere(fenli):
+    time.sleep(0.3)
+    secrets = [fenli.first_key.encode(), *(market_key(vendor).encode() for vendor in PRICES)]
+    for folder, _, names in os.walk(fenli.data):
+        for name in names:
+            content = open(os.path.join(folder, name), "rb").read()
+            assert not [secret for secret in secrets if secret in content], name
