@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fenli.config.document import Gateway, Local, Prices, Route, Tls, Vendor
 from fenli.config.problems import Path as Place
@@ -13,6 +14,8 @@ from fenli.config.shape import Rule
 from fenli.errors import ConfigError
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Rules:
@@ -48,8 +51,8 @@ class Rules:
             yield Problem(path, 'needs base_url, such as "https://api.example.com/v1"')
         if name not in VENDORS and not vendor.models:
             yield Problem(path, 'needs models, such as ["some-model"]')
-        if name not in VENDORS and ("/" in name or not name.isascii()):
-            yield Problem(path, f'"{name}" cannot name a vendor: letters, digits, "-" and "_" only')
+        if not _ID.fullmatch(name):
+            yield Problem(path, f'"{name}" cannot name a vendor: small letters, digits, dots and dashes only')
         if vendor.base_url is not None:
             try:
                 parse_base_url(vendor.base_url)

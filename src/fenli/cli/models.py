@@ -1,0 +1,95 @@
+"""`fenli models`: what this installation can call, and what that costs now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fenli.cli.language import say
+from fenli.cli.options import ConfigFile, Json, configuration
+from fenli.cli.output import aligned, as_json, line, table
+from fenli.cli.price_rows import default_row, price, rows_in_force
+from fenli.clock import SystemClock
+from fenli.config.load import Config
+from fenli.config.on_device import on_device
+from fenli.config.settings import price_book, try_out
+from fenli.prices.book import PriceBook
+from fenli.prices.offers import Offer
+from fenli.routing.snapshot import VendorSettings
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.local.process import CONTEXT_TOKENS
+
+
+class Callable(msgspec.Struct, frozen=True):
+    """A model that can be called: how large, and the row a short default request takes now (None: unpriced)."""
+
+    vendor: str
+    model: str
+    context: int | None
+    currency: str | None
+    offer: Offer | None
+    varies: bool
+
+
+def models(config: ConfigFile = None, json: Json = False) -> None:
+    loaded = configuration(config)
+    found = list_models(loaded)
+    routes = loaded.document.routes
+    if json:
+        as_json([*({"name": route.name, "targets": route.targets} for route in routes), *map(_as_data, found)])
+        return
+    for route in routes:
+        line(say("models.route", name=route.name, targets=" > ".join(route.targets)))
+    if not found:
+        line(say("serve.nothing_on"))
+        return
+    prices = [aligned([_price(one, meter) for one in found]) for meter in ("input", "output")]
+    rows = [
+        [f"{one.vendor}/{one.model}", f"{one.context:,}" if one.context else "-", *(column[index] for column in prices),
+         (one.currency or "") + (" *" if one.varies else "")]
+        for index, one in enumerate(found)
+    ]  # fmt: skip
+    headings = [say("column.model"), say("column.context"), say("column.input"), say("column.output"), ""]
+    table(headings, rows, right=[1], keep=[2, 3, 4])
+    line(say("models.unit"))
+    if any(one.varies for one in found):
+        line(say("models.varies"))
+
+
+def list_models(config: Config) -> list[Callable]:
+    book, now, local = price_book(config), SystemClock().now(), on_device(config)
+    found = []
+    for vendor in try_out(config, local, book).vendors:
+        contexts = {model.id: model.context for model in VENDORS[vendor.adapter].models}
+        if local.weights is not None:
+            contexts[local.model] = min(local.context or CONTEXT_TOKENS, local.weights.context_length)
+        found += [_model(book, vendor, name, contexts.get(name), now) for name in vendor.models]
+    return found
+
+
+def _model(book: PriceBook, vendor: VendorSettings, name: str, context: int | None, now: int) -> Callable:
+    if vendor.id not in book.vendors():
+        return Callable(vendor.id, name, context, None, None, False)
+    offer = default_row(book, vendor.id, name, now, vendor.currency)
+    varies = len(rows_in_force(book, vendor.id, name, now, vendor.currency)) > 1
+    return Callable(vendor.id, name, context, vendor.currency, offer, varies)
+
+
+def _price(one: Callable, meter: str) -> str:
+    return say("models.unpriced") if one.offer is None else price(one.offer, meter) or "-"
+
+
+def _as_data(one: Callable) -> dict[str, Any]:
+    offer = one.offer
+    return {
+        "name": f"{one.vendor}/{one.model}",
+        "vendor": one.vendor,
+        "model": one.model,
+        "context": one.context,
+        "currency": one.currency,
+        "prices": None if offer is None else {meter: price(offer, meter) for meter in offer.prices},
+        "unit": None if offer is None else offer.unit,
+        "offer": None if offer is None else offer.id,
+        "varies": one.varies,
+    }

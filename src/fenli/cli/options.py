@@ -1,0 +1,48 @@
+"""Options that many commands share, and what they come to."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from fenli.cli.language import say
+from fenli.config.load import Config, find_config, load_config
+from fenli.values.instants import instant_of, parse_instant
+
+Data = Annotated[Path | None, typer.Option("--data", envvar="FENLI_DATA", help=say("option.data"))]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help=say("option.config"))]
+Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
+Since = Annotated[str | None, typer.Option("--since", help=say("option.since"))]
+Until = Annotated[str | None, typer.Option("--until", help=say("option.until"))]
+
+_AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
+_SIZES: Final = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
+
+
+def data_folder(asked: Path | None) -> Path:
+    """Where the books are; it need not exist yet."""
+    return (asked or Path("~/.local/share/fenli")).expanduser().absolute()
+
+
+def configuration(asked: Path | None) -> Config:
+    return load_config(find_config(asked, os.environ))
+
+
+def instant(text: str | None) -> int | None:
+    """An instant: ISO 8601, a date (its first moment in UTC), or how long ago: ``30m``, ``24h``, ``7d``."""
+    if text is None:
+        return None
+    if ago := _AGO.fullmatch(text):
+        return time.time_ns() - int(ago[1]) * _SIZES[ago[2]]
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        try:
+            return instant_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
+        except ValueError:
+            pass
+    return parse_instant(text)

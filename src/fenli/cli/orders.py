@@ -1,0 +1,27 @@
+"""What `fenli serve` tells its children at their start, and what they tell it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class OfficeStart(msgspec.Struct, frozen=True):
+    """``config`` is read again at every reload; ``local_url``: where the on-device model answers, if it is on."""
+
+    data: Path
+    port: int
+    config: Path | None
+    local_url: str | None
+
+
+class Prepare(msgspec.Struct, frozen=True):
+    """``key_name`` names the first key, made where there is none yet."""
+
+    data: Path
+    key_name: str
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    first_key: str | None

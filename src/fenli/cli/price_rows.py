@@ -1,0 +1,72 @@
+"""The price rows in force at an instant, by vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fenli.errors import PriceError
+from fenli.prices.book import PriceBook
+from fenli.prices.offers import TOKENS, TOKENS_PER_UNIT, Conditions, Offer
+from fenli.values import METERS, format_instant
+from fenli.values.money import decimal_of
+
+
+def rows_in_force(book: PriceBook, vendor: str, model: str, at: int, currency: str | None = None) -> list[Offer]:
+    """Every row that some request at ``at`` would take, in ``currency`` or in all of them."""
+    return [offer for offer in all_rows(book, vendor, model, currency) if _in_force(offer, at)]
+
+
+def all_rows(book: PriceBook, vendor: str, model: str, currency: str | None = None) -> list[Offer]:
+    """Every row there ever was, aliases followed."""
+    currencies = [currency] if currency else sorted({offer.currency for offer in book.offers(vendor)})
+    tariffs = [book.tariff(vendor, model, one) for one in currencies]
+    return [offer for tariff in tariffs if tariff is not None for offer in tariff.offers]
+
+
+def default_row(book: PriceBook, vendor: str, model: str, at: int, currency: str | None) -> Offer | None:
+    """The row that a short default request takes; None where the model has no price now."""
+    try:
+        return book.find(vendor, model, at=at, currency=currency)
+    except PriceError:
+        return None
+
+
+def vendors_of(book: PriceBook, model: str) -> Iterator[str]:
+    """The vendors that have rows for that very name."""
+    for vendor in book.vendors():
+        if model in book.models(vendor) or any(alias.name == model for alias in book.aliases(vendor)):
+            yield vendor
+
+
+def price(offer: Offer, meter: str) -> str:
+    """The exact price for a million tokens (or the row's own unit); empty where the row states none."""
+    picos = offer.prices.get(meter)
+    return "" if picos is None else decimal_of(picos * (TOKENS_PER_UNIT if offer.unit == TOKENS else 1))
+
+
+def meters_of(offers: list[Offer]) -> list[str]:
+    named = {meter for offer in offers for meter in offer.prices}
+    return [*(meter for meter in METERS if meter in named), *sorted(named - set(METERS))]
+
+
+def as_data(offer: Offer) -> dict[str, Any]:
+    return {
+        "id": offer.id,
+        "vendor": offer.vendor,
+        "model": offer.model,
+        "currency": offer.currency,
+        "unit": offer.unit,
+        "prices": {meter: price(offer, meter) for meter in offer.prices},
+        "conditions": str(offer.conditions) if offer.conditions != Conditions() else None,
+        "effective_from": format_instant(offer.effective_from),
+        "effective_to": None if offer.effective_to is None else format_instant(offer.effective_to),
+        "free": offer.free,
+        "source": offer.source or None,
+        "confidence": offer.confidence or None,
+        "note": offer.note or None,
+    }
+
+
+def _in_force(offer: Offer, at: int) -> bool:
+    return offer.effective_from <= at and (offer.effective_to is None or at < offer.effective_to)

@@ -1,0 +1,84 @@
+"""`fenli prices`: what a model costs, or cost, and where we know it from."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated
+
+import typer
+
+from fenli.cli.language import say
+from fenli.cli.options import ConfigFile, Json, configuration, instant
+from fenli.cli.output import aligned, as_json, line, table
+from fenli.cli.price_rows import all_rows, as_data, meters_of, price, rows_in_force, vendors_of
+from fenli.clock import SystemClock
+from fenli.config.settings import price_book
+from fenli.errors import NoOffer
+from fenli.prices.book import PriceBook
+from fenli.prices.offers import Conditions, Offer
+from fenli.values import format_instant
+
+app = typer.Typer(no_args_is_help=True)
+
+Model = Annotated[str, typer.Argument(help=say("option.price_model"), metavar="MODEL")]
+Vendor = Annotated[str | None, typer.Option("--vendor", help=say("option.price_vendor"))]
+At = Annotated[str | None, typer.Option("--at", help=say("option.at"))]
+
+
+@app.command(help=say("help.prices.show"))
+def show(model: Model, vendor: Vendor = None, at: At = None, json: Json = False, config: ConfigFile = None) -> None:
+    book = price_book(configuration(config))
+    when = instant(at) or SystemClock().now()
+    head, slash, tail = model.partition("/")
+    if vendor is None and slash and head in book.vendors():
+        vendor, model = head, tail
+    if vendor is not None:
+        book.header(vendor)  # refuses a vendor that there is not
+    vendors = [vendor] if vendor is not None else list(vendors_of(book, model))
+    found = [offer for one in vendors for offer in rows_in_force(book, one, model, when)]
+    if not found:
+        raise NoOffer(say("prices.none", model=model, at=format_instant(when)) + " " + _next_step(book, model, vendors))
+    if json:
+        as_json([as_data(offer) for offer in found])
+        return
+    line(say("prices.at", at=format_instant(when)))
+    groups: dict[tuple[str, str, str], list[Offer]] = {}
+    for offer in found:
+        groups.setdefault((offer.vendor, offer.currency, offer.unit), []).append(offer)
+    for (seller, currency, unit), offers in groups.items():
+        line()
+        line(say("prices.group", vendor=seller, model=model, currency=currency, unit=unit.replace("_", " ")))
+        _print(sorted(offers, key=_tier))
+
+
+def _print(offers: list[Offer]) -> None:
+    meters = meters_of(offers)
+    columns = [aligned([price(offer, meter) or "-" for offer in offers]) for meter in meters]
+    columns.append([format_instant(offer.effective_from)[:10] for offer in offers])
+    headings = [say("column.conditions"), *meters, say("column.from")]
+    if any(offer.effective_to is not None for offer in offers):
+        columns.append([format_instant(offer.effective_to)[:10] if offer.effective_to else "" for offer in offers])
+        headings.append(say("column.to"))
+    conditions = [str(one.conditions) if one.conditions != Conditions() else say("prices.always") for one in offers]
+    rows = [[condition, *cells] for condition, *cells in zip(conditions, *columns, strict=True)]
+    table(headings, rows, keep=range(1, len(headings)))
+    for source, confidence in dict.fromkeys((offer.source, offer.confidence) for offer in offers):
+        line(say("prices.source", source=source or say("unknown"), confidence=confidence or say("unknown")))
+
+
+def _tier(offer: Offer) -> tuple[int, int, str]:
+    prompt, completion = offer.conditions.prompt_tokens, offer.conditions.completion_tokens
+    return (prompt.low() if prompt else 0, completion.low() if completion else 0, str(offer.conditions))
+
+
+def _next_step(book: PriceBook, model: str, vendors: list[str]) -> str:
+    """When it had a price, else which names are like it."""
+    offers = [offer for one in vendors for offer in all_rows(book, one, model)]
+    if offers:
+        first = min(offer.effective_from for offer in offers)
+        last = max((offer.effective_to for offer in offers if offer.effective_to is not None), default=first)
+        return say("prices.then", first=format_instant(first)[:10], last=format_instant(last)[:10])
+    sellers = vendors or book.vendors()
+    names = {name for one in sellers for name in (*book.models(one), *(alias.name for alias in book.aliases(one)))}
+    close = difflib.get_close_matches(model, names, 3)
+    return say("did_you_mean", names=", ".join(close)) if close else say("prices.list")

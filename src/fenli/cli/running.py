@@ -1,0 +1,84 @@
+"""One data folder, one `fenli serve`: the lock, and the file that says which processes run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fenli.cli.language import say
+from fenli.errors import FenliError
+
+SERVE_FILE: Final = "serve.json"
+LOCK_FILE: Final = "lock"
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What runs on a data folder. ``pids`` are by role: ``supervisor``, ``office``, ``gateway``, ``local``."""
+
+    base_url: str
+    host: str
+    port: int
+    office_port: int
+    ready: bool
+    started_at: str
+    pids: dict[str, list[int]]
+
+
+def make_folder(folder: Path) -> None:
+    """Raises FenliError where nothing can be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FenliError(say("serve.no_folder", data=folder, reason=error.strerror)) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FenliError(say("serve.no_folder", data=folder, reason=os.strerror(13)))
+
+
+def lock(data: Path) -> int:
+    """Takes the folder for this process; held until it ends. Raises FenliError when another has it."""
+    descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        other = read_running(data)
+        pid = other.pids["supervisor"][0] if other else "?"
+        raise FenliError(say("serve.locked", data=data, pid=pid)) from None
+    return descriptor
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a `fenli serve` runs on the folder."""
+    try:
+        descriptor = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def write_running(data: Path, running: Running) -> None:
+    fresh = data / (SERVE_FILE + ".new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(running), indent=1) + b"\n")
+    os.replace(fresh, data / SERVE_FILE)
+
+
+def read_running(data: Path) -> Running | None:
+    """What the last `fenli serve` wrote; whether it still runs is `is_locked`."""
+    try:
+        return msgspec.json.decode((data / SERVE_FILE).read_bytes(), type=Running)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def forget_running(data: Path) -> None:
+    (data / SERVE_FILE).unlink(missing_ok=True)

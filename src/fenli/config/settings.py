@@ -1,0 +1,108 @@
+"""What a configuration comes to on this machine: the settings that the office compiles the snapshot from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from fenli.clock import SystemClock
+from fenli.config.load import Config
+from fenli.config.locate import line_of, locate
+from fenli.config.on_device import OnDevice
+from fenli.config.problems import ConfigRefused, Located, dotted
+from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
+from fenli.errors import ConfigError
+from fenli.office.compile import compile_snapshot
+from fenli.office.settings import Settings, VendorSetting
+from fenli.prices.book import PriceBook
+from fenli.routing.snapshot import Route, Snapshot
+
+
+def settings_of(config: Config, environ: Mapping[str, str], local: OnDevice, local_url: str | None) -> Settings:
+    """``local_url`` is where the on-device model answers; None leaves it off. Targets of vendors that are off are left
+    out, and so are routes that have no other."""
+    vendors = list(_vendors(config, environ))
+    if local_url is not None:
+        vendors.append(
+            VendorSetting(
+                id=LOCAL,
+                base_url=local_url,
+                credential="",
+                models=(local.model,),
+                deadlines=deadlines_of(config.document.gateway.deadlines),
+            )
+        )
+    on = {vendor.id for vendor in vendors if vendor.enabled}
+    routes = list(_routes(config, on))
+    if local_url is not None and all(route.name != LOCAL for route in routes):
+        routes.append(Route(LOCAL, (f"{LOCAL}/{local.model}",)))
+    return Settings(
+        vendors=tuple(vendors),
+        routes=tuple(routes),
+        price_directories=tuple(config.resolve(directory) for directory in config.document.prices.directories),
+        journal_keep_days=config.document.office.journal_keep_days,
+    )
+
+
+def price_book(config: Config) -> PriceBook:
+    """The built-in prices and those of the file's directories."""
+    return PriceBook.load(*(config.resolve(directory) for directory in config.document.prices.directories))
+
+
+def try_out(config: Config, local: OnDevice, book: PriceBook | None = None) -> Snapshot:
+    """The snapshot (without keys) that the office would compile here. Raises ConfigRefused, naming the line of the
+    route at fault."""
+    url = None if local.weights is None else "http://127.0.0.1:1/v1"
+    settings = settings_of(config, os.environ, local, url)
+    book = book or price_book(config)
+    try:
+        return _compiled(settings, book)
+    except ConfigError as error:
+        raise ConfigRefused(_located(config, settings, book) or [_whole(config, str(error))]) from None
+
+
+def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetting]:
+    for state in vendor_states(config, environ):
+        yield VendorSetting(
+            id=state.id,
+            adapter=state.adapter,
+            base_url=state.base_url,
+            credential=state.credential,
+            models=state.models,
+            currency=state.currency,
+            deadlines=state.deadlines,
+            enabled=state.on,
+        )
+
+
+def _routes(config: Config, on: set[str]) -> Iterator[Route]:
+    for route in config.document.routes:
+        targets = tuple(target for target in route.targets if target.partition("/")[0] in on)
+        if targets:
+            yield Route(route.name, targets)
+
+
+def _compiled(settings: Settings, book: PriceBook) -> Snapshot:
+    return compile_snapshot(settings, (), book, os.environ, SystemClock().now())
+
+
+def _located(config: Config, settings: Settings, book: PriceBook) -> list[Located]:
+    """Which routes the office refuses when each is alone, and where they stand in the file."""
+    if config.file is None:
+        return []
+    lines = locate(config.file.read_text("utf-8-sig"))
+    places = {route.name: ("routes", index) for index, route in enumerate(config.document.routes)}
+    found = []
+    for route in settings.routes:
+        try:
+            _compiled(msgspec.structs.replace(settings, routes=(route,)), book)
+        except ConfigError as error:
+            path = places.get(route.name, ())
+            found.append(Located(str(config.file), line_of(lines, path), dotted(path) or None, str(error)))
+    return found if len(found) < len(settings.routes) or len(found) == 1 else found[:1]
+
+
+def _whole(config: Config, message: str) -> Located:
+    return Located(str(config.file or "fenli"), None, None, message)
