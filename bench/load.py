@@ -21,13 +21,12 @@ class Counted(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """One closed loop: answered calls, and the CPU time of the tree that answered them (0 without a tree)."""
+    """One closed loop: answered calls, and the bill of the tree that answered them, if one was named."""
 
     calls: int
     failed: int
     seconds: float
-    tree_us: int = 0
-    busiest_us: int = 0
+    bill: process.Bill | None
 
     @property
     def per_second(self) -> float:
@@ -43,9 +42,5 @@ def closed_loop(target: Target, body: bytes, connections: int, seconds: float, f
     argv += ["-s", str(needs.HERE / "wrk.lua"), f"http://127.0.0.1:{target.port}{target.path}", "--", str(request)]
     before = process.tree(pid) if pid else {}
     counted = msgspec.json.decode(needs.command(argv).strip().splitlines()[-1], type=Counted)
-    answered = counted.calls - counted.failed
-    closed = Closed(answered, counted.failed, counted.us / 1e6)
-    if not pid:
-        return closed
-    bill = process.bill(before, process.tree(pid))
-    return Closed(answered, counted.failed, closed.seconds, bill.tree_us, bill.busiest_us)
+    bill = process.bill(before, process.tree(pid)) if pid else None
+    return Closed(counted.calls - counted.failed, counted.failed, counted.us / 1e6, bill)

@@ -17,12 +17,16 @@ _NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a table. `figure` is a name of `Row.figures`; `ratio` adds the multiple of nginx."""
+    """One line of a table. `figure` is a name of `Row.figures`; `ratio` adds the multiple of nginx.
+
+    `needs_alike`: not where a contender was driven by fewer streams, since a chunk waits for those written before it.
+    """
 
     title: str
     figure: str
     digits: int = 0
     ratio: bool = True
+    needs_alike: bool = False
 
 
 def _lines(unit: str) -> list[Line]:
@@ -32,10 +36,11 @@ def _lines(unit: str) -> list[Line]:
         Line("CPU µs, busiest process alone", "worker", 1),
         # The rate of a stream is the upstream's: how many chunks came says nothing about who relayed them.
         Line(f"{unit}s a second", "per_second", ratio=unit != "chunk"),
-        Line(f"added {waits}, p50 µs", "p50"),
-        Line(f"added {waits}, p99 µs", "p99"),
-        Line("RSS MiB after the load", "rss", 1),
-        Line("peak RSS MiB", "peak", 1),
+        Line(f"added {waits}, p50 µs", "p50", needs_alike=unit == "chunk"),
+        Line(f"added {waits}, p99 µs", "p99", needs_alike=unit == "chunk"),
+        Line("RSS MiB after the load, whole tree", "rss", 1),
+        Line("RSS MiB, busiest process alone", "worker_rss", 1),
+        Line("peak RSS MiB, whole tree", "peak", 1),
     ]
 
 
@@ -95,7 +100,11 @@ def _table(found: Results, workload: str) -> tuple[str, list[str], list[list[str
 
 
 def _drive(row: Row, unit: str) -> str:
-    return f"{row.parallel} streams" if unit == "chunk" else f"{row.parallel} clients, {row.rate:,.0f}/s"
+    return _count(row.parallel, "stream") if unit == "chunk" else f"{_count(row.parallel, 'client')}, {row.rate:,.0f}/s"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _cell(row: Row, line: Line) -> str:
@@ -105,9 +114,16 @@ def _cell(row: Row, line: Line) -> str:
     text = f"{value:,.{line.digits}f}"
     if ratio is None or not line.ratio or row.contender in (FLOOR, YARDSTICK):
         return text
+    if line.needs_alike and not row.driven_alike:
+        return text
     if line.figure == "cpu" and row.ratio_range:
-        return f"{text} ({ratio:.2f}×, {row.ratio_range[0]:.2f}–{row.ratio_range[1]:.2f})"
-    return f"{text} ({ratio:.2f}×)"
+        return f"{text} ({_times(ratio)}×, {_times(row.ratio_range[0])}–{_times(row.ratio_range[1])})"
+    return f"{text} ({_times(ratio)}×)"
+
+
+def _times(ratio: float) -> str:
+    """Two digits behind the point near 1, fewer above, three figures that mean something below."""
+    return f"{ratio:.2f}" if 0.1 <= ratio < 10 else f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def _md(cells: list[str]) -> str:

@@ -18,8 +18,9 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     failed: int
     per_second: float
-    tree_us_per_unit: float | None
-    busiest_us_per_unit: float | None
+    tree_us_per_unit: float | None = None
+    busiest_us_per_unit: float | None = None
+    busiest_pid: int | None = None
     p50_us: float | None
     p99_us: float | None
     samples: int
@@ -30,6 +31,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rss_mib(self) -> float | None:
         return sum(m.rss_kib for m in self.memory) / 1024 if self.memory else None
+
+    @property
+    def busiest_rss_mib(self) -> float | None:
+        return next((m.rss_kib / 1024 for m in self.memory if m.pid == self.busiest_pid), None)
 
     @property
     def pss_mib(self) -> float | None:
@@ -80,6 +85,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float | None]
     ratios: dict[str, float | None]
     ratio_range: tuple[float, float] | None
+    driven_alike: bool  # as many clients or streams as nginx had
     rate: float
     parallel: int
     samples: int
@@ -103,6 +109,7 @@ def row(results: Results, contender: str, workload: str) -> Row:
             for name in names
         },
         ratio_range=(min(known), max(known)) if known else None,
+        driven_alike=all(n in base and base[n].parallel == m.parallel for n, m in own.items()),
         rate=some.rate,
         parallel=some.parallel,
         samples=sum(m.samples for m in own.values()),
@@ -127,6 +134,7 @@ def _figures(m: Measured, floor: Measured | None) -> dict[str, float | None]:
         "p50": added("p50_us"),
         "p99": added("p99_us"),
         "rss": m.rss_mib,
+        "worker_rss": m.busiest_rss_mib,
         "pss": m.pss_mib,
         "peak": m.peak_mib,
     }

@@ -16,7 +16,7 @@ _END = b"0\r\n\r\n"
 
 @dataclass(slots=True)
 class Relayed:
-    """Chunks that arrived in the window, their delays since the upstream wrote them, and the tree's CPU time."""
+    """Chunks that arrived in the window, their delays since the upstream wrote them, and the tree's bill."""
 
     streams: int
     seconds: float = 0
@@ -24,8 +24,7 @@ class Relayed:
     finished: int = 0
     failed: int = 0
     delays_us: "array[float]" = field(default_factory=lambda: array("d"))
-    tree_us: int = 0
-    busiest_us: int = 0
+    bill: process.Bill | None = None
 
 
 class _Reader(asyncio.Protocol):
@@ -119,8 +118,7 @@ async def _relay(target: Target, streams: int, warm_seconds: float, seconds: flo
     await asyncio.sleep(seconds)
     chunks, tally.seconds = tally.chunks, time.monotonic() - start
     if pid:
-        bill = process.bill(before, process.tree(pid))
-        tally.tree_us, tally.busiest_us = bill.tree_us, bill.busiest_us
+        tally.bill = process.bill(before, process.tree(pid))
     tally.chunks = chunks
     for reader in readers:
         reader.close()

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import figures, load, pace, process, samples, streams, upstream
 from .contenders import Pace
@@ -52,7 +52,6 @@ class _Calls(Workload):
         closed = load.closed_loop(stand.target, self.body, connections, stand.seconds, stand.folder, stand.pid)
         memory = process.memory(stand.pid) if stand.pid else []
         paced = pace.open_loop(stand.target, self.body, rate, stand.seconds)
-        cpu = stand.pid and closed.calls
         return Measured(
             contender=stand.contender,
             workload=self.name,
@@ -60,8 +59,7 @@ class _Calls(Workload):
             units=closed.calls,
             failed=closed.failed + paced.failed,
             per_second=closed.per_second,
-            tree_us_per_unit=closed.tree_us / closed.calls if cpu else None,
-            busiest_us_per_unit=closed.busiest_us / closed.calls if cpu else None,
+            **_per_unit(closed.bill, closed.calls),
             p50_us=_percentile(paced.latencies_us, 50),
             p99_us=_percentile(paced.latencies_us, 99),
             samples=len(paced.latencies_us),
@@ -120,7 +118,6 @@ class Streams(Workload):
     def measure(self, stand: Stand) -> Measured:
         count = stand.pace.streams
         relayed = streams.relay(stand.target, count, stand.seconds / 4, stand.seconds, stand.pid)
-        cpu = stand.pid and relayed.chunks
         return Measured(
             contender=stand.contender,
             workload=self.name,
@@ -128,8 +125,7 @@ class Streams(Workload):
             units=relayed.chunks,
             failed=relayed.failed,
             per_second=relayed.chunks / relayed.seconds,
-            tree_us_per_unit=relayed.tree_us / relayed.chunks if cpu else None,
-            busiest_us_per_unit=relayed.busiest_us / relayed.chunks if cpu else None,
+            **_per_unit(relayed.bill, relayed.chunks),
             p50_us=_percentile(relayed.delays_us, 50),
             p99_us=_percentile(relayed.delays_us, 99),
             samples=len(relayed.delays_us),
@@ -137,6 +133,16 @@ class Streams(Workload):
             parallel=count,
             memory=process.memory(stand.pid) if stand.pid else [],
         )
+
+
+def _per_unit(bill: process.Bill | None, units: int) -> dict[str, Any]:
+    if bill is None or not units:
+        return {}
+    return {
+        "tree_us_per_unit": bill.tree_us / units,
+        "busiest_us_per_unit": bill.busiest_us / units,
+        "busiest_pid": bill.busiest_pid,
+    }
 
 
 def _percentile(values: Sequence[float], percent: float) -> float | None:
