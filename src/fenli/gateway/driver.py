@@ -45,11 +45,10 @@ class Desk:
         self.drivers: set[CallDriver] = set()
 
     def begin(self, call: Call, exchange: Exchange) -> None:
-        now = self.now()
         driver = CallDriver(self, call, exchange)
         exchange.listener = driver
         self.drivers.add(driver)
-        driver.perform(call.begin(now))
+        driver.perform(call.begin(call.started))
 
     def wake(self) -> None:
         """To be called several times a second: lets the calls whose deadline has passed know."""

@@ -20,6 +20,7 @@ _stream_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _encode = msgspec.json.encode
 
 TRUE: Final = b"true"
+_BRACKET: Final = ord("[")
 _ASK_USAGE: Final = b'{"include_usage":true}'
 _SCHEMA: Final = "see https://platform.openai.com/docs/api-reference/chat/create for the fields"
 
@@ -29,28 +30,35 @@ Member = bytes | msgspec.Raw
 class ChatRequest:
     """``fields`` holds the JSON text of every top-level member. ``output_limit`` is None where the caller set none."""
 
+    model: str
+    stream: bool
+
     __slots__ = ("choices", "fields", "model", "output_limit", "size", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Member], size: int) -> None:
         self.fields = fields
         self.size = size
-        self.model: str = _field(fields, "model", _string, "a string")
-        self.stream = bool(_field(fields, "stream", _flag, "true or false")) if "stream" in fields else False
         self.choices = 1
+        self.stream = self.wants_usage = False
+        self.output_limit: int | None = None
+        try:
+            self.model = _string(fields["model"])
+            if "stream" in fields:
+                self.stream = bool(_flag(fields["stream"]))
+        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+            self.model = _field(fields, "model", _string, "a string")
+            self.stream = _field(fields, "stream", _flag, "true or false")
+        if "max_tokens" in fields:
+            self.output_limit = _positive(fields, "max_tokens")
+        if "max_completion_tokens" in fields:
+            self.output_limit = _positive(fields, "max_completion_tokens") or self.output_limit
         if "n" in fields:
             self.choices = _positive(fields, "n") or 1
-        limit = None
-        if "max_tokens" in fields:
-            limit = _positive(fields, "max_tokens")
-        if "max_completion_tokens" in fields:
-            limit = _positive(fields, "max_completion_tokens") or limit
-        self.output_limit: int | None = limit
-        self.wants_usage = False
         if "stream_options" in fields:
             options = _field(fields, "stream_options", _stream_options, "an object")
             if options and "include_usage" in options:
                 self.wants_usage = bool(_field(options, "include_usage", _flag, "true or false", "stream_options."))
-        if not bytes(fields.get("messages", b"")).startswith(b"["):
+        if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
             found = "is missing" if "messages" not in fields else "must be an array"
             raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
 
