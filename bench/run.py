@@ -16,8 +16,6 @@ from .service import Service, Target
 from .workloads import Stand, Workload
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-# What can go wrong with one contender must not cost the figures of the others.
-_FAILURES = (needs.NotReady, OSError, TimeoutError)
 
 
 def install(names: Iterable[str]) -> tuple[dict[Contender, str], dict[str, str]]:
@@ -89,8 +87,9 @@ def _round(workload: Workload, ready: list[Contender], number: int, seconds: flo
         for contender in ready:
             try:
                 yield _measure(workload, contender, number, seconds, port, folder)
-            except _FAILURES as problem:
-                console.print(f"round {number} {workload.name} {contender.name}: no figures: {problem}", style="red")
+            except Exception as problem:  # whatever goes wrong with one must not cost the figures of the others
+                said = str(problem) if isinstance(problem, needs.NotReady) else repr(problem)
+                console.print(f"round {number} {workload.name} {contender.name}: no figures: {said}", style="red")
     finally:
         upstream.stop()
 

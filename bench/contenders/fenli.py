@@ -32,7 +32,7 @@ class Fenli(Contender):
         created = needs.command([str(_COMMAND), "key", "create", "--data", str(data), "--name", "bench", "--json"])
         argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
         argv += ["--port", str(scene.port), "--office-port", str(free_port())]
-        headers = {"Authorization": f"Bearer {json.loads(created)['key']}"}
+        headers = {"Authorization": f"Bearer {json.loads(created)['secret']}"}
         return Launch(argv, Target(scene.port, headers=headers), {"DASHSCOPE_API_KEY": "sk-upstream"})
 
 
