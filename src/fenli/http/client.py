@@ -68,7 +68,7 @@ class Client(Transport):
                 if member.exchange is not None:
                     member.exchange.interrupt(_closed(member.exchange))
                 member.close()
-        while self.sweeper.members:
+        while self.sweeper.members or self.pools:
             await asyncio.sleep(0.001)
         self.sweeper.stop()
 

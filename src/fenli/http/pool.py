@@ -94,8 +94,8 @@ class Pool:
             failure.sent = exchange.sent
             exchange.fail(failure)
             return False
-        connection.pooled = True
         exchange.task = None
+        connection.adopt()
         if exchange.ended and not connection.lost:
             self.give_back(connection)
         elif connection.lost or not connection.begin(exchange):

@@ -109,6 +109,12 @@ class ClientConnection(asyncio.Protocol):
 
     # For the pool and the exchange
 
+    def adopt(self) -> None:
+        """The pool has it from now on. (uvloop drops a connection whose dial was cancelled without a word to it.)"""
+        if not self.lost:
+            self.pooled = True
+            self._client.sweeper.add(self)
+
     def begin(self, exchange: ClientExchange) -> bool:
         """Writes the request. False if the connection turns out to be closed."""
         transport = self.transport
@@ -187,7 +193,6 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=self._client.limits.write_buffer)
-        self._client.sweeper.add(self)
 
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
