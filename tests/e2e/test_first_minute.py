@@ -8,7 +8,7 @@ import subprocess
 import openai
 import pytest
 
-from tests.e2e.service import serving
+from fenli_service import serving
 
 
 @pytest.fixture(scope="module")

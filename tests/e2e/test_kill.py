@@ -18,9 +18,9 @@ from pathlib import Path
 from fenli.cli.child import encode
 from fenli.cli.orders import OfficeStart
 from fenli.gateway.worker import WorkerOptions
-from fenli.market.flavours import market_key
+from fenli.market.market import market_key
 from fenli.market.served import read_served
-from tests.e2e.service import Fenli, emulated_market, free_port, wait_for
+from fenli_service import Fenli, emulated_market, free_port, wait_for
 
 KILLS = 200
 CLIENTS = 4

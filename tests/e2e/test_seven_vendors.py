@@ -9,10 +9,10 @@ from decimal import Decimal
 import openai
 import pytest
 
-from fenli.market.flavours import market_key
+from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
-from tests.e2e.service import KEYS, emulated_market, serving
+from fenli_service import KEYS, emulated_market, serving
 
 # Prices per 1M tokens with digits down to the last pico: input, cached input, output.
 PRICES = {

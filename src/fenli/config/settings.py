@@ -69,7 +69,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             id=state.id,
             adapter=state.adapter,
             base_url=state.base_url,
-            credential=state.credential,
+            credential=str(state.credential),  # a plain one: the snapshot is encoded
             models=state.models,
             currency=state.currency,
             deadlines=state.deadlines,
