@@ -30,6 +30,9 @@ from fenli.wire.sse import encode_event
 DRAIN_SPAN: Final = 30_000_000_000
 _JSON: Final = b"content-type: application/json\r\n"
 _EVENTS: Final = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+_HEADERS: Final = (
+    b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %.3f\r\n"
+)
 _NOTHING: Final[Effects] = ()
 
 
@@ -321,9 +324,8 @@ class Call:
 
     def _headers(self, attempt: Attempt, lines: bytes, now: int) -> bytes:
         overhead = (self._sent_at - self.started) / 1e6
-        return b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %.3f\r\n" % (
-            lines, self.id.encode(), self.id.encode(), attempt.target.label, len(self._attempts), overhead,
-        )  # fmt: skip
+        name = self.id.encode()
+        return _HEADERS % (lines, name, name, attempt.target.label, len(self._attempts), overhead)
 
     def _cost_members(self, attempt: Attempt) -> bytes:
         cost = attempt.cost

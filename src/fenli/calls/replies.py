@@ -1,4 +1,4 @@
-"""What the caller reads when a call fails: the vendor's own words where they are the caller's business, ours otherwise."""
+"""What the caller reads when a call fails: the vendor's own words where they are the caller's business, else ours."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def passes_through(failure: Failure) -> bool:
     )
 
 
-def error_reply(failure: Failure, target: Target, headers: list[tuple[bytes, bytes]], call: str) -> tuple[int, bytes, bytes]:
+def error_reply(
+    failure: Failure, target: Target, headers: list[tuple[bytes, bytes]], call: str
+) -> tuple[int, bytes, bytes]:
     """Status, header lines and body of a call that failed before its reply began."""
     lines = _JSON + retry_lines(failure)
     if passes_through(failure):

@@ -36,7 +36,7 @@ Handler = Callable[["App", ServerExchange], None]
 
 
 class App:
-    """One worker's endpoints. ``run`` is the first part of its calls' ids; ``open_metrics`` lets anyone read /metrics."""
+    """One worker's endpoints. ``run`` begins its calls' ids; ``open_metrics`` lets anyone read /metrics."""
 
     def __init__(
         self,
@@ -80,7 +80,9 @@ class App:
         ask = parse_request(exchange.body)
         if key.models is not None and ask.model not in key.models:
             allowed = ", ".join(key.models) or "none"
-            raise CallRefused(Code.MODEL_NOT_ALLOWED, f"this key may not call {ask.model!r}; it may: {allowed}", "model")
+            raise CallRefused(
+                Code.MODEL_NOT_ALLOWED, f"this key may not call {ask.model!r}; it may: {allowed}", "model"
+            )
         plan = directory.plan(ask.model)
         wants_cost = key.show_cost
         if b"x-fenli-cost" in headers:
@@ -158,7 +160,9 @@ class App:
             self.model(exchange, _unquoted(path[len(b"/v1/models/") :]))
         else:
             shown = path.decode("ascii", "replace")[:100]
-            raise CallRefused(Code.PATH_NOT_FOUND, f"there is nothing at {shown}: try /v1/chat/completions or /v1/models")
+            raise CallRefused(
+                Code.PATH_NOT_FOUND, f"there is nothing at {shown}: try /v1/chat/completions or /v1/models"
+            )
 
     def _directory(self) -> Directory:
         if self.draining:
@@ -209,7 +213,9 @@ def http_error(status: int, message: str) -> tuple[bytes, bytes]:
 
 
 def _wrong_method(exchange: ServerExchange, wanted: str) -> CallRefused:
-    return CallRefused(Code.METHOD_NOT_ALLOWED, f"{exchange.method.decode('ascii', 'replace')} is not served here: {wanted} is")
+    return CallRefused(
+        Code.METHOD_NOT_ALLOWED, f"{exchange.method.decode('ascii', 'replace')} is not served here: {wanted} is"
+    )
 
 
 def _request_id(headers: dict[bytes, bytes]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a worker counts, and its Prometheus text. Cost is a float there and only there: graphs may round, books may not."""
+"""What a worker counts, and its Prometheus text. Only there is cost a float: graphs may round, books may not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Label = tuple[str, ...]
 
 
 class Series(msgspec.Struct, array_like=True):
-    """Sums over the calls of one vendor, model, outcome and kind (streamed or not). Histograms end with their sum in ns."""
+    """Sums over the calls of one vendor, model, outcome and kind (streamed or not).
+
+    Histograms end with their sum in ns.
+    """
 
     calls: int = 0
     unknown_cost: int = 0

@@ -73,7 +73,9 @@ class Directory:
             vendors = self._bare[name]
             if len(vendors) > 1:
                 choices = " or ".join(f"{vendor}/{name}" for vendor in vendors)
-                raise CallRefused(Code.MODEL_NOT_FOUND, f"{name!r} is sold by several vendors: write {choices}", "model")
+                raise CallRefused(
+                    Code.MODEL_NOT_FOUND, f"{name!r} is sold by several vendors: write {choices}", "model"
+                )
             paths = (f"{vendors[0]}/{name}",)
         else:
             paths = (name,)

@@ -11,7 +11,7 @@ from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.contract import Address, Vendor
 
-# What an answer is bounded by where neither the caller nor the vendor's catalogue says: only holds are computed from it.
+# What an answer is bounded by where neither the caller nor the vendor's catalogue says; only holds come from it.
 OUTPUT_BOUND: Final = 32_768
 
 

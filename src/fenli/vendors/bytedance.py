@@ -20,7 +20,9 @@ BYTEDANCE = OpenAICompatible(
         ErrorRule(Kind.QUOTA_EXHAUSTED, code="QuotaExceeded|SetLimitExceeded"),
         ErrorRule(Kind.OVERLOADED, code="ServerOverloaded|ModelLoadingError"),
         ErrorRule(Kind.RATE_LIMITED, code=r".*RateLimitExceeded(\..*)?|RequestBurstTooFast|InflightBatchsizeExceeded"),
-        ErrorRule(Kind.MODEL_NOT_FOUND, code=r"InvalidEndpointOrModel\..*|ModelNotOpen|InvalidEndpoint\.ClosedEndpoint"),
+        ErrorRule(
+            Kind.MODEL_NOT_FOUND, code=r"InvalidEndpointOrModel\..*|ModelNotOpen|InvalidEndpoint\.ClosedEndpoint"
+        ),
         ErrorRule(Kind.BAD_KEY, code="AuthenticationError"),
         ErrorRule(Kind.NO_PERMISSION, code=r"AccessDenied|OperationDenied(\..*)?"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|exceed.*tokens"),

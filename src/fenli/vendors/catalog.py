@@ -14,6 +14,5 @@ from fenli.vendors.openai import OPENAI
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
 VENDORS: Final[dict[str, Vendor]] = {
-    vendor.id: vendor
-    for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+    vendor.id: vendor for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
 }

@@ -1,7 +1,7 @@
 """What a vendor is to fenli: a small, pure description of how to ask it and how to read what it says.
 
-Nothing here does I/O and nothing knows of prices or routing. A vendor that signs its requests does so in `Vendor.request`,
-which sees the whole body and the instant; one that reports failures inside a 200 does so through its `Answer.error` and
+Nothing here does I/O and nothing knows of prices or routing. A vendor that signs its requests does so in
+`Vendor.request`, which sees the whole body and the instant; one that reports failures inside a 200 does so through its `Answer.error` and
 `Vendor.classify`; one that streams cumulative text, NDJSON or WebSocket messages brings its own `Answer`, which is fed
 each message and returns what is new; one whose scheme is ``wss`` says so in the origin of its request.
 """
@@ -51,7 +51,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Vendor(Protocol):
-    """``id`` is the vendor's name in books and prices; ``key_variables`` the environment variables that switch it on."""
+    """``id`` is its name in books and prices; ``key_variables`` are the environment variables that switch it on."""
 
     @property
     def id(self) -> str: ...
@@ -98,7 +98,9 @@ def parse_base_url(base_url: str) -> tuple[Origin, str]:
         port = parts.port
     except ValueError:
         raise ConfigError(f"{base_url!r} has no valid port") from None
-    return Origin(parts.scheme, parts.hostname, port or (443 if parts.scheme in ("https", "wss") else 80)), parts.path.rstrip("/")
+    return Origin(
+        parts.scheme, parts.hostname, port or (443 if parts.scheme in ("https", "wss") else 80)
+    ), parts.path.rstrip("/")
 
 
 class UsageMap:

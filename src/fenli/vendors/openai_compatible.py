@@ -19,8 +19,8 @@ ANSWER_MAX = 64 * 1024 * 1024
 
 
 class ErrorRule(msgspec.Struct, frozen=True):
-    """``status`` None fits any; ``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one to
-    find in the message (both regardless of case). The first rule that fits names the kind."""
+    """``status`` None fits any; ``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one
+    to find in the message (both regardless of case). The first rule that fits names the kind."""
 
     kind: Kind
     status: int | None = None
@@ -97,7 +97,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         origin, prefix = parse_base_url(base_url)
         if not (secret.isascii() and secret.isprintable()):
             raise ConfigError(f"the key of {self.id} has characters that no HTTP header can carry")
-        return Address(origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret)
+        return Address(
+            origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret
+        )
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         fields = ask.fields.copy()

@@ -105,11 +105,11 @@ def _prefix(name: str) -> bytes:
 _PREFIXES: Final = {
     name: f',"{name}":'.encode()
     for name in (
-        "model messages stream stream_options temperature top_p max_tokens max_completion_tokens n stop tools"
-        " tool_choice response_format user seed presence_penalty frequency_penalty reasoning_effort metadata"
-        " parallel_tool_calls"
-    ).split()
-}
+        "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens",
+        "n", "stop", "tools", "tool_choice", "response_format", "user", "seed", "presence_penalty", "frequency_penalty",
+        "reasoning_effort", "metadata", "parallel_tool_calls",
+    )
+}  # fmt: skip
 
 
 def _field(fields: dict[str, Any], name: str, decode: Any, wanted: str, prefix: str = "") -> Any:

@@ -38,7 +38,19 @@ def with_cost(text: bytes, usage: bytes, cost: bytes) -> bytes:
 class WholeAnswer:
     """Implements `fenli.wire.answers.Answer` for a reply that is not streamed."""
 
-    __slots__ = ("_body", "_pieces", "_size", "begun", "damage", "error", "finished", "limit", "model", "upstream_id", "usage")
+    __slots__ = (
+        "_body",
+        "_pieces",
+        "_size",
+        "begun",
+        "damage",
+        "error",
+        "finished",
+        "limit",
+        "model",
+        "upstream_id",
+        "usage",
+    )
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
