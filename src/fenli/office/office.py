@@ -15,6 +15,7 @@ import fcntl
 import logging
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -148,7 +149,7 @@ def _attempt(work: Callable[[], object]) -> None:
     """What fails now, the disk being full or the store busy, is tried again next time."""
     try:
         work()
-    except (FenliError, SQLAlchemyError, OSError) as error:
+    except (FenliError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         log.error("the office could not do all of its work and tries again: %s", error)
 
 

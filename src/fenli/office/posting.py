@@ -7,6 +7,7 @@ moment: it is read back from the store, and the journal is read on from the wate
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -84,8 +85,8 @@ class Posting:
                 continue
             try:
                 posted += self._step(name)
-            except (BooksError, DBAPIError, OSError) as error:
-                trouble = f"{name}: {error}"
+            except (BooksError, DBAPIError, sqlite3.Error, OSError) as error:
+                trouble = f"{name}: {error.orig if isinstance(error, DBAPIError) else error}"
                 self._forget(name)
         if trouble is not None and self.trouble is None:
             log.error("the journal cannot be posted now and waits: %s", trouble)

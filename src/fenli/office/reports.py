@@ -99,8 +99,7 @@ def usage(
 
 def read_entries(connection: Connection, query: Select[Any]) -> Iterator[EntryRow]:
     """Streams the result; the memory used does not grow with it."""
-    result = connection.execution_options(yield_per=PAGE).execute(query).mappings()
-    for row in result:
+    for row in connection.execute(query.execution_options(yield_per=PAGE)).mappings():
         yield EntryRow(row["sequence"], entry_of(dict(row)))
 
 

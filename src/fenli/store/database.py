@@ -44,6 +44,8 @@ class Database:
             try:
                 transaction = connection.begin()
             except OperationalError as error:
+                if "locked" not in str(error.orig):
+                    raise
                 raise BooksError(f"{self.path} is busy: another process has been writing for {BUSY_MS} ms") from error
             with transaction:
                 yield connection
