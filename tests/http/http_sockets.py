@@ -137,7 +137,12 @@ class Heard:
 
 
 def request(
-    port: int, method: bytes = b"GET", target: bytes = b"/", body: bytes = b"", scheme: str = "http", host: str = "127.0.0.1"
+    port: int,
+    method: bytes = b"GET",
+    target: bytes = b"/",
+    body: bytes = b"",
+    scheme: str = "http",
+    host: str = "127.0.0.1",
 ) -> Request:
     return Request(Origin(scheme, host, port), method, target, HOST, body)
 
@@ -168,7 +173,9 @@ class Script:
         return self.server.sockets[0].getsockname()[1]
 
     @classmethod
-    async def play(cls, *scenes: Callable[[Script, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Script:
+    async def play(
+        cls, *scenes: Callable[[Script, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    ) -> Script:
         """The first connection plays the first scene, and so on; the last scene is repeated."""
         script = cls()
 
@@ -212,7 +219,6 @@ def answering(*replies: bytes, then_close: bool = False):
 class StubSweeper:
     now = 0
     tick = 0
-    members: set[object] = set()
 
     def add(self, member) -> None:
         pass

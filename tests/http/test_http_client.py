@@ -603,7 +603,9 @@ def test_an_upload_that_stalls_is_timed_out():
         await asyncio.sleep(1)
 
     async def play(client, script):
-        heard = await fetch(client, script.port, method=b"POST", body=b"x" * 20_000_000, deadlines=deadlines(idle=SHORT))
+        heard = await fetch(
+            client, script.port, method=b"POST", body=b"x" * 20_000_000, deadlines=deadlines(idle=SHORT)
+        )
         assert isinstance(heard.error, TimedOut)
         assert heard.error.sent
 
@@ -699,7 +701,9 @@ def test_a_raw_client_and_a_proxying_handler():
         fetching = client()
 
         def proxy(exchange):
-            onward = Request(Origin("http", "127.0.0.1", behind.port), exchange.method, exchange.path, HOST, exchange.body)
+            onward = Request(
+                Origin("http", "127.0.0.1", behind.port), exchange.method, exchange.path, HOST, exchange.body
+            )
             fetching.send(onward, PATIENT, Relay(exchange))
 
         front = await serve(proxy)

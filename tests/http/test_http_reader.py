@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,7 +51,10 @@ ACCEPTED = {
     "absolute, query": b"GET http://b.example?q HTTP/1.1\r\nHost: a\r\n\r\n",
     "asterisk": b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     "upgrade": GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + GET + b"\r\n",
-    "upgrade with a length": POST + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello" + GET + b"\r\n",
+    "upgrade with a length": POST
+    + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello"
+    + GET
+    + b"\r\n",
     "upgrade with chunks": POST
     + b"Connection: upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     + GET
@@ -236,7 +241,9 @@ def mutations(draw):
             del data[at : at + draw(st.integers(1, 20))]
         elif kind == "insert":
             data[at:at] = draw(
-                st.sampled_from((b"\r\n", b"\n", b"\r", b" ", b"\0", b":", b"0\r\n\r\n", b"Content-Length: 3\r\n", b"chunked"))
+                st.sampled_from(
+                    (b"\r\n", b"\n", b"\r", b" ", b"\0", b":", b"0\r\n\r\n", b"Content-Length: 3\r\n", b"chunked")
+                )
             )
         elif kind == "double":
             data[at:at] = data[at : at + draw(st.integers(1, 60))]
@@ -250,4 +257,4 @@ def mutations(draw):
 def test_nothing_crashes_it_and_cutting_changes_nothing(data, cuts):
     edges = [0, *sorted({cut for cut in cuts if cut < len(data)}), len(data)]
     roomy = LIMITS._replace(header_bytes=100_000)
-    assert read(*(data[a:b] for a, b in zip(edges, edges[1:], strict=False)), limits=roomy) == read(data, limits=roomy)
+    assert read(*(data[a:b] for a, b in pairwise(edges)), limits=roomy) == read(data, limits=roomy)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from http_sockets import HOST, RawClient, run, serve, until
 from test_http_reader import REFUSED
 
 from fenli.clock import MILLISECOND, SECOND
+from fenli.http.connection import ServerConnection
 from fenli.http.limits import Limits, ServerDeadlines
+from fenli.http.reader import RequestReader
 
 GET = b"GET / HTTP/1.1\r\n" + HOST
 POST = b"POST / HTTP/1.1\r\n" + HOST
@@ -215,7 +218,10 @@ def test_large_bodies_travel_whole_both_ways():
         body = bytes(range(256)) * 20_000
         await client.send(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         assert (await client.reply()).body == b"POST / " + body
-        chunks = b"".join(b"%x\r\n%b\r\n" % (len(body[at : at + 70_000]), body[at : at + 70_000]) for at in range(0, len(body), 70_000))
+        chunks = b"".join(
+            b"%x\r\n%b\r\n" % (len(body[at : at + 70_000]), body[at : at + 70_000])
+            for at in range(0, len(body), 70_000)
+        )
         await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
         assert (await client.reply()).body == b"POST / " + body
         client.close()
@@ -616,5 +622,26 @@ def test_drain_cuts_what_does_not_end():
         assert kept.heard == ["gone"]
         assert not (await client.reply()).whole
         client.close()
+
+    run(told)
+
+
+def test_a_closed_connection_leaves_no_garbage():
+    async def told():
+        server = await serve(echo)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                raw = await RawClient.connect(server.port)
+                assert (await raw.ask(GET + b"\r\n")).status == 200
+                raw.close()
+            await until(lambda: server.accepted == 20 and server.connections == 0)
+            await asyncio.sleep(0.01)
+            left = [thing for thing in gc.get_objects() if isinstance(thing, (ServerConnection, RequestReader))]
+            assert left == []
+        finally:
+            gc.enable()
+        await server.drain(5)
 
     run(told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from http_sockets import read_reply
 from hypothesis import given, settings
@@ -155,7 +157,9 @@ def mutations(draw):
         elif kind == "cut":
             del data[at : at + draw(st.integers(1, 20))]
         elif kind == "insert":
-            data[at:at] = draw(st.sampled_from((b"\r\n", b"\n", b" ", b"\0", b"0\r\n\r\n", b"Content-Length: 3\r\n", EMPTY)))
+            data[at:at] = draw(
+                st.sampled_from((b"\r\n", b"\n", b" ", b"\0", b"0\r\n\r\n", b"Content-Length: 3\r\n", EMPTY))
+            )
         else:
             data += draw(st.sampled_from(SAMPLES))
     return bytes(data)
@@ -169,7 +173,7 @@ def mutations(draw):
 @settings(max_examples=1_500, deadline=None)
 def test_whatever_comes_the_receiver_hears_one_end(data, cuts, method):
     edges = [0, *sorted({cut for cut in cuts if cut < len(data)}), len(data)]
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    pieces = [data[a:b] for a, b in pairwise(edges) if a < b]
     told, body, _ = read_reply(pieces, method=method)
     ends = [note for note in told if isinstance(note, str)]
     assert len(ends) == 1

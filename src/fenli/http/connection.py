@@ -124,6 +124,7 @@ class ServerConnection(asyncio.Protocol):
         self._lose()
         self._stage = _CLOSED
         self.deadline = NEVER
+        self._reader.close()
         self.server.forget(self)
 
     def pause_writing(self) -> None:

@@ -20,7 +20,10 @@ class ServerListener(Protocol):
     """Told what the client does while its reply is under way. May be called from inside ``write``."""
 
     def client_gone(self) -> None:
-        """The client closed (or half-closed) its connection, or was cut off. Nothing can be sent any more."""
+        """The client closed (or half-closed) its connection, or was cut off. Nothing can be sent any more.
+
+        While bytes of a further request wait, reading is paused and a close is noticed only by writing.
+        """
 
     def client_slow(self) -> None:
         """More than the high-water mark waits to be sent: stop writing until ``client_ready``."""
@@ -83,7 +86,11 @@ class ServerExchange:
         return self._connection.peer
 
     def reply(self, status: int, headers: bytes, body: bytes) -> None:
-        """Sends the whole reply. ``headers`` are lines ready for the wire, without Content-Length, Connection, Date."""
+        """Sends the whole reply.
+
+        ``headers`` are lines ready for the wire (``Name: value\\r\\n`` each), without Content-Length, Connection and
+        Date; they are not checked, so nothing from elsewhere may bring line ends into them.
+        """
         if self._state:
             self._misused("reply")
             return

@@ -92,34 +92,30 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Takes what was read. Never raises; look at ``refusal``."""
-        rest = self._parse(data)
-        while rest is not None:
-            try:
-                self._pass_upgrade()
-            except RequestError as refusal:
-                self._stop(refusal)
-            rest = self._parse(rest) if rest and not self.ended else None
-
-    def _parse(self, data: bytes) -> bytes | None:
-        """Returns what follows the head of an upgrade, at which llhttp stops."""
         self._complete = False
         self._fresh = not self.begun
         self._data = data
         size = self.size
+        upgrade = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as pause:
-            return data[pause.args[0] :]
+            upgrade = data[pause.args[0] :]
         except httptools.HttpParserError as error:
             if not self.ended:
                 self._refuse(error)
         self._data = b""
-        if self.begun and not self.ended:
+        if upgrade is not None:
+            self._feed_past_upgrade(upgrade)
+        elif self.begun and not self.ended:
             # After a whole request in the same read it is not known where this one began; its next read will tell.
             self._fed = 0 if self._complete or self.size > size else self._fed + len(data)
             if self._fed > self._limits.header_bytes:
                 self._stop_overhead()
-        return None
+
+    def close(self) -> None:
+        """Lets go of the parser and the sink, which hold on to this reader. No ``feed`` after this."""
+        del self._parser, self._sink
 
     # The parser's callbacks
 
@@ -144,11 +140,7 @@ class RequestReader:
         url = self._url
         self._method = method = parser.get_method()
         # The parser's own word on the version is slow; most requests are in one read, from its start.
-        if (
-            self._data.startswith(b" HTTP/1.1\r\n", len(method) + 1 + len(url))
-            and self._fresh
-            and not self._complete
-        ):
+        if self._data.startswith(b" HTTP/1.1\r\n", len(method) + 1 + len(url)) and self._fresh and not self._complete:
             version = "1.1"
         else:
             version = parser.get_http_version()
@@ -261,6 +253,26 @@ class RequestReader:
             self._stop(RequestError(431, f"The head is larger than {limit} bytes. Send fewer headers."))
         elif self._chunked:
             self._stop(RequestError(400, f"The body has {limit} bytes of framing without content. Send no trailers."))
+
+    def _feed_past_upgrade(self, rest: bytes) -> None:
+        """A loop of its own, since each of the pipelined requests that follow may ask for another upgrade."""
+        while True:
+            try:
+                self._pass_upgrade()
+                if rest and not self.ended:
+                    self._fresh = False
+                    self._data = rest
+                    self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as pause:
+                rest = rest[pause.args[0] :]
+                continue
+            except httptools.HttpParserError as error:
+                if not self.ended:
+                    self._refuse(error)
+            except RequestError as refusal:
+                self._stop(refusal)
+            self._data = b""
+            return
 
     def _pass_upgrade(self) -> None:
         """Answers an upgrade as if it had not been asked for (RFC 9110 §7.8).

@@ -256,6 +256,7 @@ class ClientConnection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         self.deadline = NEVER
         self.lost = True
+        del self._parser  # it holds on to this connection
         self._client.sweeper.discard(self)
         if exchange is not None:
             if self._may_retry(exchange):
