@@ -1,0 +1,198 @@
+"""The production gateway against the market in virtual time. A failing seed: ``pytest tests/simulator --seed N``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from checkers import (
+    check_answers,
+    check_books,
+    check_callers_and_books,
+    check_holds,
+    check_restarts,
+    check_unasked,
+    complaints_of,
+)  # fmt: skip
+from visitors import Visitor
+from world import World
+
+from fenli.ledger.records import Grade
+
+SEEDS = (1, 2, 3, 4)
+CALLS = 5_000
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--seed", default=None)
+        metafunc.parametrize("seed", SEEDS if chosen is None else (chosen,))
+
+
+def run(request: pytest.FixtureRequest, seed: int, calls: int = CALLS, **troubles: object) -> World:
+    calls = request.config.getoption("--calls", default=None) or calls
+    return World(seed, calls, **troubles).run()  # type: ignore[arg-type]
+
+
+def judge(world: World, found: list[str]) -> None:
+    shown = "\n  ".join(found[:20])
+    assert not found, f"seed {world.seed}, {world.calls} calls: {len(found)} complaints\n  {shown}"
+
+
+def test_the_invariants_hold(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, seed)
+    judge(world, complaints_of(world))
+
+
+def test_the_invariants_hold_without_crashes(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, 1000 + seed, 500, crashing=False)
+    judge(world, complaints_of(world))
+
+
+@pytest.mark.xfail(reason="Recorder._refused drops a hold and keeps its end: reported", strict=False)
+def test_the_invariants_hold_while_the_disk_refuses_writes(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, 2000 + seed, 500, disk_troubles=("write",))
+    judge(world, complaints_of(world))
+
+
+@pytest.mark.xfail(reason="Recorder.flush writes a frame again whose sync failed: reported", strict=False)
+def test_the_invariants_hold_while_the_disk_refuses_to_sync(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, 3000 + seed, 500, disk_troubles=("sync",))
+    judge(world, complaints_of(world))
+
+
+@pytest.mark.xfail(reason="a caller who leaves before the journal is written: reported", strict=False)
+def test_no_cost_is_unknown_where_no_vendor_was_asked(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, 4000 + seed, 500)
+    judge(world, list(check_unasked(world)))
+
+
+def test_everything_that_can_happen_happens(request: pytest.FixtureRequest) -> None:
+    """A world in which nothing goes wrong proves nothing."""
+    world = run(request, 1, CALLS)
+    ends = {visitor.end for visitor in world.visitors.values()}
+    assert ends == {"reply", "finish", "abort", "left", "crash"}
+    assert {worker.crash for worker in world.workers} >= {"kill", None}
+    faults = {serving.fault.partition("@")[0] for serving in world.market.book if serving.fault}
+    assert len(faults) >= 20
+    assert {serving.outcome.value for serving in world.market.book} == {"whole", "cut", "refused", "gone"}
+    assert any(visitor.slow or visitor.wish.reads for visitor in world.visitors.values())
+
+
+# Invariant 8
+
+
+def fingerprint(seed: int, calls: int) -> str:
+    return World(seed, calls).run().sim.trace.digest()
+
+
+def test_the_same_seed_is_the_same_run_bit_for_bit(request: pytest.FixtureRequest) -> None:
+    seed = request.config.getoption("--seed", default=None) or 5
+    program = f"from test_simulator import fingerprint; print(fingerprint({seed}, 600))"
+    paths = [str(Path(__file__).parent), *sys.path]
+    other = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert fingerprint(seed, 600) == other.stdout.strip()
+    assert fingerprint(seed + 1, 600) != other.stdout.strip()
+
+
+# The checkers themselves: each must notice what it is there for
+
+
+@pytest.fixture
+def world() -> World:
+    return World(11, 300, crashing=False).run()
+
+
+def whole_stream(world: World) -> Visitor:
+    return next(
+        visitor for visitor in world.visitors.values()
+        if visitor.end == "finish" and visitor.wish.words > 5 and not visitor.wish.tools and not visitor.wish.limit
+    )  # fmt: skip
+
+
+def test_a_world_in_order_has_no_complaints(world: World) -> None:
+    assert complaints_of(world) == []
+
+
+def test_a_truncated_answer_that_looks_complete_is_noticed(world: World) -> None:
+    visitor = whole_stream(world)
+    events = bytes(visitor.got).split(b"\n\n")
+    del events[5]
+    visitor.got[:] = b"\n\n".join(events)
+    assert list(check_answers(world))
+
+
+def test_a_doubled_event_is_noticed(world: World) -> None:
+    visitor = whole_stream(world)
+    events = bytes(visitor.got).split(b"\n\n")
+    events.insert(5, events[5])
+    visitor.got[:] = b"\n\n".join(events)
+    assert list(check_answers(world))
+
+
+def test_a_missing_end_and_a_second_end_are_noticed(world: World) -> None:
+    first, second, *_ = world.visitors.values()
+    first.end = None
+    second.end = "finish"
+    second.reply(200, b"", b"{}")
+    found = list(check_answers(world))
+    assert any("no terminal event" in what for what in found)
+    assert any("reply on an exchange that was finish" in what for what in found)
+
+
+def test_a_pico_too_much_is_noticed(world: World) -> None:
+    honest = [serving for serving in world.market.book if serving.outcome == "whole" and not serving.fault]
+    serving = next(serving for serving in honest if serving.vendor != "local")
+    kept = list(world.market.book)
+    at = kept.index(serving)
+    kept[at] = msgspec.structs.replace(serving, completion_tokens=serving.completion_tokens + 1)
+    world.market.book._entries.clear()
+    world.market.book._entries.extend(kept)
+    assert any("at the vendor" in what for what in check_books(world))
+
+
+def test_a_lost_frame_is_noticed(world: World) -> None:
+    disk = world.workers[0].disk
+    length = int.from_bytes(disk.data[8:12], "little")
+    first = 16 + length
+    size = 8 + int.from_bytes(disk.data[first : first + 4], "little")
+    del disk.data[first : first + size]
+    assert list(check_books(world))
+    assert list(check_callers_and_books(world))
+
+
+def test_a_hold_that_outlives_its_call_is_noticed(world: World) -> None:
+    disk = world.workers[0].disk
+    number = next(iter(disk.witness.final))
+    held = [1, 9999, 0, "key-1", "chat", False, 1, "openai", "m", None, None, 0, "c-9999"]
+    settled = [3, 9999, 1, 0, True, "ok", Grade.NONE.value]
+    disk.witness.frame([held, [2, 9999, 2, 0, "openai", "m", None, None], settled, [4, number, 1, 0, True, "ok"]])
+    found = list(check_holds(world))
+    assert any("hold money" in what for what in found)
+    assert any("after its final one" in what for what in found)
+
+
+def test_damage_in_the_journal_is_noticed(world: World) -> None:
+    world.workers[0].disk.data[500] ^= 1
+    assert list(check_books(world))
+
+
+def test_restarts_are_compared(world: World) -> None:
+    assert list(check_restarts(world, cuts=20)) == []
