@@ -1,9 +1,10 @@
 """What a vendor is to fenli: a small, pure description of how to ask it and how to read what it says.
 
 Nothing here does I/O and nothing knows of prices or routing. A vendor that signs its requests does so in
-`Vendor.request`, which sees the whole body and the instant; one that reports failures inside a 200 does so through its `Answer.error` and
-`Vendor.classify`; one that streams cumulative text, NDJSON or WebSocket messages brings its own `Answer`, which is fed
-each message and returns what is new; one whose scheme is ``wss`` says so in the origin of its request.
+`Vendor.request`, which sees the whole body and the instant; one that reports failures inside a 200 does so through its
+`Answer.error` and `Vendor.classify`; one that streams cumulative text, NDJSON or WebSocket messages brings its own
+`Answer`, which is fed each message and returns what is new; one whose scheme is ``wss`` says so in the origin of its
+request.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def split_events(buffer: bytes) -> tuple[list[bytes], bytes]:
 
 def data_of(event: bytes) -> bytes | None:
     """The event's data lines joined, with or without the space behind the colon; None for comments and other fields."""
-    if event.startswith(b"data:") and event.count(b"\n") == 2 and event.endswith(b"\n\n"):
+    if event.startswith(b"data:") and event.count(b"\n") == 2 and event.endswith(b"\n\n") and b"\r" not in event:
         return event[6:-2] if event.startswith(b" ", 5) else event[5:-2]
     lines = [
         line[6:] if line.startswith(b"data: ") else line[5:]

@@ -19,6 +19,11 @@ _count = msgspec.json.Decoder(int | None).decode
 _stream_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _encode = msgspec.json.encode
 
+# What a caller may ask for: beyond it no vendor answers, and the worst case no longer fits the books' 64 bits.
+LIMIT_MAX: Final = 2**31 - 1
+CHOICES_MAX: Final = 128
+MODEL_MAX: Final = 256
+
 TRUE: Final = b"true"
 _BRACKET: Final = ord("[")
 _ASK_USAGE: Final = b'{"include_usage":true}'
@@ -48,12 +53,15 @@ class ChatRequest:
         except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
             self.model = _field(fields, "model", _string, "a string")
             self.stream = _field(fields, "stream", _flag, "true or false")
+        if len(self.model) > MODEL_MAX:
+            message = f"'model' has {len(self.model)} characters, and no name has more than {MODEL_MAX}: shorten it"
+            raise CallRefused(Code.INVALID_VALUE, message, "model")
         if "max_tokens" in fields:
-            self.output_limit = _positive(fields, "max_tokens")
+            self.output_limit = _positive(fields, "max_tokens", LIMIT_MAX)
         if "max_completion_tokens" in fields:
-            self.output_limit = _positive(fields, "max_completion_tokens") or self.output_limit
+            self.output_limit = _positive(fields, "max_completion_tokens", LIMIT_MAX) or self.output_limit
         if "n" in fields:
-            self.choices = _positive(fields, "n") or 1
+            self.choices = _positive(fields, "n", CHOICES_MAX) or 1
         if "stream_options" in fields:
             options = _field(fields, "stream_options", _stream_options, "an object")
             if options and "include_usage" in options:
@@ -84,6 +92,8 @@ def parse_request(body: bytes) -> ChatRequest:
         raise CallRefused(Code.MALFORMED_JSON, f"the body must be a JSON object; {_SCHEMA}") from None
     except msgspec.DecodeError as error:
         raise CallRefused(Code.MALFORMED_JSON, f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise CallRefused(Code.MALFORMED_JSON, "the body is nested too deeply: flatten it") from None
     return ChatRequest(fields, len(body))
 
 
@@ -122,8 +132,9 @@ def _field(fields: dict[str, Any], name: str, decode: Any, wanted: str, prefix: 
     raise CallRefused(Code.INVALID_VALUE, message, prefix + name) from None
 
 
-def _positive(fields: dict[str, Any], name: str) -> int | None:
+def _positive(fields: dict[str, Any], name: str, most: int) -> int | None:
     count: int | None = _field(fields, name, _count, "a whole number")
-    if count is not None and count < 1:
-        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be 1 or more, not {count}", name)
+    if count is not None and not 1 <= count <= most:
+        shown = bytes(fields[name])[:60].decode()
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be from 1 to {most}, not {shown}", name)
     return count

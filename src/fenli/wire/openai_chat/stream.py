@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, given, with_cost
+from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
 from fenli.wire.sse import data_of, split_events
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -45,8 +45,9 @@ class StreamAnswer:
     """
 
     __slots__ = (
-        "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_received", "_rest", "_usage_event",
-        "_wants_usage", "begun", "damage", "error", "finished", "model", "upstream_id", "usage",
+        "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_late", "_pair", "_received", "_rest",
+        "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model", "upstream_id",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, wants_usage: bool, choices: int = 1) -> None:
@@ -60,21 +61,28 @@ class StreamAnswer:
         self._wants_usage = wants_usage
         self._choices = choices
         self._finished_choices: set[int] = set()
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._rest_size = 0
         self._held: list[bytes] = []
         self._last = b""
+        self._late = b""
         self._usage_event: bytes | None = None
         self._events = 0
         self._received = 0
         self._envelope = 0
+        self._pair = 0  # from this size on, bytes may be more than one event
 
     def feed(self, data: bytes) -> bytes:
         self._received += len(data)
         if self._rest:
-            data = self._rest + data
-            self._rest = b""
+            self._rest.append(data)
+            if b"\n" not in data and b"\r" not in data and self._rest_size <= _EVENT_MAX:
+                self._rest_size += len(data)
+                return b""  # no event ends here: a large one is joined once, not with each of its pieces
+            data = b"".join(self._rest)
+            self._rest = []
         if self.begun and self._usage_event is None and data.endswith((b"\n\n", b"\r\n\r\n")) and _is_plain(data):
-            self._events += 1
+            self._events += 1 if len(data) < self._pair else data.count(b"\n\n") or 1
             self._last = data
             return data
         return self._read(data)
@@ -82,8 +90,10 @@ class StreamAnswer:
     def end(self) -> None:
         if self.error is not None or self.finished:
             return
-        if self._rest.strip():
-            self._read(b"\n\n")  # a last event without its blank line
+        rest = b"".join(self._rest)
+        self._rest = []
+        if rest:
+            self._read_last(rest)
         for event in split_events(self._last)[0]:
             self._note_finish(event)
         if len(self._finished_choices) >= self._choices:
@@ -92,10 +102,10 @@ class StreamAnswer:
     def tail(self, cost: bytes | None) -> bytes:
         event = self._usage_event
         if event is None:
-            return DONE if self.usage is None else _as_comment(self.usage) + DONE
+            return self._late + (DONE if self.usage is None else _as_comment(self.usage) + DONE)
         if cost is not None and self.usage is not None:
             event = with_cost(event, self.usage, cost)
-        return event + DONE
+        return self._late + event + DONE
 
     def counted(self) -> int:
         """At least one token an event; more where the events are long."""
@@ -103,27 +113,47 @@ class StreamAnswer:
         return max(self._events, content // BYTES_PER_TOKEN)
 
     def _read(self, data: bytes) -> bytes:
-        events, self._rest = split_events(data)
-        if len(self._rest) > _EVENT_MAX:
-            self.damage = f"an event is larger than {_EVENT_MAX} bytes"
-            self._rest = b""
+        events, rest = split_events(data)
         out: list[bytes] = []
         for event in events:
             if self.finished or self.damage is not None or self.error is not None:
                 break
-            if (payload := data_of(event)) is None:
+            payload = data_of(event)
+            if not payload or payload.isspace():
+                self._received -= len(event)
                 if self.begun:
                     out.append(event)
-            elif payload == b"[DONE]":
+            elif payload.strip() == b"[DONE]":
                 self.finished = True
             else:
                 self._chunk(event, payload, out)
+        if rest:
+            self._rest = [rest]
+            self._rest_size = len(rest)
+            if self._rest_size > _EVENT_MAX:
+                self.damage = self.damage or f"an event is larger than {_EVENT_MAX} bytes"
+                self._rest = []
+        if not self.begun and self._received > _EVENT_MAX:
+            self.damage = self.damage or f"no content came within {_EVENT_MAX} bytes"
         return b"".join(out)
+
+    def _read_last(self, rest: bytes) -> None:
+        """A last event without its blank line counts if it is whole; one that was cut off never happened."""
+        event = rest + b"\n\n"
+        payload = data_of(event)
+        if payload is None:
+            return
+        if payload.strip() != b"[DONE]":
+            try:
+                _decode(payload)
+            except NO_ANSWER:
+                return
+        self._late = self._read(event)
 
     def _chunk(self, event: bytes, payload: bytes, out: list[bytes]) -> None:
         try:
             chunk = _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NO_ANSWER as error:
             self.damage = f"a chunk of the stream is not a chat completion chunk: {error}"
             return
         self.error = given(chunk.error)
@@ -133,24 +163,28 @@ class StreamAnswer:
         self.model = self.model or chunk.model
         choices = chunk.choices or ()
         usage = given(chunk.usage)
+        last = not choices
         for choice in choices:
             usage = usage or given(choice.usage)
             if choice.finish_reason not in (None, "", "null"):
                 self._finished_choices.add(choice.index)
+                last = True
                 self._begin(out)
             elif not self.begun and choice.delta and (content := _content(choice.delta)):
                 self._envelope = max(0, len(event) - content)
+                self._pair = self._envelope * 3 // 2
                 self._begin(out)
         self._events += 1
-        if usage is None:
-            self._release(event, out)
-            return
-        self.usage = usage
-        # Usage may come again on the next chunk; only the last one is final, so the newest is kept until then.
+        # Usage may come on every chunk and only the last one is final: one that may be the last is kept for `tail`.
+        waiting = out if self.begun else self._held
         if self._usage_event is not None:
-            out.append(self._usage_event)
+            waiting.append(self._usage_event)
             self._usage_event = None
-        if choices or self._wants_usage:
+        if usage is not None:
+            self.usage = usage
+        if usage is None or not last:
+            waiting.append(event)
+        elif choices or self._wants_usage:
             self._usage_event = event
 
     def _begin(self, out: list[bytes]) -> None:
@@ -159,22 +193,13 @@ class StreamAnswer:
             out += self._held
             self._held.clear()
 
-    def _release(self, event: bytes, out: list[bytes]) -> None:
-        if not self.begun:
-            self._held.append(event)
-            return
-        if self._usage_event is not None:
-            out.append(self._usage_event)
-            self._usage_event = None
-        out.append(event)
-
     def _note_finish(self, event: bytes) -> None:
         payload = data_of(event)
         if payload is None:
             return
         try:
             chunk = _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NO_ANSWER as error:
             self.damage = f"a chunk of the stream is not a chat completion chunk: {error}"
             return
         for choice in chunk.choices or ():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -19,7 +21,10 @@ class _Completion(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Completion).decode
 
-BYTES_PER_TOKEN = 4  # of English or Chinese text in UTF-8, roughly; used for estimates only
+# What decoding raises for bytes that are no answer, however they were made.
+NO_ANSWER: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+BYTES_PER_TOKEN: Final = 4  # of English or Chinese text in UTF-8, roughly; used for estimates only
 
 
 def given(raw: msgspec.Raw) -> bytes | None:
@@ -29,8 +34,11 @@ def given(raw: msgspec.Raw) -> bytes | None:
 
 
 def with_cost(text: bytes, usage: bytes, cost: bytes) -> bytes:
-    """``text`` with ``cost`` (JSON members) added at the end of its last ``usage`` object."""
-    at = text.rfind(usage) + len(usage) - 1
+    """``text`` with ``cost`` (JSON members) added at the end of its last ``usage`` object; as it is if it has none."""
+    at = text.rfind(usage)
+    if at < 0 or not usage.startswith(b"{"):
+        return text
+    at += len(usage) - 1
     separator = b"" if usage[1:-1].isspace() or len(usage) == 2 else b","
     return text[:at] + separator + cost + text[at:]
 
@@ -81,7 +89,7 @@ class WholeAnswer:
             return
         try:
             completion = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NO_ANSWER as error:
             self.damage = f"the answer is not a chat completion: {error}"
             return
         self.upstream_id = completion.id
