@@ -52,7 +52,7 @@ def echo(exchange) -> None:
 async def serve_tls(certificate, handler, **settings):
     server = await serve(handler, **settings)
     await server.listen("127.0.0.1", 0, tls=server_context(*certificate))
-    return server, server._listening[1].sockets[0].getsockname()[1]
+    return server, server.sockets[1].getsockname()[1]
 
 
 def test_requests_over_tls_share_a_connection(certificate):
@@ -89,7 +89,7 @@ def test_another_name_is_not_accepted(certificate):
     async def told():
         server = await serve(echo)
         await server.listen("127.0.0.2", 0, tls=server_context(*certificate))
-        port = server._listening[1].sockets[0].getsockname()[1]
+        port = server.sockets[1].getsockname()[1]
         fetching = client(tls=client_context(certificate[0]))
         heard = await fetch(fetching, port, scheme="https", host="127.0.0.2")
         assert isinstance(heard.error, ConnectFailed)

@@ -1,4 +1,4 @@
-"""The client: a `Transport` over real sockets."""
+"""The client: a `Transport` (by its shape) over real sockets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fenli.http.pool import Pool
 from fenli.http.proxy import Proxies
 from fenli.http.sweeper import NEVER, Sweeper
 from fenli.http.tls import client_context
-from fenli.http.transport import Deadlines, Origin, Receiver, Request, Sending, Transport
+from fenli.http.transport import Deadlines, Origin, Receiver, Request, Sending
 from fenli.http.upstream import ClientConnection
 
 log = logging.getLogger("fenli.http")
 
 
-class Client(Transport):
+class Client:
     """Make it inside a running loop.
 
     ``tls`` verifies https origins (default: the system's authorities, read at the first use). ``proxies`` defaults to
@@ -86,8 +86,8 @@ def _closed(exchange: ClientExchange) -> ConnectionLost:
     return ConnectionLost("The client was closed. Send the request through a new one.", sent=exchange.sent)
 
 
-class ClientExchange(Sending):
-    """One request on its way: waiting for a connection, or on one. ``sent``: bytes of it may have reached the peer."""
+class ClientExchange:
+    """A `Sending`: one request, waiting for a connection or on one. ``sent``: bytes of it may have reached the peer."""
 
     __slots__ = (
         "_pool",

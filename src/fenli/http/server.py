@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -93,9 +94,14 @@ class Server:
         self._drained: asyncio.Future[None] | None = None
 
     @property
+    def sockets(self) -> list[socket.socket]:
+        """Those that listen, in the order of ``listen``."""
+        return [each for listening in self._listening for each in listening.sockets]
+
+    @property
     def port(self) -> int:
         """The port of the first address."""
-        return int(self._listening[0].sockets[0].getsockname()[1])
+        return int(self.sockets[0].getsockname()[1])
 
     @property
     def connections(self) -> int:
