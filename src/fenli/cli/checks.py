@@ -20,8 +20,9 @@ from fenli.cli.language import say
 from fenli.cli.running import is_locked, read_running
 from fenli.cli.serve import free_port
 from fenli.cli.supervisor import answers
-from fenli.config.load import Config, find_config, load_config
+from fenli.config.load import Config, load_config
 from fenli.config.on_device import on_device
+from fenli.config.settings import try_out
 from fenli.config.vendors import vendor_states
 from fenli.errors import ConfigError, FenliError
 from fenli.values import format_instant, parse_instant
@@ -73,12 +74,12 @@ def data(folder: Path) -> Iterator[Check]:
         yield ok("data", str(folder))
 
 
-def config(asked: Path | None) -> tuple[Config | None, list[Check]]:
+def config(path: Path | None) -> tuple[Config | None, list[Check]]:
     """The configuration, for the checks that need one; None where it does not load."""
-    path = find_config(asked, os.environ)
     try:
         loaded = load_config(path)
-    except ConfigError as error:
+        try_out(loaded, on_device(loaded))
+    except FenliError as error:
         return None, [fail("config", text, say("doctor.config.next")) for text in str(error).splitlines()]
     if path is None:
         return loaded, [ok("config", say("serve.no_config"))]
@@ -100,7 +101,7 @@ def ports(loaded: Config, folder: Path) -> Iterator[Check]:
     running = read_running(folder)
     if is_locked(folder) and running is not None:
         if answers(running.host, running.port, running.base_url.startswith("https")):
-            yield ok("ports", say("doctor.running", url=running.base_url, pid=running.pids["supervisor"][0]))
+            yield ok("ports", say("doctor.running", url=running.base_url, pid=running.supervisor))
         else:
             yield fail("ports", say("doctor.no_answer", url=running.base_url), say("doctor.no_answer.next"))
         return

@@ -16,6 +16,7 @@ from fenli.cli.output import as_json, line
 from fenli.config.load import Config, find_config, load_config, schema
 from fenli.config.on_device import on_device
 from fenli.config.references import Reference
+from fenli.config.settings import try_out
 from fenli.config.spans import Span
 from fenli.config.vendors import LOCAL, vendor_states
 from fenli.errors import ConfigError
@@ -32,7 +33,7 @@ def check(file: File = None, config: ConfigFile = None) -> None:
         line(say("config.none"))
         return
     loaded = load_config(path)
-    on_device(loaded)  # refuses a model that is asked for and cannot run
+    try_out(loaded, on_device(loaded))
     for warning in warnings(loaded):
         line(say("config.warning", file=path, warning=warning))
     line(say("config.sound", file=path))
@@ -91,7 +92,7 @@ def toml(tree: dict[str, Any], section: str = "") -> Iterator[str]:
 
 def _states(config: Config) -> Iterator[dict[str, Any]]:
     for state in vendor_states(config, os.environ):
-        shown = msgspec.to_builtins(state)
+        shown = msgspec.to_builtins(state, enc_hook=_written)
         del shown["deadlines"]
         yield shown
     if LOCAL not in {state.id for state in vendor_states(config, os.environ)}:

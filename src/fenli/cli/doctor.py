@@ -10,7 +10,7 @@ import typer
 from fenli.cli import book_checks, checks
 from fenli.cli.checks import Check
 from fenli.cli.language import say
-from fenli.cli.options import ConfigFile, Data, Json, data_folder
+from fenli.cli.options import ConfigFile, Data, Json, config_file, data_folder
 from fenli.cli.output import as_json, line
 
 
@@ -30,7 +30,7 @@ def doctor(data: Data = None, config: ConfigFile = None, json: Json = False) -> 
 def examine(folder: Path, config: Path | None) -> Iterator[Check]:
     yield from checks.installation()
     yield from checks.data(folder)
-    loaded, found = checks.config(config)
+    loaded, found = checks.config(config_file(config, folder))
     yield from found
     yield from book_checks.books(folder)
     yield from checks.clock()

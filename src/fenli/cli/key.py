@@ -32,7 +32,7 @@ def create(
             books, name or _free_name(list_keys(books)), models=model or None, show_cost=show_cost, now=now
         )
     if json:
-        as_json(made)
+        as_json({"id": made.id, "name": made.name, "key": made.secret})
         return
     line(say("key.created", id=made.id, name=made.name))
     line()
@@ -57,7 +57,7 @@ def show(data: Data = None, json: Json = False) -> None:
         for key in found
     ]  # fmt: skip
     headings = [say(f"column.{name}") for name in ("id", "name", "models", "created", "revoked")]
-    table(headings, rows, keep=[0, 3, 4])
+    table(headings, rows, flexible=2)
 
 
 @app.command(help=say("help.key.revoke"))

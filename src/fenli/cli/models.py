@@ -51,7 +51,7 @@ def models(config: ConfigFile = None, json: Json = False) -> None:
         for index, one in enumerate(found)
     ]  # fmt: skip
     headings = [say("column.model"), say("column.context"), say("column.input"), say("column.output"), ""]
-    table(headings, rows, right=[1], keep=[2, 3, 4])
+    table(headings, rows, right=(1,))
     line(say("models.unit"))
     if any(one.varies for one in found):
         line(say("models.varies"))

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from fenli.cli.language import say
+from fenli.cli.running import read_running
 from fenli.config.load import Config, find_config, load_config
 from fenli.values.instants import instant_of, parse_instant
 
@@ -30,8 +31,17 @@ def data_folder(asked: Path | None) -> Path:
     return (asked or Path("~/.local/share/fenli")).expanduser().absolute()
 
 
-def configuration(asked: Path | None) -> Config:
-    return load_config(find_config(asked, os.environ))
+def configuration(asked: Path | None, folder: Path | None = None) -> Config:
+    """The file asked for; else, beside the books of ``folder``, the one that `fenli serve` used for them."""
+    return load_config(config_file(asked, folder))
+
+
+def config_file(asked: Path | None, folder: Path | None) -> Path | None:
+    if asked is None and folder is not None and "FENLI_CONFIG" not in os.environ:
+        last = read_running(folder)
+        if last is not None and last.config is not None and Path(last.config).is_file():
+            return Path(last.config)
+    return find_config(asked, os.environ)
 
 
 def instant(text: str | None) -> int | None:

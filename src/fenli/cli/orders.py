@@ -17,9 +17,10 @@ class OfficeStart(msgspec.Struct, frozen=True):
 
 
 class Prepare(msgspec.Struct, frozen=True):
-    """``key_name`` names the first key, made where there is none yet."""
+    """``config`` is tried out; ``key_name`` names the first key, made where there is none yet."""
 
     data: Path
+    config: Path | None
     key_name: str
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,10 +17,17 @@ from fenli.cli.language import say
 from fenli.values.money import decimal_of
 
 WIDTH: Final = 100  # of tables that go to a file or a pipe
+GAP: Final = 2
+NARROW: Final = 12  # to which the flexible column may be pressed
 
 
 def line(text: str = "") -> None:
     sys.stdout.write(text + "\n")
+
+
+def complain(text: str) -> None:
+    """A note that is no part of the result."""
+    sys.stderr.write(text + "\n")
 
 
 def as_json(value: Any) -> None:
@@ -42,20 +49,28 @@ def aligned(amounts: Sequence[str]) -> list[str]:
 
 
 def table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), keep: Sequence[int] = ()
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), flexible: int | None = None
 ) -> None:
-    """Columns in ``right`` are flush right; those and ``keep`` are never wrapped, however narrow the terminal."""
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    """Columns in ``right`` are flush right. Only the ``flexible`` one wraps; the others stand whole in any terminal."""
+    grid = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold underline")
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
     for index, heading in enumerate(headings):
+        fixed = index != flexible
+        justify: Literal["left", "right"] = "right" if index in right else "left"
         grid.add_column(
-            Text(heading),
-            justify="right" if index in right else "left",
-            no_wrap=index in right or index in keep,
-            overflow="fold",
+            Text(heading), justify=justify, no_wrap=fixed, min_width=widths[index] if fixed else None, overflow="fold"
         )
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    console().print(grid)
+    needed = sum(widths) + GAP * (len(widths) - 1)
+    if flexible is not None:
+        needed -= max(0, widths[flexible] - NARROW)
+    terminal = console()
+    terminal.width = max(terminal.width, needed)
+    with terminal.capture() as printed:
+        terminal.print(grid)
+    for text in printed.get().splitlines():
+        line(text.rstrip())
 
 
 def console() -> Console:

@@ -61,7 +61,7 @@ def _print(offers: list[Offer]) -> None:
         headings.append(say("column.to"))
     conditions = [str(one.conditions) if one.conditions != Conditions() else say("prices.always") for one in offers]
     rows = [[condition, *cells] for condition, *cells in zip(conditions, *columns, strict=True)]
-    table(headings, rows, keep=range(1, len(headings)))
+    table(headings, rows, flexible=0)
     for source, confidence in dict.fromkeys((offer.source, offer.confidence) for offer in offers):
         line(say("prices.source", source=source or say("unknown"), confidence=confidence or say("unknown")))
 

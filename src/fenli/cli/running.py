@@ -17,7 +17,8 @@ LOCK_FILE: Final = "lock"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What runs on a data folder. ``pids`` are by role: ``supervisor``, ``office``, ``gateway``, ``local``."""
+    """What runs on a data folder, or ran last. ``pids`` by role: ``supervisor``, ``office``, ``gateway``, ``local``.
+    ``config`` is the configuration file, so that the commands beside it read the same."""
 
     base_url: str
     host: str
@@ -26,6 +27,11 @@ class Running(msgspec.Struct, frozen=True):
     ready: bool
     started_at: str
     pids: dict[str, list[int]]
+    config: str | None = None
+
+    @property
+    def supervisor(self) -> int | None:
+        return next(iter(self.pids.get("supervisor", ())), None)
 
 
 def make_folder(folder: Path) -> None:
@@ -46,7 +52,7 @@ def lock(data: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         other = read_running(data)
-        pid = other.pids["supervisor"][0] if other else "?"
+        pid = (other and other.supervisor) or "?"
         raise FenliError(say("serve.locked", data=data, pid=pid)) from None
     return descriptor
 
@@ -81,4 +87,7 @@ def read_running(data: Path) -> Running | None:
 
 
 def forget_running(data: Path) -> None:
-    (data / SERVE_FILE).unlink(missing_ok=True)
+    """Nothing runs any more."""
+    running = read_running(data)
+    if running is not None:
+        write_running(data, msgspec.structs.replace(running, ready=False, pids={}))

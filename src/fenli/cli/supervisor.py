@@ -112,13 +112,15 @@ class Supervisor:
 
     async def _prepare(self) -> Prepared:
         """The database brought up to date, in a process of its own whose memory goes with it."""
+        order = Prepare(self._plan.data, self._plan.office.config, say("serve.first_key_name"))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "fenli.cli.prepare_process",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        out, errors = await process.communicate(encode(Prepare(self._plan.data, say("serve.first_key_name"))))
+        out, errors = await process.communicate(encode(order))
         if process.returncode:
-            raise NotStarted(errors.decode(errors="replace").strip())
+            kind = ConfigError if process.returncode == 2 else NotStarted
+            raise kind(errors.decode(errors="replace").strip())
         return msgspec.json.decode(out, type=Prepared)
 
     async def _until(self, done: Callable[[], bool], within_s: float, children: list[Child], problem: str) -> None:
@@ -172,7 +174,8 @@ class Supervisor:
             "local": [self._local.pid] if self._local is not None and self._local.running and self._local.pid else [],
         }
         office_port, started = self._plan.office.port, self._started_at
-        running = Running(self._plan.base_url, first.host, first.port, office_port, self._ready, started, pids)
+        config = str(self._plan.office.config) if self._plan.office.config is not None else None
+        running = Running(self._plan.base_url, first.host, first.port, office_port, self._ready, started, pids, config)
         write_running(self._plan.data, running)
 
     def _interrupted(self) -> None:

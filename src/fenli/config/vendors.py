@@ -67,7 +67,7 @@ def _credential(name: str, section: Section, environ: Mapping[str, str]) -> tupl
     """Whether there is a key, where or why not, and the reference to it."""
     if section.api_key is not None:
         gap = missing(section.api_key, environ)
-        return gap is None, gap or section.api_key.partition(":")[2], section.api_key
+        return gap is None, gap or section.api_key.partition(":")[2], str(section.api_key)
     variables = VENDORS[name].key_variables if name in VENDORS else ()
     for variable in variables:
         if environ.get(variable, "").strip():

@@ -1,0 +1,118 @@
+"""`fenli usage`: exact sums of the books. Currencies are never added to each other, and what is unknown is not zero."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import typer
+
+from fenli.cli.books import key_names, open_books
+from fenli.cli.language import say
+from fenli.cli.options import Data, Json, Since, Until, data_folder, instant
+from fenli.cli.output import aligned, as_json, complain, line, table
+from fenli.cli.posted import wait_until_posted
+from fenli.errors import ConfigError
+from fenli.office.reports import UsageRow
+from fenli.office.reports import usage as sums
+from fenli.values import Usage
+from fenli.values.money import decimal_of
+
+
+class By(enum.StrEnum):
+    KEY = "key"
+    MODEL = "model"
+    VENDOR = "vendor"
+    DAY = "day"
+
+
+Group = Annotated[By, typer.Option("--by", help=say("option.by"))]
+Zone = Annotated[str, typer.Option("--zone", help=say("option.zone"))]
+
+
+def usage(
+    by: Group = By.MODEL, since: Since = None, until: Until = None, zone: Zone = "UTC", data: Data = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    folder, first, last = data_folder(data), instant(since), instant(until)
+    with open_books(folder) as books:
+        posted = wait_until_posted(folder, books)
+        names = key_names(books) if by is By.KEY else {}
+        rows = sums(books, by=by.value, since=first, until=last, zone=_zone(zone))
+    if not posted:
+        complain(say("ledger.lagging"))
+    if json:
+        as_json([_as_data(row, by, names) for row in rows])
+    elif not rows:
+        line(say("usage.none"))
+    else:
+        _print(rows, by, names)
+
+
+def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
+    shown = [*rows, *_totals(rows)] if len(rows) > 1 else rows
+    columns = [
+        [names.get(row.group, row.group) for row in shown],
+        [f"{row.calls:,}" for row in shown],
+        *([f"{count:,}" for count in counts] for counts in zip(*map(_tokens, shown), strict=True)),
+        aligned([decimal_of(row.picos) if row.picos or not row.unknown else "" for row in shown]),
+        [row.currency or "" for row in shown],
+        [say("usage.unknown", count=row.unknown) if row.unknown else "" for row in shown],
+    ]
+    headings = [say(f"column.{name}") for name in (by.value, "calls", "in", "out", "cost")] + ["", ""]
+    if not any(columns[-1]):
+        columns, headings = columns[:-1], headings[:-1]
+    table(headings, list(zip(*columns, strict=True)), right=(1, 2, 3))
+    for row in _totals(rows):
+        if row.unknown:
+            unheld = say("usage.unheld", count=row.unknown_unheld) if row.unknown_unheld else ""
+            held = f"{decimal_of(row.unknown_held)} {row.currency or ''}".strip()
+            line(say("usage.held", count=row.unknown, held=held, unheld=unheld))
+
+
+def _totals(rows: list[UsageRow]) -> list[UsageRow]:
+    """One row for each currency."""
+    totals: dict[str | None, UsageRow] = {}
+    for row in rows:
+        before = totals.get(row.currency)
+        totals[row.currency] = (
+            msgspec.structs.replace(row, group=say("usage.total")) if before is None else _added(before, row)
+        )
+    return list(totals.values())
+
+
+def _added(one: UsageRow, other: UsageRow) -> UsageRow:
+    counts = ("calls", "attempts", "picos", "unknown", "unknown_held", "unknown_unheld")
+    meters = {meter: one.usage.get(meter, 0) + other.usage.get(meter, 0) for meter in {*one.usage, *other.usage}}
+    added = {name: getattr(one, name) + getattr(other, name) for name in counts}
+    return msgspec.structs.replace(one, usage=meters, **added)
+
+
+def _tokens(row: UsageRow) -> tuple[int, int]:
+    used = Usage(row.usage)
+    return used.prompt, used.completion
+
+
+def _as_data(row: UsageRow, by: By, names: dict[str, str]) -> dict[str, Any]:
+    named = {"name": names.get(row.group)} if by is By.KEY else {}
+    return {
+        by.value: row.group,
+        **named,
+        "currency": row.currency,
+        "calls": row.calls,
+        "attempts": row.attempts,
+        "usage": row.usage,
+        "cost": decimal_of(row.picos) if row.picos or row.unknown < row.attempts else None,
+        "unknown": row.unknown,
+        "unknown_held": decimal_of(row.unknown_held),
+        "unknown_unheld": row.unknown_unheld,
+    }
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(say("usage.bad_zone", zone=name)) from None

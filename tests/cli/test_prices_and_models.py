@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from fenli_command import Fenli
+
+OWN_PRICES = """
+vendor = "openai"
+[[offers]]
+model = "gpt-test"
+effective_from = 2026-01-01T00:00:00Z
+effective_to = 2026-06-01T00:00:00Z
+currency = "USD"
+unit = "1M_tokens"
+prices = { input = "0.123456", output = "2" }
+source = "this test"
+confidence = "high"
+"""
+
+
+def test_a_price_is_shown_as_it_was_at_an_instant(fenli: Fenli) -> None:
+    (fenli.folder / "prices").mkdir()
+    fenli.write("prices/openai.toml", OWN_PRICES)
+    fenli.write("fenli.toml", '[prices]\ndirectories = ["prices"]\n')
+    [row] = fenli.json("prices", "show", "gpt-test", "--at", "2026-02-01")
+    assert (row["prices"], row["currency"], row["source"]) == ({"input": "0.123456", "output": "2"}, "USD", "this test")
+    text = fenli.out("prices", "show", "openai/gpt-test", "--at", "2026-02-01T00:00:00+08:00")
+    assert "0.123456" in text
+    assert "this test (confidence: high)" in text
+    gone = fenli.refused("prices", "show", "gpt-test", "--at", "2026-07-01", code=1)
+    assert "from 2026-01-01 to 2026-06-01" in gone
+
+
+def test_conditions_are_rows_of_their_own(fenli: Fenli) -> None:
+    rows = fenli.json("prices", "show", "deepseek-v4-pro", "--vendor", "deepseek", "--at", "2026-11-20")
+    assert {row["currency"] for row in rows} == {"CNY", "USD"}
+    assert all("window" in row["conditions"] for row in rows)
+
+
+def test_an_unknown_model_or_vendor_gets_the_nearest_names(fenli: Fenli) -> None:
+    assert "deepseek-v4-pro" in fenli.refused("prices", "show", "deepseek-v4-pr", code=1)
+    assert "deepseek" in fenli.refused("prices", "show", "x", "--vendor", "deepsek", code=1)
+
+
+def test_models_are_those_of_the_vendors_that_are_on(fenli: Fenli) -> None:
+    fenli.write("fenli.toml", "[local]\nenabled = false\n")
+    assert fenli.json("models") == []
+    assert "DEEPSEEK_API_KEY" in fenli.out("models")
+    fenli.environ["DEEPSEEK_API_KEY"] = "x"
+    listed = {model["name"]: model for model in fenli.json("models")}
+    assert all(name.startswith("deepseek/") for name in listed)
+    assert listed["deepseek/deepseek-v4-pro"]["currency"] == "CNY"
+    assert listed["deepseek/deepseek-v4-pro"]["varies"] is True
+    text = fenli.out("models")
+    assert "deepseek/deepseek-v4-pro" in text
+    assert max(map(len, text.splitlines())) <= 80
