@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from fenli.errors import CallRefused, ConnectFailed, Failure, Kind, PriceError, TimedOut, TransportError, UsageError
 from fenli.ledger.records import Grade, Settled
@@ -10,16 +10,19 @@ from fenli.prices.facts import Facts
 from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
 from fenli.wire.answers import Answer
-from fenli.wire.openai_chat import ChatRequest
+from fenli.wire.openai_chat import ChatRequest, WholeAnswer
 
 ERROR_BODY_MAX: Final = 1024 * 1024
+RAW_USAGE_MAX: Final = 16 * 1024
+NAME_MAX: Final = 256
+_Text = TypeVar("_Text", str, bytes)
 _THINKING: Final = Facts(thinking=True)
 
 
 class Attempt:
     """``failing`` is None until the vendor answered; then whether it answered with an error status or no answer at all.
 
-    ``reached`` turns False once it is certain that the vendor never got the request.
+    ``reached`` is True from when the request is on its way, unless it is certain that the vendor never got it.
     ``content_at`` is the instant of the first content; ``cost`` is what `rate` found, kept so that the caller is told
     the very amount that is booked.
     """
@@ -34,7 +37,7 @@ class Attempt:
         self.target = target
         self.answer = answer
         self.started = started
-        self.reached = True
+        self.reached = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.failing: bool | None = None
@@ -57,7 +60,20 @@ class Attempt:
 
     def failure(self) -> Failure:
         """What the vendor's error means."""
-        return self.target.vendor.classify(self.status, self.headers, b"".join(self.pieces))
+        body = b"".join(self.pieces)
+        if self.status < 300:  # what came instead of a stream may be an error, or a whole answer that has to be paid
+            self.answer = WholeAnswer(ERROR_BODY_MAX)
+            self.answer.feed(body)
+            self.answer.end()
+        return self.target.vendor.classify(self.status, self.headers, body)
+
+    def owes_nothing(self) -> bool:
+        """The vendor cannot have charged: it never got the request, or it refused before it gave anything."""
+        if not self.reached:
+            return True
+        if self.content_at is not None or self.answer.usage is not None:
+            return False
+        return self.status >= 300 or self.answer.error is not None
 
     def rate(self, ask: ChatRequest, now: int) -> None:
         """Finds usage, grade and cost. Whatever cannot be known stays None, with a note that says why."""
@@ -103,16 +119,21 @@ class Attempt:
             self.grade,
             self.status or None,
             self.usage,
-            answer.usage,
+            _bounded(answer.usage, RAW_USAGE_MAX),
             cost.currency if cost else None,
             cost.picos if cost else None,
             cost.offer if cost else None,
             self.rated_at,
             self.content_at - self.started if self.content_at is not None else None,
-            answer.upstream_id,
-            answer.model,
+            _bounded(answer.upstream_id, NAME_MAX),
+            _bounded(answer.model, NAME_MAX),
             self.note,
         )
+
+
+def _bounded(given: _Text | None, most: int) -> _Text | None:
+    """A vendor's own words go into the books only while they are of a sane length."""
+    return None if given is None or len(given) > most else given
 
 
 def failure_of(error: Exception) -> Failure:

@@ -17,7 +17,7 @@ from fenli.calls.attempt import Attempt, failure_of
 from fenli.calls.effects import Abort, Append, Cancel, Effect, Effects, Ended, Finish, Reply, Send, Start, Write
 from fenli.calls.replies import error_reply, explain, stream_error
 from fenli.errors import CODES, Code, Failure, Fault, Kind, PriceError
-from fenli.ledger.records import OK, Attempted, Held, Record, Released
+from fenli.ledger.records import AMOUNT_MAX, OK, Attempted, Held, Record, Released
 from fenli.prices.tariff import Rating
 from fenli.routing.snapshot import Key
 from fenli.routing.targets import Plan, Target
@@ -87,15 +87,17 @@ class Call:
         return self._attempt(now)
 
     def sent(self, number: int, now: int) -> None:
-        """The attempt's request is on its way: until here the time was ours."""
-        self._sent_at = now
+        """The attempt's request is on its way: until the first one's the time was ours."""
+        self._attempts[number - 1].reached = True
+        if number == 1:
+            self._sent_at = now
 
     def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         attempt = self._attempts[number - 1]
         attempt.status = status
         attempt.headers = headers
         attempt.failing = not 200 <= status < 300
-        if self.ask.stream and b"json" in (header(headers, b"content-type") or b""):
+        if self.ask.stream and b"json" in (header(headers, b"content-type") or b"").lower():
             attempt.failing = True  # a stream that comes as JSON is the vendor's way to say no with a 200
 
     def body(self, number: int, data: bytes, now: int) -> Effects:
@@ -113,10 +115,11 @@ class Call:
             if answer.finished:
                 return self._finish(attempt, out, now)
             return (Write(out),) if out else _NOTHING
+        if answer.begun and attempt.content_at is None:
+            attempt.content_at = now
         if answer.finished and answer.begun:
             return self._finish(attempt, out, now)
         if out and self.stage is Stage.WAITING:
-            attempt.content_at = now
             self.stage = Stage.RELAYING
             self.wake_at = self.deadline
             start = Start(200, self._headers(attempt, _EVENTS, now), out)
@@ -173,19 +176,29 @@ class Call:
             effects += self._fail(attempt, Failure(Kind.TIMEOUT, f"the answer was not {what} ({span} ms)"), now)
         return effects
 
-    def journal_failed(self, now: int) -> Effects:
-        """The hold could not be written, so no vendor was asked; nothing is in the books, nothing was spent."""
-        if self.stage is Stage.OVER:
+    def journal_failed(self, number: int, now: int, *, written: bool) -> Effects:
+        """The attempt's vendor must not be asked: its hold could not be written, or (``written``) not be made to last.
+
+        Nothing was spent. A call whose first hold was not written is not in the books at all, and leaves no trace.
+        """
+        attempt = self._attempts[number - 1]
+        if attempt.over:
             return _NOTHING
-        attempt = self._attempts[-1]
         attempt.over = True
+        others = self._open()
         message = "the journal cannot be written, so no call is made: free disk space, then retry"
-        status = CODES[Code.JOURNAL_UNAVAILABLE][0]
-        body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
         effects: list[Effect] = []
-        if attempt.number > 1:  # the call itself is in the books already, and ends there too
-            effects.append(Append(Released(self.number, attempt.number, now, True, Kind.SERVER_ERROR, None, message)))
-        effects.append(Reply(status, self._headers(attempt, _JSON, now), body))
+        if number > 1 or written:
+            final = not others
+            effects.append(Append(Released(self.number, number, now, final, Kind.SERVER_ERROR, None, message)))
+            if others:
+                return effects
+        for other in others:
+            other.over = True
+        status = CODES[Code.JOURNAL_UNAVAILABLE][0]
+        if self.stage is Stage.WAITING:
+            body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
+            effects.append(Reply(status, self._headers(attempt, _JSON, now), body))
         return [*effects, self._ended(attempt, Kind.SERVER_ERROR, status)]
 
     def _open(self) -> list[Attempt]:
@@ -214,9 +227,10 @@ class Call:
         ask = self.ask
         attempt = Attempt(number, target, target.vendor.answer(ask), now)
         self._attempts.append(attempt)
-        self.wake_at = min(self.deadline, now + target.deadlines.first_content)
+        wake_at = min(self.deadline, now + target.deadlines.first_content)
+        self.wake_at = min(wake_at, self.wake_at) if len(self._open()) > 1 else wake_at
         hold = self._bound(target, now)
-        currency, picos = (hold.currency, hold.picos) if hold is not None else (None, None)
+        currency, picos = (hold.currency, min(hold.picos, AMOUNT_MAX)) if hold is not None else (None, None)
         record: Record
         if number == 1:
             record = Held(
@@ -262,6 +276,8 @@ class Call:
             failure = attempt.target.vendor.classify(attempt.status, attempt.headers, answer.error)
         else:
             failure = Failure(Kind.SERVER_ERROR, answer.damage or "the answer is damaged")
+        if answer.begun and attempt.content_at is None:
+            attempt.content_at = now
         effects: list[Effect] = [Write(out)] if out and self.stage is Stage.RELAYING else []
         effects.append(Cancel(attempt.number))
         effects += self._fail(attempt, failure, now)
@@ -298,10 +314,8 @@ class Call:
     ) -> list[Effect]:
         """Ends the attempt's hold: released where the vendor cannot have charged, settled otherwise."""
         attempt.over = True
-        refused = failure is not None and attempt.content_at is None and attempt.answer.usage is None
-        if refused and (not attempt.reached or attempt.failing or attempt.answer.error is not None):
-            assert failure is not None
-            note = explain(failure, attempt.target)
+        if attempt.owes_nothing():
+            note = explain(failure, attempt.target) if failure is not None else None
             return [Append(Released(self.number, attempt.number, now, final, outcome, attempt.status or None, note))]
         attempt.rate(self.ask, now)
         if failure is not None:

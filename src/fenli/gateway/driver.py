@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from fenli.calls.effects import Abort, Append, Cancel, Effects, Ended, Finish, R
 from fenli.clock import Clock
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Sending, Transport
+
+log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -54,7 +57,10 @@ class Desk:
         """To be called several times a second: lets the calls whose deadline has passed know."""
         now = self.now()
         for driver in [driver for driver in self.drivers if driver.call.wake_at <= now]:
-            driver.perform(driver.call.wake(now))
+            try:
+                driver.perform(driver.call.wake(now))
+            except Exception:
+                log.exception("call %s could not be woken", driver.call.id)
 
 
 class CallDriver:
@@ -69,6 +75,7 @@ class CallDriver:
 
     def client_gone(self) -> None:
         self.perform(self.call.client_gone(self.now()))
+        self.client_ready()  # who is read on for its usage must not stay paused for a caller who left
 
     def client_slow(self) -> None:
         for sending in self._sendings.values():
@@ -115,8 +122,8 @@ class CallDriver:
         receiver = AttemptReceiver(self, effect.attempt)
         self._sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
 
-    def journal_failed(self) -> None:
-        self.perform(self.call.journal_failed(self.now()))
+    def journal_failed(self, effect: Send, *, written: bool) -> None:
+        self.perform(self.call.journal_failed(effect.attempt, self.now(), written=written))
 
     def _over(self, effect: Ended) -> None:
         desk = self._desk

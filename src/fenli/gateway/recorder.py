@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from fenli.calls.effects import Send
 from fenli.ledger.journal import encode_frame
@@ -12,12 +12,17 @@ from fenli.ledger.records import Held, Record
 
 log = logging.getLogger(__name__)
 
+# What was kept while the disk refused is written in frames of this many records.
+_BATCH: Final = 1024
+
 
 class Waiter(Protocol):
     """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written."""
 
     def send(self, effect: Send) -> None: ...
-    def journal_failed(self) -> None: ...
+
+    def journal_failed(self, effect: Send, *, written: bool) -> None:
+        """The vendor must not be asked. ``written``: its hold is in the journal all the same."""
 
 
 class Storage(Protocol):
@@ -30,8 +35,9 @@ class Storage(Protocol):
 class Recorder:
     """``append`` records, then ``after`` what must not happen before they are written.
 
-    While the disk refuses, holds are given back to their calls (whose vendors have not been asked), everything else is
-    kept and written with the next turn that succeeds: what was metered is never lost. ``failing`` says why, or is None.
+    While the disk refuses, the calls of one turn are given back (their vendors have not been asked); whatever belongs
+    to older calls is kept, in order, and written with the next turn that succeeds: what was metered is never lost.
+    ``failing`` says why, or is None.
     """
 
     def __init__(self, storage: Storage, call_soon: Callable[[Callable[[], None]], object], *, sync_each: bool) -> None:
@@ -42,12 +48,13 @@ class Recorder:
         self._call_soon = call_soon
         self._sync_each = sync_each
         self._records: list[Record] = []
+        self._kept: list[Record] = []
         self._waiting: list[tuple[Waiter, Send]] = []
         self._scheduled = False
 
     @property
     def pending(self) -> int:
-        return len(self._records)
+        return len(self._kept) + len(self._records)
 
     def append(self, record: Record) -> None:
         self._records.append(record)
@@ -61,34 +68,74 @@ class Recorder:
     def flush(self) -> None:
         self._scheduled = False
         records, waiting = self._records, self._waiting
-        if not records:
+        if not records and not self._kept:
             return
         self._records, self._waiting = [], []
         try:
-            self._storage.write(encode_frame(records))
-            if self._sync_each:
-                self._storage.sync()
+            if self._kept:
+                self._write_kept()
+            if records:
+                self._storage.write(encode_frame(records))
+                self.written += len(records)
         except OSError as error:
-            self._refused(records, waiting, error)
+            self._refused(records, waiting, str(error))
+            return
+        except Exception:
+            # Only a bug makes a record that cannot be encoded: it may cost its own call, never what others metered.
+            log.exception("a record cannot be encoded")
+            self._refused(list(filter(_encodable, records)), waiting, "a record cannot be encoded")
             return
         self.dirty = True
-        self.written += len(records)
+        if self._sync_each and not self._synced(waiting):
+            return
         if self.failing is not None:
             log.warning("the journal can be written again")
             self.failing = None
         for waiter, effect in waiting:
-            waiter.send(effect)
+            try:
+                waiter.send(effect)
+            except Exception:
+                log.exception("a request could not be sent")  # its deadline ends the attempt
 
     def retry(self) -> None:
         """To be called now and then: what an earlier turn could not write is tried again."""
-        if self._records and not self._scheduled:
+        if self._kept and not self._scheduled:
             self.flush()
 
-    def _refused(self, records: list[Record], waiting: list[tuple[Waiter, Send]], error: OSError) -> None:
+    def _write_kept(self) -> None:
+        while self._kept:
+            batch = self._kept[:_BATCH]
+            self._storage.write(encode_frame(batch))
+            self.written += len(batch)
+            del self._kept[: len(batch)]
+
+    def _synced(self, waiting: list[tuple[Waiter, Send]]) -> bool:
+        try:
+            self._storage.sync()
+        except OSError as error:
+            self._fail(str(error))
+            for waiter, effect in waiting:
+                waiter.journal_failed(effect, written=True)
+            return False
+        self.dirty = False
+        return True
+
+    def _refused(self, records: list[Record], waiting: list[tuple[Waiter, Send]], reason: str) -> None:
+        self._fail(reason)
+        unopened = {record.number for record in records if isinstance(record, Held)}
+        self._kept += [record for record in records if record.number not in unopened]
+        for waiter, effect in waiting:
+            waiter.journal_failed(effect, written=False)
+
+    def _fail(self, reason: str) -> None:
         if self.failing is None:
-            log.error("the journal cannot be written (%s): new calls are refused until it can", error)
-        self.failing = str(error)
-        kept: list[Record] = [record for record in records if not isinstance(record, Held)]
-        self._records = kept + self._records
-        for waiter, _ in waiting:
-            waiter.journal_failed()
+            log.error("the journal cannot be written (%s): new calls are refused until it can", reason)
+        self.failing = reason
+
+
+def _encodable(record: Record) -> bool:
+    try:
+        encode_frame([record])
+    except Exception:
+        return False
+    return True

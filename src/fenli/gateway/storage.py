@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -29,42 +30,63 @@ class JournalStorage:
         self._segment_bytes = segment_bytes
         self._segment = 0
         self._size = 0
+        self._torn = False
         self._descriptor = -1
+        self._rotating = threading.Lock()
         self._open_segment()
+        self._append(self._header())
 
     def write(self, frame: bytes) -> None:
         if self._size >= self._segment_bytes:
             self._open_segment()
+        if self._size == 0:
+            frame = self._header() + frame
         self._append(frame)
 
     def sync(self) -> None:
-        os.fdatasync(self._descriptor)
+        """May be called from another thread."""
+        with self._rotating:
+            os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        os.fdatasync(self._descriptor)
-        os.close(self._descriptor)
+        with self._rotating:
+            os.fdatasync(self._descriptor)
+            os.close(self._descriptor)
         os.close(self._lock)
 
     def _append(self, frame: bytes) -> None:
+        if self._torn:
+            os.ftruncate(self._descriptor, self._size)
+            self._torn = False
         view = memoryview(frame)
         try:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError:
+            self._torn = True  # even where cutting it off fails now, nothing follows it before that is done
             os.ftruncate(self._descriptor, self._size)
+            self._torn = False
             raise
         self._size += len(frame)
 
     def _open_segment(self) -> None:
+        """Changes nothing when it raises. The file may be there from an earlier try, and is empty then."""
         path = self._directory / f"{self._segment + 1:08d}.log"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         if self._descriptor >= 0:
             os.fdatasync(self._descriptor)
-            os.close(self._descriptor)
-        self._descriptor = descriptor
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with self._rotating:
+            old, self._descriptor = self._descriptor, descriptor
         self._segment += 1
         self._size = 0
-        self._append(encode_header(Header(self.run, self._segment, self._started)))
+        self._torn = False
+        if old >= 0:
+            os.close(old)
         folder = os.open(self._directory, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _header(self) -> bytes:
+        return encode_header(Header(self.run, self._segment, self._started))

@@ -88,4 +88,6 @@ class Released(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
 
 Record = Held | Attempted | Settled | Released
 
+AMOUNT_MAX = 2**63 - 1  # the most picos that a record can carry: nine million yuan or dollars
+
 OK = "ok"  # the outcome of a call that was answered whole; every other outcome is an `errors.Kind`

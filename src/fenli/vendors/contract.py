@@ -153,7 +153,8 @@ class UsageMap:
         return meters
 
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+# No request has this many tokens; beyond it the cost of one would no longer fit the books' 64 bits.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 
 
 def _usage_shape(*places: str) -> type[msgspec.Struct]:

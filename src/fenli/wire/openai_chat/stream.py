@@ -45,9 +45,9 @@ class StreamAnswer:
     """
 
     __slots__ = (
-        "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_late", "_pair", "_received", "_rest",
-        "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model", "upstream_id",
-        "usage",
+        "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_late", "_pair", "_received",
+        "_rest", "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model",
+        "upstream_id", "usage",
     )  # fmt: skip
 
     def __init__(self, wants_usage: bool, choices: int = 1) -> None:
