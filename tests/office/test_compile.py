@@ -122,6 +122,7 @@ def test_the_version_changes_with_the_content_alone(book: PriceBook) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        (Settings(attempts_max=0), "at least one attempt"),
         (Settings(vendors=(VendorSetting(id="deepsek"),)), "did you mean 'deepseek'"),
         (Settings(vendors=(VendorSetting(id="x", adapter="opnai"),)), "did you mean 'openai'"),
         (Settings(vendors=(VendorSetting(id="Deep Seek", adapter="deepseek"),)), "small letters"),

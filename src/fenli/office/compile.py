@@ -35,6 +35,8 @@ def compile_snapshot(
     settings: Settings, keys: Iterable[Key], book: PriceBook, environ: Mapping[str, str], now: int
 ) -> Snapshot:
     """Raises ConfigError that names the wrong setting and the nearest right one. No secret gets into the snapshot."""
+    if settings.attempts_max < 1:
+        raise ConfigError(f"attempts_max is {settings.attempts_max}: a call needs at least one attempt")
     vendors = tuple(_vendor(setting, settings, book, environ, now) for setting in _switched_on(settings, environ))
     offers = {vendor.id: _offers(vendor, book, now) for vendor in vendors}
     snapshot = Snapshot(

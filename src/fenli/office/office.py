@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 POST_S: Final = 0.1
 WATCH_S: Final = 0.2
 HOUSEKEEPING_S: Final = 3600.0
-LAST_POSTING_MAX: Final = 200  # steps taken after SIGTERM, so that a backlog does not hold up the shutdown
+LAST_POSTING_S: Final = 5.0  # after SIGTERM: a longer backlog waits for the next start
 
 
 class OfficeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,9 +115,9 @@ class Office:
         while not self._stop.is_set():
             if not await loop.run_in_executor(thread, posting.step):
                 await self._pause(POST_S)
-        for _ in range(LAST_POSTING_MAX):
-            if not await loop.run_in_executor(thread, posting.step):
-                break
+        deadline = loop.time() + LAST_POSTING_S
+        while await loop.run_in_executor(thread, posting.step) and loop.time() < deadline:
+            pass
 
     async def _watch(self, desk: Desk, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()

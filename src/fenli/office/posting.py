@@ -34,7 +34,7 @@ CLOSED: Final = "closed"
 DAMAGED: Final = "damaged"
 # A live writer may be cutting off a write that failed half-way: bytes that look damaged are looked at again.
 DOUBTS_MAX: Final = 10
-RECORDS_MAX: Final = 50_000  # of one run, before it is the next one's turn
+RECORDS_MAX: Final = 10_000  # of one run, before it is the next one's turn
 
 _encode_hold = msgspec.msgpack.Encoder().encode
 _decode_hold = msgspec.msgpack.Decoder(OpenHold).decode
@@ -80,9 +80,7 @@ class Posting:
     def step(self) -> int:
         """Posts what is there, within bounds; returns how many records that were (0: caught up)."""
         posted, trouble = 0, None
-        for name in run_names(self._directory):
-            if name in self._over:
-                continue
+        for name in run_names(self._directory, self._over):
             try:
                 posted += self._step(name)
             except (BooksError, DBAPIError, sqlite3.Error, OSError) as error:

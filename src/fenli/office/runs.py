@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,14 +13,16 @@ from fenli.ledger.journal import MAGIC, Header, Reader
 from fenli.ledger.records import Record
 
 LOCK: Final = "lock"
-CHUNK: Final = 1024 * 1024
+CHUNK: Final = 256 * 1024  # what one transaction posts at most: some 1,500 records, which bounds the memory too
 
 
-def run_names(directory: Path) -> list[str]:
-    """Every run with a segment, oldest first. A run without one has not begun."""
-    if not directory.is_dir():
+def run_names(directory: Path, known: Container[str] = ()) -> list[str]:
+    """Every run with a segment, oldest first, but for ``known`` ones. A run without a segment has not begun."""
+    try:
+        names = sorted(set(os.listdir(directory)))
+    except FileNotFoundError:
         return []
-    return sorted(entry.name for entry in directory.iterdir() if entry.is_dir() and segments(entry))
+    return [name for name in names if name not in known and segments(directory / name)]
 
 
 def segments(run: Path) -> list[int]:

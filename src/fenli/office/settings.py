@@ -28,8 +28,8 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """``price_directories`` and ``model_directories`` hold ``<vendor>.toml`` files over fenli's own, later ones first
-    in force."""
+    """``price_directories`` and ``model_directories`` hold ``<vendor>.toml`` files that override fenli's own; of two
+    directories the later one wins."""
 
     vendors: tuple[VendorSetting, ...] = ()
     routes: tuple[Route, ...] = ()

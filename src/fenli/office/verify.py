@@ -1,0 +1,286 @@
+"""Verification: every claim the books make, checked again from what it was made of.
+
+The chain from its first link, each cost from its usage and the offer it names, each sum from its entries, and each
+entry from the journal it was posted from, as long as that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from fenli.errors import BooksError, PriceError, UsageError
+from fenli.ledger.entries import Entry
+from fenli.office.replay import replay
+from fenli.office.reports import PAGE
+from fenli.office.rollups import Group, Sums, group_of, sums_of
+from fenli.office.rows import GENESIS, entry_of, link
+from fenli.office.state import Finding
+from fenli.office.tables import chain_end, entries, findings, journals, open_holds, usage_rollups
+from fenli.prices import Conditions, Offer, PriceBook, Tariff
+from fenli.store import Database
+from fenli.values.ids import call_id
+from fenli.values.money import decimal_of
+
+FINDINGS_MAX: Final = 1_000
+RESTORE: Final = "restore the database from a copy made before, or keep it as evidence: somebody wrote to it"
+
+Progress = Callable[[str, int, int], None]
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """``runs_replayed`` were compared with their journals; of ``runs_past`` the files are no longer kept.
+
+    ``findings`` are at most `FINDINGS_MAX`; ``found`` counts them all.
+    """
+
+    entries: int
+    rated: int
+    runs_replayed: int
+    runs_past: int
+    found: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        return self.found == 0
+
+
+def verify(
+    database: Database, journal_directory: Path, book: PriceBook, progress: Progress = lambda *_: None
+) -> Verification:
+    """Reads everything, in one consistent view, while the office may go on. Calls ``progress(what, done, of)``."""
+    with database.read() as connection:
+        check = _Check(connection, journal_directory, book, progress)
+        check.recorded()
+        check.entries_in_order()
+        check.rollups()
+        check.calls()
+        check.holds()
+        check.journals()
+        return check.result()
+
+
+class _Check:
+    def __init__(self, connection: Connection, directory: Path, book: PriceBook, progress: Progress) -> None:
+        self._connection = connection
+        self._directory = directory
+        self._prices = _Prices(book)
+        self._progress = progress
+        self._findings: list[Finding] = []
+        self._found = 0
+        self._entries = self._rated = self._replayed = self._past = 0
+        self._sums: dict[Group, Sums] = {}
+        self._runs: set[str] = set()
+
+    def result(self) -> Verification:
+        return Verification(
+            entries=self._entries,
+            rated=self._rated,
+            runs_replayed=self._replayed,
+            runs_past=self._past,
+            found=self._found,
+            findings=tuple(self._findings),
+        )
+
+    def recorded(self) -> None:
+        """What the office itself found while posting."""
+        for row in self._connection.execute(select(findings).order_by(findings.c.id)):
+            self._find(row.kind, row.place, row.what, row.next_step)
+
+    def entries_in_order(self) -> None:
+        """The chain is unbroken, the numbers have no gap, each cost follows from its usage."""
+        end = self._connection.execute(select(chain_end)).one()
+        expected, chain = 1, GENESIS
+        stream = self._connection.execution_options(yield_per=PAGE).execute(
+            select(entries).order_by(entries.c.sequence)
+        )
+        for row in stream.mappings():
+            sequence = row["sequence"]
+            if sequence != expected:
+                self._find(
+                    "entries_missing",
+                    f"entry {expected}",
+                    f"entries {expected} to {sequence - 1} are not there",
+                    RESTORE,
+                )
+            self._entry(sequence, row, chain)
+            expected, chain = sequence + 1, row["chain"]
+            self._entries += 1
+            if self._entries % PAGE == 0:
+                self._progress("entries", self._entries, end.sequence)
+        if (end.sequence, end.chain) != (expected - 1, chain):
+            what = f"the chain should end with entry {end.sequence} and ends with {expected - 1}"
+            self._find("entries_missing", f"entry {expected}", what, RESTORE)
+
+    def rollups(self) -> None:
+        """Each sum equals the entries it sums."""
+        wrong = "drop the row's group and post nothing by hand: rollups are made of the entries; report this"
+        for row in self._connection.execute(select(usage_rollups)).mappings():
+            group = Group(*(row[name] for name in Group._fields))
+            wanted = self._sums.pop(group, Sums())
+            try:
+                found = sums_of(row)
+            except ValueError as error:
+                self._find("rollup_wrong", str(group), f"the sum cannot be read: {error}", wrong)
+                continue
+            if found != wanted:
+                self._find("rollup_wrong", str(group), f"the sum says {found} and the entries say {wanted}", wrong)
+        for group, wanted in self._sums.items():
+            self._find("rollup_wrong", str(group), f"there is no sum and the entries say {wanted}", wrong)
+
+    def calls(self) -> None:
+        """Each call has exactly one entry that ended it, unless its run still lives."""
+        finals = func.sum(entries.c.final)
+        query = select(entries.c.call, finals.label("finals")).group_by(entries.c.call).having(finals != 1)
+        live = self._live()
+        for row in self._connection.execute(query.execution_options(yield_per=PAGE)):
+            if row.finals == 0 and run_of(row.call) in live:
+                continue
+            what = f"{row.finals} of its entries say that they ended it, and one must"
+            self._find("call_not_ended_once", row.call, what, "report this with `fenli entries` of the call")
+
+    def holds(self) -> None:
+        """What is open belongs to a run that lives."""
+        query = select(open_holds.c.run, open_holds.c.number).join(
+            journals, journals.c.run == open_holds.c.run, isouter=True
+        )
+        for row in self._connection.execute(query.where(func.coalesce(journals.c.state, "") != "live")):
+            what = "a hold is open although nobody will end it"
+            self._find("hold_outlived", call_id(row.run, row.number), what, RESTORE)
+
+    def journals(self) -> None:
+        """Each journal, read again from its first byte, gives exactly the entries that are in the store."""
+        rows = self._connection.execute(select(journals).order_by(journals.c.run)).all()
+        for done, row in enumerate(rows):
+            self._progress("journals", done, len(rows))
+            self._runs.discard(row.run)
+            if (self._directory / row.run / "00000001.log").exists():
+                self._journal(row)
+            elif row.removed_at is not None:
+                self._past += 1
+            else:
+                what = f"{self._directory / row.run} is not there, and the office did not remove it"
+                self._find("journal_missing", row.run, what, "restore it, or accept that its entries cannot be checked")
+        for run in sorted(self._runs):
+            self._find("entries_without_journal", run, "its entries were posted from no journal that is known", RESTORE)
+
+    def _entry(self, sequence: int, row: Any, chain: bytes) -> None:
+        place = f"entry {sequence}"
+        try:
+            entry = entry_of(dict(row))
+            linked = link(chain, sequence, entry)
+        except (ValueError, TypeError, OverflowError) as error:
+            self._find("entry_changed", place, f"it cannot be read: {error}", RESTORE)
+            return
+        if linked != row["chain"]:
+            self._find(
+                "entry_changed", place, f"it, or its place in the chain, was changed (call {entry.call})", RESTORE
+            )
+        self._runs.add(run_of(entry.call))
+        self._sums.setdefault(group_of(entry), Sums()).add(entry)
+        if entry.picos is not None:
+            self._rated += 1
+            problem = self._prices.problem(entry)
+            if problem is not None:
+                what, next_step = problem
+                self._find("cost_wrong", place, f"call {entry.call}: {what}", next_step)
+
+    def _journal(self, row: Any) -> None:
+        posted = 0
+        try:
+            for batch in replay(self._directory / row.run, row):
+                posted += len(batch)
+                self._compare(batch)
+        except (BooksError, OSError) as error:
+            what = f"the journal can no longer be read: {error}"
+            self._find(
+                "journal_changed", row.run, what, "restore the file from a copy; the entries themselves are safe"
+            )
+            return
+        self._replayed += 1
+        first = call_id(row.run, 0).removesuffix("0" * 8)
+        of_run = entries.c.call.between(first, first + "~")
+        stored = self._connection.execute(select(func.count()).select_from(entries).where(of_run)).scalar_one()
+        if stored != posted:
+            what = f"its journal gives {posted} entries and the store has {stored}"
+            self._find("entries_not_in_journal", row.run, what, RESTORE)
+
+    def _compare(self, batch: list[Entry]) -> None:
+        for start in range(0, len(batch), 500):
+            part = batch[start : start + 500]
+            query = select(entries).where(entries.c.call.in_({entry.call for entry in part}))
+            stored = {(row["call"], row["attempt"]): row for row in self._connection.execute(query).mappings()}
+            for entry in part:
+                place = f"{entry.call}, attempt {entry.attempt}"
+                row = stored.get((entry.call, entry.attempt))
+                if row is None:
+                    self._find("entry_missing", place, "the journal has it and the store does not", RESTORE)
+                elif not _same(row, entry):
+                    what = f"the store differs from the journal in entry {row['sequence']}"
+                    self._find("entry_differs", place, what, RESTORE)
+
+    def _live(self) -> set[str]:
+        return set(self._connection.execute(select(journals.c.run).where(journals.c.state == "live")).scalars())
+
+    def _find(self, kind: str, place: str, what: str, next_step: str) -> None:
+        self._found += 1
+        if len(self._findings) < FINDINGS_MAX:
+            self._findings.append(Finding(kind, place, what, next_step))
+
+
+class _Prices:
+    """Rates an entry by the offer that it names, whatever else is in force."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self._offers = {offer.id: offer for vendor in book.vendors() for offer in book.offers(vendor)}
+        self._tariffs: dict[str, Tariff] = {}
+
+    def problem(self, entry: Entry) -> tuple[str, str] | None:
+        """What is wrong with the entry's cost, and the next step; None when it is right."""
+        if entry.offer is None or entry.usage is None or entry.rated_at is None:
+            return "it has a cost, and no usage or price that it could follow from", RESTORE
+        tariff = self._tariffs.get(entry.offer) or self._tariff(entry.offer)
+        if tariff is None:
+            return (
+                f"offer {entry.offer} is in no price file",
+                "put the row back, with its end date: prices are appended",
+            )
+        try:
+            rating = tariff.rate(entry.usage, entry.rated_at)
+        except (PriceError, UsageError) as error:
+            return f"offer {entry.offer} does not price it: {error}", "a row in use must not change: append a new one"
+        if (rating.picos, rating.currency) != (entry.picos, entry.currency):
+            should = f"{decimal_of(rating.picos)} {rating.currency}"
+            return f"it should cost {should}, not {decimal_of(entry.picos or 0)} {entry.currency}", RESTORE
+        return None
+
+    def _tariff(self, offer_id: str) -> Tariff | None:
+        offer = self._offers.get(offer_id)
+        if offer is None:
+            return None
+        tariff = self._tariffs[offer_id] = Tariff((_by_length_only(offer),), "start")
+        return tariff
+
+
+def _by_length_only(offer: Offer) -> Offer:
+    """An entry does not keep the facts that chose its row (hours, thinking), but it keeps the lengths."""
+    conditions = offer.conditions
+    lengths = Conditions(prompt_tokens=conditions.prompt_tokens, completion_tokens=conditions.completion_tokens)
+    return msgspec.structs.replace(offer, conditions=lengths)
+
+
+def run_of(call: str) -> str:
+    """The run in whose journal a call was written."""
+    return call.removeprefix("call_")[:-8]
+
+
+def _same(row: Any, entry: Entry) -> bool:
+    try:
+        return entry_of(dict(row)) == entry
+    except (ValueError, TypeError):
+        return False
