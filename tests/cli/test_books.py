@@ -51,9 +51,8 @@ def test_the_ledger_shows_exact_amounts_and_says_unknown(books: Fenli) -> None:
     )
     assert (unknown["grade"], unknown["cost"], unknown["held"]) == ("unknown", None, "0.005")
     assert (released["grade"], released["cost"], released["outcome"]) == ("none", None, "bad_key")
-    text = books.out("ledger", "list")
-    rows = [line.split() for line in text.splitlines()]
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, books.out("ledger", "list").splitlines())) <= 80
+    rows = [line.split() for line in books.out("ledger", "list", COLUMNS="100").splitlines()]
     assert rows[1][-4:] == ["-", "CNY", "none:", "bad_key"]
     assert rows[2][-4:] == ["unknown", "CNY", "unknown:", "truncated"]
     assert rows[3][2:] == [f"alibaba/{MODEL}", "1234", "567", measured["cost"], "CNY", "measured"]
