@@ -69,33 +69,41 @@ def _answer(visitor: Visitor) -> Iterable[str]:
         if visitor.status == 200:
             if wish.stream:
                 yield "a stream was asked for and one piece came"
-            choice = body["choices"][0]
-            yield from _recited(visitor, choice["message"], choice["finish_reason"])
+            if len(body["choices"]) != wish.choices:
+                yield f"{wish.choices} choices were asked for and {len(body['choices'])} came"
+            for choice in body["choices"]:
+                yield from _recited(visitor, choice["message"], choice["finish_reason"])
         elif "error" not in body:
             yield f"an error without an envelope: {got[:200]!r}"
     elif visitor.status == 200 and wish.stream:
         if b"data: " + GARBAGE in got:
             return  # passed on as it came, for speed; no client can take it for an answer
-        message, finish, done, error = _together(got, whole=visitor.end == "finish")
+        choices, done, error = _together(got, whole=visitor.end == "finish")
         if visitor.end == "finish":
             if not done:
                 yield "it ended in good order but without [DONE]"
-            yield from _recited(visitor, message, finish)
+            if sorted(choices) != list(range(wish.choices)):
+                yield f"{wish.choices} choices were asked for and {sorted(choices)} came"
+            for message in choices.values():
+                if message["finish"] is None:
+                    yield "it ended in good order but without a finish reason"
+                yield from _recited(visitor, message, message["finish"])
         else:
             if done:
                 yield "a broken answer says [DONE]"
             if visitor.end == "abort" and not error:
                 yield "an answer breaks off without saying why"
-            yield from _recited(visitor, message, None)
+            for message in choices.values():
+                yield from _recited(visitor, message, None)
 
 
-def _together(got: bytes, whole: bool) -> tuple[dict[str, Any], str | None, bool, bool]:
-    """The message that a client would put together; whether the end mark and an error came."""
+def _together(got: bytes, whole: bool) -> tuple[dict[int, dict[str, Any]], bool, bool]:
+    """The messages that a client would put together; whether the end mark and an error came."""
     *events, rest = got.split(b"\n\n")
     if whole and rest:
         raise ValueError(f"a last event without its end: {rest!r}")
-    message: dict[str, Any] = {"content": "", "reasoning_content": "", "arguments": ""}
-    finish, done, error = None, False, False
+    choices: dict[int, dict[str, Any]] = {}
+    done, error = False, False
     for event in events:
         if not event.startswith(b"data:"):
             if not event.startswith(b":"):
@@ -110,13 +118,17 @@ def _together(got: bytes, whole: bool) -> tuple[dict[str, Any], str | None, bool
         chunk = json.loads(payload)
         error = "error" in chunk
         for choice in chunk.get("choices", ()):
-            finish = choice["finish_reason"] or finish
+            message = choices.setdefault(choice["index"], {**_EMPTY})
+            message["finish"] = choice["finish_reason"] or message["finish"]
             delta = choice["delta"]
             message["content"] += delta.get("content") or ""
             message["reasoning_content"] += delta.get("reasoning_content") or ""
             for call in delta.get("tool_calls", ()):
                 message["arguments"] += call["function"]["arguments"]
-    return message, finish, done, error
+    return choices, done, error
+
+
+_EMPTY: dict[str, Any] = {"content": "", "reasoning_content": "", "arguments": "", "finish": None}
 
 
 def _recited(visitor: Visitor, message: dict[str, Any], finish: str | None) -> Iterable[str]:
@@ -341,7 +353,7 @@ def _read(reader: Reader, poster: Poster, data: bytes) -> list[Entry]:
     return [entry for record in reader.feed(data) if (entry := poster.post(record)) is not None]
 
 
-CHECKS = (check_answers, check_books, check_callers_and_books, check_holds, check_restarts)
+CHECKS = (check_answers, check_books, check_callers_and_books, check_holds, check_unasked, check_restarts)
 
 
 def complaints_of(world: World) -> list[str]:

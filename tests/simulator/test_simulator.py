@@ -23,6 +23,7 @@ from checkers import (
 from visitors import Visitor
 from world import World
 
+from fenli.clock import SECOND
 from fenli.ledger.records import Grade
 
 SEEDS = (1, 2, 3, 4)
@@ -53,7 +54,7 @@ def judge(world: World, found: list[str]) -> None:
 
 
 def test_the_invariants_hold(request: pytest.FixtureRequest, seed: int) -> None:
-    world = run(request, seed)
+    world = run(request, seed, disk_troubles=("write", "sync"))
     judge(world, complaints_of(world))
 
 
@@ -62,27 +63,14 @@ def test_the_invariants_hold_without_crashes(request: pytest.FixtureRequest, see
     judge(world, complaints_of(world))
 
 
-@pytest.mark.xfail(reason="Recorder._refused drops a hold and keeps its end: reported", strict=False)
-def test_the_invariants_hold_while_the_disk_refuses_writes(request: pytest.FixtureRequest, seed: int) -> None:
-    world = run(request, 2000 + seed, 500, disk_troubles=("write",))
+def test_the_invariants_hold_while_the_disk_fails(request: pytest.FixtureRequest, seed: int) -> None:
+    world = run(request, 2000 + seed, 500, disk_troubles=("write", "sync"), disk_mean=4 * SECOND)
     judge(world, complaints_of(world))
-
-
-@pytest.mark.xfail(reason="Recorder.flush writes a frame again whose sync failed: reported", strict=False)
-def test_the_invariants_hold_while_the_disk_refuses_to_sync(request: pytest.FixtureRequest, seed: int) -> None:
-    world = run(request, 3000 + seed, 500, disk_troubles=("sync",))
-    judge(world, complaints_of(world))
-
-
-@pytest.mark.xfail(reason="a caller who leaves before the journal is written: reported", strict=False)
-def test_no_cost_is_unknown_where_no_vendor_was_asked(request: pytest.FixtureRequest, seed: int) -> None:
-    world = run(request, 4000 + seed, 500)
-    judge(world, list(check_unasked(world)))
 
 
 def test_everything_that_can_happen_happens(request: pytest.FixtureRequest) -> None:
     """A world in which nothing goes wrong proves nothing."""
-    world = run(request, 1, CALLS)
+    world = run(request, 1, 2_500)
     ends = {visitor.end for visitor in world.visitors.values()}
     assert ends == {"reply", "finish", "abort", "left", "crash"}
     assert {worker.crash for worker in world.workers} >= {"kill", None}
@@ -196,3 +184,8 @@ def test_damage_in_the_journal_is_noticed(world: World) -> None:
 
 def test_restarts_are_compared(world: World) -> None:
     assert list(check_restarts(world, cuts=20)) == []
+
+
+def test_a_cost_that_nobody_can_have_charged_is_noticed(world: World) -> None:
+    world.asked.pop(0)
+    assert list(check_unasked(world))

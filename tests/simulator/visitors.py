@@ -9,12 +9,14 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from fenli.clock import SECOND
-from fenli.market.replies import Prompt, Reply, ToolCall
+from fenli.clock import MILLISECOND, SECOND
+from fenli.market.replies import Pace, Prompt, Reply, ToolCall
 from fenli.sim.kernel import Simulation
 from fenli.sim.random import Stream
 
 HIGH_WATER = 2_000
+# A long queue, all at once, and so slow that the call's own deadline ends it.
+PACES = (Pace(4 * SECOND, MILLISECOND), Pace(0, 0), Pace(SECOND, 4 * SECOND))
 
 
 def recite(token: str, count: int) -> str:
@@ -28,9 +30,11 @@ class Reciter:
         _, token, count = prompt.said.split()[:3]
         text = recite(token, int(count))
         reasoning = recite(f"hm-{token}", 5) if prompt.thinks else ""
+        pace = chance.choice(PACES) if chance.probability(0.05) else None
         if prompt.tools:
-            return Reply(tool_calls=(ToolCall("recite", json.dumps({"text": text})),), reasoning=reasoning)
-        return Reply(text=text, reasoning=reasoning)
+            calls = (ToolCall("recite", json.dumps({"text": text})),)
+            return Reply(tool_calls=calls, reasoning=reasoning, pace=pace)
+        return Reply(text=text, reasoning=reasoning, pace=pace)
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Wish:
     reads: int | None = None
     spoilt: str = ""  # what is wrong with the request, if anything
     padding: int = 0
+    choices: int = 1
 
     def body(self) -> bytes:
         if self.spoilt == "json":
@@ -62,6 +67,8 @@ class Wish:
             body["stream_options"] = {"include_usage": True}
         if self.limit is not None:
             body["max_tokens"] = self.limit
+        if self.choices > 1:
+            body["n"] = self.choices
         if self.thinks:
             body["thinking"] = {"type": "enabled"}
         if self.tools:

@@ -1,6 +1,6 @@
 """A whole world from one seed: callers, the production gateway, a failing disk, the market, in virtual time.
 
-The gateway is the real one (`App`, `Desk`, `Call`, `Recorder`, the journal's frames); around it everything is simulated.
+The gateway is the real one (`App`, `Desk`, `Call`, `Recorder`, the journal's frames); all around it is simulated.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from visitors import Reciter, Visitor, Wish
 from fenli.calls.call import Call
 from fenli.calls.effects import Ended
 from fenli.clock import MILLISECOND, SECOND
+from fenli.errors import ConnectionLost
 from fenli.gateway.app import App
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
@@ -24,10 +25,11 @@ from fenli.gateway.snapshots import SnapshotFile
 from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.http.transport import Receiver, Request, Sending
 from fenli.ledger.journal import Header, encode_header
+from fenli.market.dialect import Spelling
 from fenli.market.faults import Faults, parse_rule
 from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import Pace
-from fenli.market.transport import MarketTransport
+from fenli.market.transport import MarketSending, MarketTransport, Network
 from fenli.prices.offers import TOKENS, Offer
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
@@ -136,7 +138,7 @@ class WorkerTransport:
     def __init__(self, worker: Worker, market: MarketTransport) -> None:
         self._worker = worker
         self._market = market
-        self._sendings: list[Sending] = []
+        self._sendings: list[MarketSending] = []
 
     def send(self, request: Request, deadlines: TransportDeadlines, receiver: Receiver) -> Sending:
         worker, world = self._worker, self._worker.world
@@ -152,7 +154,7 @@ class WorkerTransport:
         if world.sim.now() >= visitor.received + TOTAL:
             world.complain(f"{vendor} was asked for {token} after its deadline")
         world.asked.append(Asked(token, worker.run, number, world.sim.now(), vendor))
-        sending = self._market.send(request, deadlines, receiver)
+        sending = MarketSending(self._market, request, deadlines, receiver)
         self._sendings.append(sending)
         if len(self._sendings) > 4096:
             self._sendings = self._sendings[2048:]  # the older ones ended long ago: no call lasts that many others
@@ -161,6 +163,12 @@ class WorkerTransport:
     def die(self) -> None:
         for sending in self._sendings:
             sending.cancel()
+
+    def close(self) -> None:
+        """As the real client closes: what is under way fails."""
+        for sending in self._sendings:
+            if sending._receiver is not None:
+                sending._fail(ConnectionLost("the client was closed", sent=True))
 
 
 class Worker:
@@ -206,6 +214,26 @@ class Worker:
             visitor.crash()
         self.transport.die()
 
+    def drain(self) -> None:
+        """A restart in good order: no new calls, half a minute for the others, then the rest is cut off."""
+        self.app.draining = True
+        self.world.sim.call_later(30 * SECOND, self._cut_off)
+
+    def _cut_off(self) -> None:
+        if self.alive:
+            for visitor in self.visitors:
+                visitor.leave()
+            self.world.sim.call_soon(self._stop)
+
+    def _stop(self) -> None:
+        """As the worker ends: what is read on for its usage still is given up, then the journal ends."""
+        self.recorder.flush()
+        self.transport.close()
+        self._call_soon(self._end)
+
+    def _end(self) -> None:
+        self.alive = False
+
     def _call_soon(self, callback: Callable[[], None]) -> None:
         self.world.sim.call_soon(self._run, callback)
 
@@ -245,11 +273,11 @@ class Worker:
 
 
 class World:
-    """``crashing`` lets workers die; ``disk_troubles`` (``write``, ``sync``) come and go."""
+    """``crashing`` lets workers die; ``disk_troubles`` (``write``, ``sync``) come and go, ``disk_mean`` apart."""
 
     def __init__(
         self, seed: int, calls: int, *, crashing: bool = True, disk_troubles: tuple[str, ...] = (),
-        interval: int = 40 * MILLISECOND,
+        disk_mean: int = 40 * SECOND, interval: int = 40 * MILLISECOND,
     ) -> None:  # fmt: skip
         self.seed = seed
         self.sim = Simulation()
@@ -260,6 +288,7 @@ class World:
         self.interval = interval
         self.crashing = crashing
         self.disk_troubles = disk_troubles
+        self.disk_mean = disk_mean
         self.disk_fault: str | None = None
         self.complaints: list[str] = []
         self.visitors: dict[str, Visitor] = {}
@@ -280,7 +309,11 @@ class World:
                 for name in MODELS
             ],
         )
-        self.transport = MarketTransport(self.market)
+        dialects = self.chance.stream("dialects")
+        for emulated in self.market.vendors.values():
+            emulated.spelling = dialects.choice(tuple(Spelling))
+            emulated.event_prefix = dialects.choice((b"data: ", b"data: ", b"data:"))
+        self.transport = MarketTransport(self.market, Network(piece=dialects.choice((40, 400, 4096))))
         self.directory = Directory(_snapshot(), market_key)
         assert not self.directory.problems
         self._draining()
@@ -294,7 +327,7 @@ class World:
         if self.crashing:
             self.sim.call_later(self.crashes.exponential(60 * SECOND), self._crash)
         if self.disk_troubles:
-            self.sim.call_later(self.crashes.exponential(4 * SECOND), self._spoil_disk)
+            self.sim.call_later(self.crashes.exponential(self.disk_mean), self._spoil_disk)
         while len(self.visitors) + self.turned_away < self.calls or any(v.end is None for v in self._recent()):
             if not self.sim.run(max_steps=5_000):
                 break
@@ -311,8 +344,7 @@ class World:
         return list(self.visitors.values())[-2000:]
 
     def _open(self) -> None:
-        choices = ("each",) if "sync" in self.disk_troubles else ("group", "each", "os")
-        self.workers.append(Worker(self, self.crashes.choice(choices)))
+        self.workers.append(Worker(self, self.crashes.choice(("group", "each", "os"))))
 
     def _visit(self, number: int) -> None:
         if number >= self.calls:
@@ -343,6 +375,8 @@ class World:
         wish.wants_usage = wish.stream and draw.probability(0.5)
         if draw.probability(0.1):
             wish.limit = draw.integer(1, 12)
+        if draw.probability(0.05):
+            wish.choices = draw.integer(2, 3)
         if draw.probability(0.15):
             wish.leaves = draw.choice((0, draw.exponential(3 * MILLISECOND), draw.exponential(SECOND)))
         if draw.probability(0.1):
@@ -355,8 +389,13 @@ class World:
     def _crash(self) -> None:
         if self.sim.now() > START + self.calls * self.interval:
             return
-        self.workers[-1].die(self.crashes.choice(("kill", "power")))
-        self.sim.call_later(self.crashes.exponential(SECOND), self._open)
+        worker, how = self.workers[-1], self.crashes.choice(("kill", "power", "drain"))
+        if how == "drain":
+            worker.drain()
+            self._open()
+        else:
+            worker.die(how)
+            self.sim.call_later(self.crashes.exponential(SECOND), self._open)
         self.sim.call_later(2 * SECOND + self.crashes.exponential(60 * SECOND), self._crash)
 
     def _spoil_disk(self) -> None:
@@ -366,7 +405,7 @@ class World:
     def _mend_disk(self) -> None:
         self.disk_fault = None
         if self.sim.now() < START + self.calls * self.interval:
-            self.sim.call_later(self.crashes.exponential(4 * SECOND), self._spoil_disk)
+            self.sim.call_later(self.crashes.exponential(self.disk_mean), self._spoil_disk)
 
     def _draining(self) -> None:
         """Some vendors are read on when the caller leaves: a policy of the adapter, changed here for two of them."""
