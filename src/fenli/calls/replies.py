@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from fenli.errors import CODES, Code, Failure, Fault, Kind
@@ -11,6 +12,7 @@ from fenli.wire.openai_chat import error_body
 
 # The longest wait that clients obey; beyond it they give up instead of waiting.
 RETRY_AFTER_MAX_S: Final = 120
+_CONTENT_TYPE: Final = re.compile(rb"[ -~]{1,200}")
 _JSON: Final = b"content-type: application/json\r\n"
 _NO_RETRY: Final = b"x-should-retry: false\r\n"
 
@@ -46,13 +48,14 @@ _NEXT: Final[dict[Kind, str]] = {
 }
 
 
-def passes_through(failure: Failure) -> bool:
+def passes_through(failure: Failure, target: Target) -> bool:
     """A vendor's own 4xx reaches the caller byte for byte, unless it speaks of our account there."""
     return (
         failure.body is not None
         and failure.status is not None
         and 400 <= failure.status < 500
         and failure.fault is not Fault.CREDENTIAL
+        and not (target.address.secret and target.address.secret.encode() in failure.body)
     )
 
 
@@ -61,28 +64,46 @@ def error_reply(
 ) -> tuple[int, bytes, bytes]:
     """Status, header lines and body of a call that failed before its reply began."""
     lines = _JSON + retry_lines(failure)
-    if passes_through(failure):
+    if passes_through(failure, target):
         assert failure.status is not None
         assert failure.body is not None
         kind = header(headers, b"content-type")
-        if kind is not None:
+        if kind is not None and _CONTENT_TYPE.fullmatch(kind):
             lines = b"content-type: " + kind + b"\r\n" + retry_lines(failure)
         return failure.status, lines, failure.body
     code = _CODES[failure.kind]
-    return CODES[code][0], lines, error_body(code, explain(failure, target), call=call)
+    return CODES[code][0], lines, error_body(code, _tell(failure, target), call=call)
 
 
 def stream_error(failure: Failure, target: Target, call: str) -> bytes:
     """The error's JSON for a reply that has begun already."""
-    return error_body(_CODES[failure.kind], explain(failure, target), call=call)
+    return error_body(_CODES[failure.kind], _tell(failure, target), call=call)
 
 
 def explain(failure: Failure, target: Target) -> str:
-    said = " ".join(failure.message.split())[:300]
+    """For the books: what the vendor said, without our secret."""
+    message = failure.message
+    if target.address.secret:
+        message = message.replace(target.address.secret, "***")
+    said = " ".join(message[:1000].split())[:300]
+    return f"{_what(failure, target)}: {said}{_advice(failure)}"
+
+
+def _tell(failure: Failure, target: Target) -> str:
+    """For the caller: the same, but for what a vendor says of our account there, which is not the caller's business."""
+    if failure.fault is Fault.CREDENTIAL:
+        return f"{_what(failure, target)}{_advice(failure)}"
+    return explain(failure, target)
+
+
+def _what(failure: Failure, target: Target) -> str:
     status = f" (HTTP {failure.status})" if failure.status is not None else ""
+    return f"{target.vendor_id}/{target.model}: {failure.kind.value.replace('_', ' ')}{status}"
+
+
+def _advice(failure: Failure) -> str:
     advice = _NEXT.get(failure.kind)
-    text = f"{target.vendor_id}/{target.model}: {failure.kind.value.replace('_', ' ')}{status}: {said}"
-    return f"{text}. Next: {advice}." if advice else text
+    return f". Next: {advice}." if advice else ""
 
 
 def retry_lines(failure: Failure) -> bytes:

@@ -22,6 +22,7 @@ from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest
+from fenli.wire.openai_chat.whole import NO_ANSWER
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -42,13 +43,19 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Address(msgspec.Struct, frozen=True):
-    """All of a request that does not change from call to call, for one vendor, model and credential."""
+    """All of a request that does not change from call to call, for one vendor, model and credential.
+
+    It shows itself without its secret, so that no log or traceback can.
+    """
 
     origin: Origin
     target: bytes
     headers: bytes
     model: bytes
     secret: str
+
+    def __repr__(self) -> str:
+        return f"Address({self.origin}, {self.target!r}, model={self.model!r})"
 
 
 class Vendor(Protocol):
@@ -88,20 +95,26 @@ class Vendor(Protocol):
         """What a failed answer means. ``status`` is 200 for an error found inside an answer."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+
+
 def parse_base_url(base_url: str) -> tuple[Origin, str]:
-    """The origin and the path prefix (no trailing slash) of a base URL."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"{base_url!r} is not a base URL: write one such as https://api.example.com/v1")
-    if parts.username is not None or parts.password is not None:
+    """The origin and the path prefix (no trailing slash) of a base URL. Raises ConfigError."""
+    if "@" in base_url.partition("://")[2].partition("/")[0]:
         raise ConfigError("a base URL carries no user or password: use api_key for credentials")
+    wrong = ConfigError(f"{base_url!r} is not a base URL: write one such as https://api.example.com/v1")
+    if not (base_url.isascii() and base_url.isprintable()) or " " in base_url:
+        raise wrong
     try:
-        port = parts.port
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigError(f"{base_url!r} has no valid port") from None
-    return Origin(
-        parts.scheme, parts.hostname, port or (443 if parts.scheme in ("https", "wss") else 80)
-    ), parts.path.rstrip("/")
+        raise wrong from None
+    if parts.scheme not in ("http", "https", "ws", "wss") or not host or not _HOST.fullmatch(host) or port == 0:
+        raise wrong
+    if parts.query or parts.fragment:
+        raise wrong
+    return Origin(parts.scheme, host, port or (443 if parts.scheme in ("https", "wss") else 80)), parts.path.rstrip("/")
 
 
 class UsageMap:
@@ -132,7 +145,7 @@ class UsageMap:
         """Raises UsageError when a number is missing, negative, no integer, or the parts exceed the whole."""
         try:
             usage = self._decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except NO_ANSWER as error:
             raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
         prompt, completion, total = self._prompt(usage), self._completion(usage), self._total(usage)
         if prompt is None or completion is None:
@@ -212,7 +225,7 @@ def header(headers: Headers, name: bytes) -> bytes | None:
     return None
 
 
-_SECONDS = re.compile(rb"[0-9]{1,6}(\.[0-9]{1,3})?")
+_SECONDS = re.compile(rb"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 def retry_after_ms(headers: Headers) -> int | None:

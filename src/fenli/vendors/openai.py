@@ -15,6 +15,7 @@ OPENAI = OpenAICompatible(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),
         ErrorRule(Kind.NO_BALANCE, code="insufficient_quota|billing_hard_limit_reached"),
+        ErrorRule(Kind.RATE_LIMITED, code="rate_limit_exceeded"),
         ErrorRule(Kind.BAD_KEY, code="invalid_api_key"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="model_not_found"),
     ),

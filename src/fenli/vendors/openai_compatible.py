@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -14,13 +15,18 @@ from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer
 from fenli.wire.openai_chat.request import encode_members
+from fenli.wire.openai_chat.whole import NO_ANSWER
 
-ANSWER_MAX = 64 * 1024 * 1024
+ANSWER_MAX: Final = 64 * 1024 * 1024
+UNTOLD: Final = 0  # the status of an error that came inside a 200
 
 
 class ErrorRule(msgspec.Struct, frozen=True):
-    """``status`` None fits any; ``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one
-    to find in the message (both regardless of case). The first rule that fits names the kind."""
+    """``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one to find in the message.
+
+    Both regardless of case. ``status`` None fits any, and any fits an error that came inside a 200. The first rule that
+    fits names the kind.
+    """
 
     kind: Kind
     status: int | None = None
@@ -115,7 +121,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             return False
         try:
             switch = _decode_thinking(ask.fields[self.thinking_field])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_ANSWER:
             return False  # the vendor will refuse it
         return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
@@ -129,12 +135,12 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         error = _error_of(body)
         message = error.message or body[:300].decode(errors="replace")
         codes = [str(code) for code in (error.code, error.type) if code is not None]
-        kind = self._kind(status, codes, message)
+        kind = self._kind(_told_status(codes) if status < 300 else status, codes, message)
         return Failure(kind, message, status, body, retry_after_ms(headers))
 
     def _kind(self, status: int, codes: list[str], message: str) -> Kind:
         for rule in self.errors:
-            if rule.status is not None and rule.status != status:
+            if rule.status is not None and rule.status != status != UNTOLD:
                 continue
             if rule.code is not None and not any(re.fullmatch(rule.code, code, re.IGNORECASE) for code in codes):
                 continue
@@ -160,14 +166,19 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             fields[self.limit_field] = str(ask.output_limit).encode()
 
 
+def _told_status(codes: list[str]) -> int:
+    """The HTTP status that an error inside a 200 names itself, as llama.cpp's do; UNTOLD where it names none."""
+    return next((int(code) for code in codes if re.fullmatch("[45][0-9]{2}", code)), UNTOLD)
+
+
 def _error_of(body: bytes) -> _Error:
     """The error object of an envelope, or of the bare object that a stream carries. Empty where there is neither."""
     try:
         envelope = _decode_envelope(body).error
         return envelope if isinstance(envelope, _Error) else _Error(message=envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_ANSWER:
         pass
     try:
         return _decode_error(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_ANSWER:
         return _Error()

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from recorded import kind, meters
+
+from fenli.errors import Kind
+
+
+def test_its_cache_hits_are_part_of_the_prompt_and_its_reasoning_of_the_completion() -> None:
+    assert meters(
+        "deepseek", prompt_tokens=1200, completion_tokens=340, total_tokens=1540, prompt_cache_hit_tokens=1024,
+        prompt_cache_miss_tokens=176, prompt_tokens_details={"cached_tokens": 1024},
+        completion_tokens_details={"reasoning_tokens": 300},
+    ) == {"input": 176, "cached_input": 1024, "output": 40, "reasoning": 300}  # fmt: skip
+
+
+def test_a_usage_without_details() -> None:
+    assert meters("deepseek", prompt_tokens=16, completion_tokens=10, total_tokens=26, prompt_cache_hit_tokens=0) == {
+        "input": 16,
+        "output": 10,
+    }
+
+
+ERRORS = [
+    (
+        401,
+        {
+            "message": "Authentication Fails, Your api key: ****abcd is invalid",
+            "type": "authentication_error",
+            "code": "invalid_request_error",
+        },
+        Kind.BAD_KEY,
+    ),
+    (
+        402,
+        {"message": "Insufficient Balance", "type": "unknown_error", "code": "invalid_request_error"},
+        Kind.NO_BALANCE,
+    ),
+    (429, {"message": "Rate limit reached", "type": "rate_limit_error"}, Kind.RATE_LIMITED),
+    (503, {"message": "Service is too busy"}, Kind.OVERLOADED),
+    (
+        400,
+        {"message": "Content Exists Risk", "type": "invalid_request_error", "code": "invalid_request_error"},
+        Kind.CONTENT_FILTERED,
+    ),
+    (
+        400,
+        {
+            "message": "This model's maximum context length is 131072 tokens. However, you requested 200000",
+            "type": "invalid_request_error",
+        },
+        Kind.CONTEXT_TOO_LONG,
+    ),
+    (
+        400,
+        {"message": "Model Not Exist", "type": "invalid_request_error", "code": "invalid_request_error"},
+        Kind.MODEL_NOT_FOUND,
+    ),
+    (400, {"message": "Failed to deserialize the JSON body", "type": "invalid_request_error"}, Kind.BAD_REQUEST),
+    (422, {"message": "Invalid parameters"}, Kind.BAD_REQUEST),
+    (500, {"message": "Server error"}, Kind.SERVER_ERROR),
+]
+
+
+@pytest.mark.parametrize(("status", "error", "wanted"), ERRORS)
+def test_what_its_errors_mean(status: int, error: dict[str, str | int], wanted: Kind) -> None:
+    assert kind("deepseek", status, **error) is wanted
