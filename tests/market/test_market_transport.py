@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
-from faces import Heard, VirtualFace, ask_of, echoing, says
+from faces import Heard, VirtualFace, ask, ask_of, echoing, says
 
 from fenli.clock import SECOND
 from fenli.errors import ConnectFailed, TimedOut
 from fenli.http.transport import Deadlines, Origin, Sending
-from fenli.market.market import emulate
+from fenli.market.market import Market, emulate
 from fenli.market.replies import AT_ONCE, Pace, Synthetic
 from fenli.market.script import Outcome
-from fenli.market.transport import Network
+from fenli.market.transport import MarketTransport, Network
+from fenli.sim.random import Chance
+from fenli.sim.wall import Wall
 
 TEXT = "one two three four five six seven eight nine ten " * 20
 PATIENT = Deadlines(SECOND, 60 * SECOND, 60 * SECOND, 60 * SECOND)
@@ -160,3 +163,16 @@ def test_a_repeated_prompt_is_served_from_the_cache() -> None:
     assert usage["prompt_cache_hit_tokens"] % 64 == 0
     assert usage["prompt_cache_hit_tokens"] + usage["prompt_cache_miss_tokens"] == usage["prompt_tokens"]
     assert face.served()[1].cached_tokens == usage["prompt_cache_hit_tokens"]
+
+
+def test_the_same_transport_runs_on_the_wall_clock() -> None:
+    async def story() -> Heard:
+        wall = Wall(asyncio.get_running_loop())
+        market = Market(wall, Chance(1), echoing("openai"))
+        heard = await ask(MarketTransport(market), ask_of("openai", says("one two three", stream=True)))
+        wall.close()
+        return heard
+
+    heard = asyncio.run(story())
+    assert heard.end == "completed"
+    assert heard.body.endswith(b"data: [DONE]\n\n")

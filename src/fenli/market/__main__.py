@@ -12,7 +12,7 @@ from fenli.market.server import MarketOptions, run_market
 
 
 def options_of(arguments: list[str]) -> MarketOptions:
-    parser = argparse.ArgumentParser(prog="python -m fenli.market", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fenli market serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8420, help="0 takes a free one")
     parser.add_argument("--vendor", action="append", default=[], help=f"may be repeated; {', '.join(DEFAULT_VENDORS)}")
