@@ -22,9 +22,9 @@ from fenli.errors import BooksError
 from fenli.ledger.entries import Entry, OpenHold, Poster
 from fenli.ledger.records import Record
 from fenli.office.rollups import add_to_rollups, summed
-from fenli.office.rows import link, row_of
+from fenli.office.rows import INSERT, link, row_of
 from fenli.office.runs import Tail, run_names, taken_over
-from fenli.office.tables import chain_end, entries, findings, journals, open_holds
+from fenli.office.tables import chain_end, findings, journals, open_holds
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ RECORDS_MAX: Final = 10_000  # of one run, before it is the next one's turn
 
 _encode_hold = msgspec.msgpack.Encoder().encode
 _decode_hold = msgspec.msgpack.Decoder(OpenHold).decode
-_INSERT_ENTRIES: Final = insert(entries)
 _INSERT_HOLDS: Final = insert(open_holds)
 _DELETE_HOLDS: Final = delete(open_holds).where(
     open_holds.c.run == bindparam("in_run"),
@@ -174,7 +173,7 @@ class Posting:
         """Everything that one batch changes in the store."""
         self._watermark(connection, run, len(finished), records, state, at)
         if finished:
-            connection.execute(_INSERT_ENTRIES, list(_chained(connection, finished)))
+            connection.exec_driver_sql(INSERT, list(_chained(connection, finished)))
             add_to_rollups(connection, summed(finished))
         name, now_open = run.tail.run, run.poster.open
         gone = [key for key, hold in run.stored.items() if now_open.get(key) is not hold]
@@ -228,7 +227,7 @@ class Posting:
             run.tail.close()
 
 
-def _chained(connection: Connection, finished: list[Entry]) -> Iterator[dict[str, Any]]:
+def _chained(connection: Connection, finished: list[Entry]) -> Iterator[tuple[object, ...]]:
     """The rows of ``finished``, behind the end of the chain; moves the end."""
     end = connection.execute(select(chain_end)).one()
     sequence, chain = end.sequence, end.chain

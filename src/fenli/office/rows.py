@@ -11,6 +11,7 @@ import msgspec
 
 from fenli.ledger.entries import Entry
 from fenli.ledger.records import Grade
+from fenli.store import stored_integer
 
 GENESIS: Final = bytes(32)
 
@@ -23,6 +24,7 @@ CHAINED: Final = (
 )  # fmt: skip
 
 _values = attrgetter(*CHAINED)
+_GRADE, _USAGE, _PICOS, _HELD = map(CHAINED.index, ("grade", "usage", "picos", "held_picos"))
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 _encode_json = msgspec.json.Encoder(order="sorted").encode
 _decode_usage = msgspec.json.Decoder(dict[str, int]).decode
@@ -36,13 +38,22 @@ def link(previous: bytes, sequence: int, entry: Entry) -> bytes:
     return hashlib.sha256(previous + _encode((sequence, values))).digest()
 
 
-def row_of(sequence: int, entry: Entry, chain: bytes) -> dict[str, Any]:
-    row: dict[str, Any] = dict(zip(CHAINED, _values(entry), strict=True))
-    row["sequence"] = sequence
-    row["grade"] = str(entry.grade)
-    row["usage"] = None if entry.usage is None else units_text(entry.usage)
-    row["chain"] = chain
-    return row
+# Bound by hand: building a statement's parameters costs more than SQLite's own work.
+_COLUMNS: Final = ("sequence", *CHAINED, "chain")
+INSERT: Final = "INSERT INTO entries ({}) VALUES ({})".format(  # noqa: S608  names of ours, values bound
+    ", ".join(f'"{name}"' for name in _COLUMNS), ", ".join("?" * len(_COLUMNS))
+)
+
+
+def row_of(sequence: int, entry: Entry, chain: bytes) -> tuple[object, ...]:
+    """The values that `INSERT` binds, in its order."""
+    values = list(_values(entry))
+    values[_GRADE] = str(entry.grade)
+    if entry.usage is not None:
+        values[_USAGE] = units_text(entry.usage)
+    values[_PICOS] = stored_integer(entry.picos)
+    values[_HELD] = stored_integer(entry.held_picos)
+    return (sequence, *values, chain)
 
 
 def entry_of(row: Mapping[str, Any]) -> Entry:

@@ -29,9 +29,14 @@ class ExactInteger(TypeDecorator[int]):
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | str | None:
-        if value is None or -_LARGEST <= value <= _LARGEST:
-            return value
-        return str(value)
+        return stored_integer(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         return None if value is None else int(value)
+
+
+def stored_integer(value: int | None) -> int | str | None:
+    """What an `ExactInteger` column keeps, for statements that bind their values themselves."""
+    if value is None or -_LARGEST <= value <= _LARGEST:
+        return value
+    return str(value)
