@@ -52,12 +52,13 @@ def usage(
 
 
 def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
-    shown = [*rows, *_totals(rows)] if len(rows) > 1 else rows
+    totals = [row for row in _totals(rows) if row.currency is not None or row.unknown]
+    shown = [*rows, *totals] if len(rows) > 1 else rows
     columns = [
         [names.get(row.group, row.group) for row in shown],
         [f"{row.calls:,}" for row in shown],
         *([f"{count:,}" for count in counts] for counts in zip(*map(_tokens, shown), strict=True)),
-        aligned([decimal_of(row.picos) if row.picos or not row.unknown else "" for row in shown]),
+        aligned([_cost(row) or ("" if row.unknown else "-") for row in shown]),
         [row.currency or "" for row in shown],
         [say("usage.unknown", count=row.unknown) if row.unknown else "" for row in shown],
     ]
@@ -65,7 +66,7 @@ def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
     if not any(columns[-1]):
         columns, headings = columns[:-1], headings[:-1]
     table(headings, list(zip(*columns, strict=True)), right=(1, 2, 3))
-    for row in _totals(rows):
+    for row in totals:
         if row.unknown:
             unheld = say("usage.unheld", count=row.unknown_unheld) if row.unknown_unheld else ""
             held = f"{decimal_of(row.unknown_held)} {row.currency or ''}".strip()
@@ -90,6 +91,12 @@ def _added(one: UsageRow, other: UsageRow) -> UsageRow:
     return msgspec.structs.replace(one, usage=meters, **added)
 
 
+def _cost(row: UsageRow) -> str | None:
+    """None where nothing is known: every cost is unknown, or nothing was owed in any currency."""
+    known = row.currency is not None and (row.picos or row.unknown < row.attempts)
+    return decimal_of(row.picos) if known else None
+
+
 def _tokens(row: UsageRow) -> tuple[int, int]:
     used = Usage(row.usage)
     return used.prompt, used.completion
@@ -104,7 +111,7 @@ def _as_data(row: UsageRow, by: By, names: dict[str, str]) -> dict[str, Any]:
         "calls": row.calls,
         "attempts": row.attempts,
         "usage": row.usage,
-        "cost": decimal_of(row.picos) if row.picos or row.unknown < row.attempts else None,
+        "cost": _cost(row),
         "unknown": row.unknown,
         "unknown_held": decimal_of(row.unknown_held),
         "unknown_unheld": row.unknown_unheld,
