@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from fenli.errors import ConfigError
+from fenli.errors import ConfigError, FenliError
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import read_snapshot
 
@@ -29,9 +29,9 @@ def resolve_secret(reference: str) -> str:
     if kind == "file":
         try:
             return Path(rest).read_text().partition("\n")[0].strip()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"the file of a key cannot be read: {error}") from None
-    raise ConfigError(f"{reference.partition(':')[0]!r} is no kind of credential: write env:NAME or file:PATH")
+    raise ConfigError("a credential is of no known kind: write env:NAME or file:PATH")
 
 
 class SnapshotFile:
@@ -42,26 +42,35 @@ class SnapshotFile:
         self.directory: Directory | None = None
         self.problem: str | None = None
         self._secrets = secrets
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, ...] | None = None
 
     def refresh(self) -> bool:
         """Reads the file if it changed. True when ``directory`` was swapped."""
         try:
             stat = os.stat(self.path)
+            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size, stat.st_ctime_ns)
+            if seen == self._seen:
+                return False
+            snapshot = read_snapshot(self.path)
+            self._seen = seen
+            directory = Directory(snapshot, self._secrets)
         except FileNotFoundError:
             return False
-        seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if seen == self._seen:
+        except OSError as error:  # may pass: tried again
+            self._report(error)
             return False
-        self._seen = seen
-        try:
-            directory = Directory(read_snapshot(self.path), self._secrets)
-        except (OSError, msgspec.DecodeError) as error:
-            self.problem = f"the snapshot cannot be read, the one before stays: {error}"
-            log.error(self.problem)
+        except (msgspec.DecodeError, UnicodeDecodeError, FenliError) as error:
+            self._seen = seen
+            self._report(error)
             return False
         for problem in directory.problems:
             log.warning(problem)
         self.problem = None
         self.directory = directory
         return True
+
+    def _report(self, error: Exception) -> None:
+        problem = f"the snapshot cannot be read, the one before stays: {error}"
+        if problem != self.problem:
+            log.error(problem)
+        self.problem = problem

@@ -14,10 +14,12 @@ from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Key, Snapshot, VendorSettings
 from fenli.routing.targets import OUTPUT_BOUND, Plan, Target
 from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import Vendor
 
 # Names outside the catalogue that callers may use (`vendor/model` always works) are remembered up to this many.
 _PASSING_MAX: Final = 4_096
-_SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@+")
+_SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@+")
+_NAME_MAX: Final = 200
 
 Secrets = Callable[[str], str]
 
@@ -37,10 +39,13 @@ class Directory:
         self._plans: dict[str, Plan] = {}
         self._passing = 0
         for settings in snapshot.vendors:
+            if not _is_name(settings.id):
+                self.problems.append(f"{settings.id[:60]!r} is off: a vendor's id has letters, digits and -_.:@+ only")
+                continue
             try:
                 secret = secrets(settings.credential)
-                VENDORS[settings.adapter].address(settings.base_url, secret, "check")
-            except (ConfigError, KeyError) as error:
+                _adapter(settings).address(settings.base_url, secret, "check")
+            except ConfigError as error:
                 self.problems.append(f"{settings.id} is off: {error}")
                 continue
             self._vendors[settings.id] = (settings, secret)
@@ -49,17 +54,16 @@ class Directory:
                 by_model.setdefault((offer.model, offer.currency), []).append(offer)
         self._routes = {route.name: route for route in snapshot.routes}
         self._bare: dict[str, list[str]] = {}
+        self._listed: set[str] = set()
         for settings, _ in self._vendors.values():
             for model in settings.models:
                 self._bare.setdefault(model, []).append(settings.id)
+                self._listed.add(f"{settings.id}/{model}")
 
     def names(self) -> list[str]:
         """Every public name: routes first, then ``vendor/model`` of the catalogue."""
         models = [f"{settings.id}/{model}" for settings, _ in self._vendors.values() for model in settings.models]
         return [*self._routes, *models]
-
-    def knows(self, name: str) -> bool:
-        return name in self._routes or name in self._bare or name.partition("/")[0] in self._vendors
 
     def plan(self, name: str) -> Plan:
         """Raises CallRefused (model_not_found) with the nearest names."""
@@ -74,16 +78,16 @@ class Directory:
             if len(vendors) > 1:
                 choices = " or ".join(f"{vendor}/{name}" for vendor in vendors)
                 raise CallRefused(
-                    Code.MODEL_NOT_FOUND, f"{name!r} is sold by several vendors: write {choices}", "model"
+                    Code.MODEL_NOT_FOUND, f"{_shown(name)} is sold by several vendors: write {choices}", "model"
                 )
             paths = (f"{vendors[0]}/{name}",)
         else:
             paths = (name,)
         targets = tuple(self._target(path) for path in paths if path.partition("/")[0] in self._vendors)
         if not targets or "/" not in paths[0]:
-            raise self._unknown(name)
+            raise self._unknown(name, paths)
         plan = Plan(name, targets, targets[0].deadlines.total)
-        listed = name in self._routes or name in self._bare
+        listed = name in self._routes or name in self._bare or name in self._listed
         if listed or self._passing < _PASSING_MAX:
             self._plans[name] = plan
             self._passing += not listed
@@ -91,8 +95,8 @@ class Directory:
 
     def _target(self, path: str) -> Target:
         vendor_id, _, model = path.partition("/")
-        if not model or len(model) > 200 or not _SAFE.issuperset(model):
-            raise CallRefused(Code.MODEL_NOT_FOUND, f"{path!r} is not a model name: write vendor/model", "model")
+        if not _is_name(model.replace("/", "")):
+            raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} is not a model name: write vendor/model", "model")
         settings, secret = self._vendors[vendor_id]
         vendor = VENDORS[settings.adapter]
         rows = self._offers[vendor_id]
@@ -111,12 +115,32 @@ class Directory:
             label=f"x-fenli-vendor: {vendor_id}\r\nx-fenli-model: {model}\r\n".encode(),
         )
 
-    def _unknown(self, name: str) -> CallRefused:
-        vendor = name.partition("/")[0]
-        if vendor in VENDORS and vendor not in self._vendors:
-            variables = " or ".join(VENDORS[vendor].key_variables)
-            why = f"{vendor} is not switched on here: set {variables} and restart, or ask for another model"
-            return CallRefused(Code.MODEL_NOT_FOUND, f"{name!r} cannot be served: {why}", "model")
-        near = difflib.get_close_matches(name, [*self.names(), *self._bare], 3)
+    def _unknown(self, name: str, paths: tuple[str, ...]) -> CallRefused:
+        off = dict.fromkeys(vendor for vendor in (path.partition("/")[0] for path in paths) if self._is_off(vendor))
+        if off:
+            variables = [variable for vendor in off if vendor in VENDORS for variable in VENDORS[vendor].key_variables]
+            step = f"set {' or '.join(variables)} and restart" if variables else "switch it on"
+            why = f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} not switched on here: {step}, or ask for another model"
+            return CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(name)} cannot be served: {why}", "model")
+        near = difflib.get_close_matches(name, [*self.names(), *self._bare], 3) if len(name) <= _NAME_MAX else []
         hint = f"did you mean {' or '.join(near)}?" if near else "GET /v1/models lists what can be served"
-        return CallRefused(Code.MODEL_NOT_FOUND, f"there is no model {name!r}: {hint}", "model")
+        return CallRefused(Code.MODEL_NOT_FOUND, f"there is no model {_shown(name)}: {hint}", "model")
+
+    def _is_off(self, vendor: str) -> bool:
+        known = vendor in VENDORS or any(settings.id == vendor for settings in self.snapshot.vendors)
+        return known and vendor not in self._vendors
+
+
+def _adapter(settings: VendorSettings) -> Vendor:
+    try:
+        return VENDORS[settings.adapter]
+    except KeyError:
+        raise ConfigError(f"there is no adapter {settings.adapter!r}: write one of {', '.join(VENDORS)}") from None
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _NAME_MAX and _SAFE.issuperset(text)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 80 else name[:77] + "...")
