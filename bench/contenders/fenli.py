@@ -11,6 +11,9 @@ from .contender import Contender, Launch, Scene
 _COMMAND = Path(sys.executable).with_name("fenli")
 
 _CONFIG = """
+[local]
+enabled = false
+
 [vendors.alibaba]
 base_url = "{upstream}/v1"
 api_key = "${{env:DASHSCOPE_API_KEY}}"
@@ -32,7 +35,7 @@ class Fenli(Contender):
         created = needs.command([str(_COMMAND), "key", "create", "--data", str(data), "--name", "bench", "--json"])
         argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
         argv += ["--port", str(scene.port), "--office-port", str(free_port())]
-        headers = {"Authorization": f"Bearer {json.loads(created)['secret']}"}
+        headers = {"Authorization": f"Bearer {json.loads(created)['key']}"}
         return Launch(argv, Target(scene.port, headers=headers), {"DASHSCOPE_API_KEY": "sk-upstream"})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final
 
 from fenli.errors import CallRefused, ConnectFailed, Failure, Kind, PriceError, TimedOut, TransportError, UsageError
 from fenli.ledger.records import Grade, Settled
@@ -13,10 +13,11 @@ from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, WholeAnswer
 
 ERROR_BODY_MAX: Final = 1024 * 1024
+# A vendor's own words go into the books only while they are of a sane length (bytes, characters).
 RAW_USAGE_MAX: Final = 16 * 1024
 NAME_MAX: Final = 256
-_Text = TypeVar("_Text", str, bytes)
 _THINKING: Final = Facts(thinking=True)
+_UNKNOWN, _MEASURED = Grade.UNKNOWN, Grade.MEASURED  # looked up once
 
 
 class Attempt:
@@ -47,7 +48,7 @@ class Attempt:
         self.over = False
         self.usage: dict[str, int] | None = None
         self.cost: Rating | None = None
-        self.grade = Grade.UNKNOWN
+        self.grade = _UNKNOWN
         self.rated_at: int | None = None
         self.note: str | None = None
 
@@ -100,7 +101,7 @@ class Attempt:
             except UsageError as error:
                 self.note = str(error)[:300]
                 return
-            self.grade = Grade.MEASURED
+            self.grade = _MEASURED
         elif self.content_at is not None:
             self.usage = {"input": max(1, ask.size // 4), "output": max(1, self.answer.counted())}
             self.grade = Grade.ESTIMATED
@@ -110,6 +111,7 @@ class Attempt:
 
     def settled(self, number: int, now: int, final: bool, outcome: str) -> Settled:
         cost, answer = self.cost, self.answer
+        raw, upstream_id, model = answer.usage, answer.upstream_id, answer.model
         return Settled(
             number,
             self.number,
@@ -119,21 +121,16 @@ class Attempt:
             self.grade,
             self.status or None,
             self.usage,
-            _bounded(answer.usage, RAW_USAGE_MAX),
+            raw if raw is None or len(raw) <= RAW_USAGE_MAX else None,
             cost.currency if cost else None,
             cost.picos if cost else None,
             cost.offer if cost else None,
             self.rated_at,
             self.content_at - self.started if self.content_at is not None else None,
-            _bounded(answer.upstream_id, NAME_MAX),
-            _bounded(answer.model, NAME_MAX),
+            upstream_id if upstream_id is None or len(upstream_id) <= NAME_MAX else None,
+            model if model is None or len(model) <= NAME_MAX else None,
             self.note,
         )
-
-
-def _bounded(given: _Text | None, most: int) -> _Text | None:
-    """A vendor's own words go into the books only while they are of a sane length."""
-    return None if given is None or len(given) > most else given
 
 
 def failure_of(error: Exception) -> Failure:

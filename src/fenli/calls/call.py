@@ -31,7 +31,7 @@ DRAIN_SPAN: Final = 30_000_000_000
 _JSON: Final = b"content-type: application/json\r\n"
 _EVENTS: Final = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 _HEADERS: Final = (
-    b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %.3f\r\n"
+    b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %d.%03d\r\n"
 )
 _NOTHING: Final[Effects] = ()
 
@@ -43,6 +43,10 @@ class Stage(enum.Enum):
     RELAYING = enum.auto()  # the winner's bytes are flowing
     DRAINING = enum.auto()  # the caller left; the winner is read on for its usage
     OVER = enum.auto()
+
+
+# Looked up once: an enum's members cost an attribute look-up on its class each time.
+_WAITING, _RELAYING, _DRAINING, _OVER = Stage
 
 
 class Call:
@@ -77,7 +81,7 @@ class Call:
         self.attempts_max = attempts_max
         self.request_id = request_id
         self.retry = retry
-        self.stage = Stage.WAITING
+        self.stage = _WAITING
         self.deadline = started + plan.total
         self.wake_at = self.deadline
         self._attempts: list[Attempt] = []
@@ -111,7 +115,7 @@ class Call:
         out = answer.feed(data)
         if answer.error is not None or answer.damage is not None:
             return self._broken(attempt, out, now)
-        if self.stage is Stage.RELAYING:
+        if self.stage is _RELAYING:
             if answer.finished:
                 return self._finish(attempt, out, now)
             return (Write(out),) if out else _NOTHING
@@ -119,8 +123,8 @@ class Call:
             attempt.content_at = now
         if answer.finished and answer.begun:
             return self._finish(attempt, out, now)
-        if out and self.stage is Stage.WAITING:
-            self.stage = Stage.RELAYING
+        if out and self.stage is _WAITING:
+            self.stage = _RELAYING
             self.wake_at = self.deadline
             start = Start(200, self._headers(attempt, _EVENTS, now), out)
             return (start,) if len(self._attempts) == 1 else [*self._drop_others(attempt, now), start]
@@ -152,19 +156,19 @@ class Call:
 
     def client_gone(self, now: int) -> Effects:
         """The caller closed its connection. The vendor's policy decides between cancelling and reading on."""
-        if self.stage is Stage.OVER or self.stage is Stage.DRAINING:
+        if self.stage is _OVER or self.stage is _DRAINING:
             return _NOTHING
         if any(attempt.target.vendor.disconnect is Disconnect.DRAIN for attempt in self._open()):
-            self.stage = Stage.DRAINING
+            self.stage = _DRAINING
             self.wake_at = min(self.deadline, now + DRAIN_SPAN)
             return _NOTHING
         return self._give_up(now)
 
     def wake(self, now: int) -> Effects:
         """A deadline has passed: the first content's, the whole call's, or the drain's."""
-        if self.stage is Stage.OVER or now < self.wake_at:
+        if self.stage is _OVER or now < self.wake_at:
             return _NOTHING
-        if self.stage is Stage.DRAINING:
+        if self.stage is _DRAINING:
             return self._give_up(now)
         effects: list[Effect] = []
         what = "whole within the call's deadline" if now >= self.deadline else "begun before its deadline"
@@ -196,7 +200,7 @@ class Call:
         for other in others:
             other.over = True
         status = CODES[Code.JOURNAL_UNAVAILABLE][0]
-        if self.stage is Stage.WAITING:
+        if self.stage is _WAITING:
             body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
             effects.append(Reply(status, self._headers(attempt, _JSON, now), body))
         return [*effects, self._ended(attempt, Kind.SERVER_ERROR, status)]
@@ -227,10 +231,13 @@ class Call:
         ask = self.ask
         attempt = Attempt(number, target, target.vendor.answer(ask), now)
         self._attempts.append(attempt)
-        wake_at = min(self.deadline, now + target.deadlines.first_content)
-        self.wake_at = min(wake_at, self.wake_at) if len(self._open()) > 1 else wake_at
+        wake_at = now + target.deadlines.first_content
+        if number == 1 or wake_at < self.wake_at or len(self._open()) == 1:
+            self.wake_at = wake_at if wake_at < self.deadline else self.deadline
         hold = self._bound(target, now)
-        currency, picos = (hold.currency, min(hold.picos, AMOUNT_MAX)) if hold is not None else (None, None)
+        currency = picos = None
+        if hold is not None:
+            currency, picos = hold.currency, hold.picos if hold.picos < AMOUNT_MAX else AMOUNT_MAX
         record: Record
         if number == 1:
             record = Held(
@@ -257,11 +264,11 @@ class Call:
             attempt.content_at = now
         effects: list[Effect] = self._drop_others(attempt, now) if len(self._attempts) > 1 else []
         effects += self._close(attempt, OK, now)
-        if self.stage is not Stage.DRAINING:
+        if self.stage is not _DRAINING:
             tail = attempt.answer.tail(self._cost_members(attempt) if self.wants_cost else None)
             if not self.ask.stream:
                 effects.append(Reply(200, self._headers(attempt, _JSON, now), tail))
-            elif self.stage is Stage.RELAYING:
+            elif self.stage is _RELAYING:
                 effects.append(Finish(out + tail))
             else:
                 effects.append(Start(200, self._headers(attempt, _EVENTS, now), out))
@@ -278,21 +285,21 @@ class Call:
             failure = Failure(Kind.SERVER_ERROR, answer.damage or "the answer is damaged")
         if answer.begun and attempt.content_at is None:
             attempt.content_at = now
-        effects: list[Effect] = [Write(out)] if out and self.stage is Stage.RELAYING else []
+        effects: list[Effect] = [Write(out)] if out and self.stage is _RELAYING else []
         effects.append(Cancel(attempt.number))
         effects += self._fail(attempt, failure, now)
         return effects
 
     def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
-        if self.stage is Stage.WAITING and self._may_go_on(failure, now):
+        if self.stage is _WAITING and self._may_go_on(failure, now):
             return [*self._close(attempt, failure.kind, now, final=False, failure=failure), *self._attempt(now)]
         if len(self._open()) > 1:
             return self._close(attempt, failure.kind, now, final=False, failure=failure)
         effects = self._close(attempt, failure.kind, now, failure=failure)
-        if self.stage is Stage.RELAYING:
+        if self.stage is _RELAYING:
             status = 200
             effects.append(Abort(encode_event(stream_error(failure, attempt.target, self.id))))
-        elif self.stage is Stage.WAITING:
+        elif self.stage is _WAITING:
             status, lines, body = error_reply(failure, attempt.target, attempt.headers, self.id)
             effects.append(Reply(status, self._headers(attempt, lines, now), body))
         else:
@@ -323,7 +330,7 @@ class Call:
         return [Append(attempt.settled(self.number, now, final, outcome))]
 
     def _ended(self, attempt: Attempt, outcome: str, status: int) -> Ended:
-        self.stage = Stage.OVER
+        self.stage = _OVER
         cost = attempt.cost
         return Ended(
             outcome,
@@ -337,9 +344,10 @@ class Call:
         )
 
     def _headers(self, attempt: Attempt, lines: bytes, now: int) -> bytes:
-        overhead = (self._sent_at - self.started) / 1e6
+        overhead = (self._sent_at - self.started) // 1_000
         name = self.id.encode()
-        return _HEADERS % (lines, name, name, attempt.target.label, len(self._attempts), overhead)
+        label = attempt.target.label
+        return _HEADERS % (lines, name, name, label, len(self._attempts), overhead // 1_000, overhead % 1_000)
 
     def _cost_members(self, attempt: Attempt) -> bytes:
         cost = attempt.cost

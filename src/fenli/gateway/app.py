@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -174,13 +174,17 @@ class App:
 
     def _key(self, directory: Directory, headers: dict[bytes, bytes]) -> Key:
         given = headers.get(b"authorization", b"")
+        if given.startswith(b"Bearer "):
+            key = directory.keys.get(sha256(given[7:]).digest())
+            if key is not None:
+                return key
         if given[:7].lower() == b"bearer ":
             secret = given[7:].strip()
         else:
             secret = headers.get(b"x-api-key", b"") if not given else b""
         if not secret:
             raise CallRefused(Code.MISSING_API_KEY, "no key was sent: add the header 'Authorization: Bearer YOUR_KEY'")
-        key = directory.keys.get(hashlib.sha256(secret).digest())
+        key = directory.keys.get(sha256(secret).digest())
         if key is None:
             message = "this key is unknown or revoked: create one with `fenli key create`"
             raise CallRefused(Code.INVALID_API_KEY, message)

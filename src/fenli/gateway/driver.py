@@ -138,29 +138,30 @@ class CallDriver:
 class AttemptReceiver:
     """Implements `fenli.http.transport.Receiver` for one attempt."""
 
-    __slots__ = ("_driver", "_number")
+    __slots__ = ("_call", "_driver", "_number")
 
     def __init__(self, driver: CallDriver, number: int) -> None:
+        self._call = driver.call
         self._driver = driver
         self._number = number
 
     def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self._driver.call.head(self._number, status, headers)
+        self._call.head(self._number, status, headers)
 
     def body_received(self, data: bytes) -> None:
         driver = self._driver
-        effects = driver.call.body(self._number, data, driver.now())
+        effects = self._call.body(self._number, data, driver.now())
         if effects:
             driver.perform(effects)
 
     def completed(self) -> None:
         driver = self._driver
-        effects = driver.call.complete(self._number, driver.now())
+        effects = self._call.complete(self._number, driver.now())
         if effects:
             driver.perform(effects)
 
     def failed(self, error: Exception) -> None:
         driver = self._driver
-        effects = driver.call.failed(self._number, error, driver.now())
+        effects = self._call.failed(self._number, error, driver.now())
         if effects:
             driver.perform(effects)
