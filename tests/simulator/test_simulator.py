@@ -73,9 +73,9 @@ def test_the_invariants_hold_while_the_disk_fails(request: pytest.FixtureRequest
     judge(world, complaints_of(world))
 
 
-def test_everything_that_can_happen_happens(request: pytest.FixtureRequest) -> None:
+def test_everything_that_can_happen_happens() -> None:
     """A world in which nothing goes wrong proves nothing."""
-    world = run(request, 1, 2_500)
+    world = World(1, 2_500).run()
     ends = {visitor.end for visitor in world.visitors.values()}
     assert ends == {"reply", "finish", "abort", "left", "crash"}
     assert {worker.crash for worker in world.workers} >= {"kill", None}
