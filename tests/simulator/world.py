@@ -142,8 +142,9 @@ class WorkerTransport:
 
     def send(self, request: Request, deadlines: TransportDeadlines, receiver: Receiver) -> Sending:
         worker, world = self._worker, self._worker.world
-        at = request.body.index(b"say ") + 4
-        token = request.body[at : request.body.index(b" ", at)].decode()
+        body = bytes(request.body)
+        at = body.index(b"say ") + 4
+        token = body[at : body.index(b" ", at)].decode()
         vendor = next(name for name in MODELS if f"{market_key(name)}\r".encode() in request.headers)
         witness = worker.disk.witness
         number = witness.numbers.get(token, -1)
