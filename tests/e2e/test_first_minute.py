@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import openai
 import pytest
-
 from fenli_service import serving
 
 
@@ -33,7 +33,15 @@ def test_the_first_start_prints_all_that_is_needed(fenli):
 
 
 def test_curl_streams_an_answer_with_usage(fenli):
-    body = json.dumps({"model": "local", "stream": True, "max_tokens": 8, "messages": QUESTION, "stream_options": {"include_usage": True}})
+    body = json.dumps(
+        {
+            "model": "local",
+            "stream": True,
+            "max_tokens": 8,
+            "messages": QUESTION,
+            "stream_options": {"include_usage": True},
+        }
+    )
     out = subprocess.run(
         ["curl", "-sN", f"{fenli.url}/chat/completions", "-H", f"Authorization: Bearer {fenli.first_key}", "-d", body],
         capture_output=True, text=True, timeout=120, check=True,
@@ -106,8 +114,6 @@ def test_the_ledger_shows_the_calls_and_proves_itself(fenli, client):
 
 
 def test_a_key_works_within_a_second_and_a_revoked_one_stops(fenli):
-    import time
-
     made = fenli.listing("key", "create", "--name", "short-lived")
     other = openai.OpenAI(base_url=fenli.url, api_key=made["key"], max_retries=0)
     time.sleep(1)

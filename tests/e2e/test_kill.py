@@ -15,12 +15,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from fenli_service import Fenli, emulated_market, wait_for
+
 from fenli.cli.child import encode
 from fenli.cli.orders import OfficeStart
 from fenli.gateway.worker import WorkerOptions
 from fenli.market.market import market_key
 from fenli.market.served import read_served
-from fenli_service import Fenli, emulated_market, free_port, wait_for
 
 KILLS = 200
 CLIENTS = 4

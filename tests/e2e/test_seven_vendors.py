@@ -1,18 +1,19 @@
-"""Each of the seven vendors' dialects through a whole fenli: tokens as the vendor says, cost as a hand calculation says."""
+"""The seven vendors' dialects through a whole fenli: tokens as the vendor says, cost as a hand calculation says."""
 
 from __future__ import annotations
 
 import os
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import openai
 import pytest
+from fenli_service import KEYS, emulated_market, serving
 
 from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
-from fenli_service import KEYS, emulated_market, serving
 
 # Prices per 1M tokens with digits down to the last pico: input, cached input, output.
 PRICES = {
@@ -34,7 +35,8 @@ def price_file(vendor: str) -> str:
     )
     return (
         f'vendor = "{vendor}"\n[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
-        f'currency = "{currency}"\nunit = "1M_tokens"\nprices = {{ {prices} }}\nsource = "this test"\nconfidence = "high"\n'
+        f'currency = "{currency}"\nunit = "1M_tokens"\nprices = {{ {prices} }}\n'
+        'source = "this test"\nconfidence = "high"\n'
     )
 
 
@@ -116,5 +118,5 @@ def test_no_secret_is_written_anywhere(fenli):
     secrets = [fenli.first_key.encode(), *(market_key(vendor).encode() for vendor in PRICES)]
     for folder, _, names in os.walk(fenli.data):
         for name in names:
-            content = open(os.path.join(folder, name), "rb").read()
+            content = Path(folder, name).read_bytes()
             assert not [secret for secret in secrets if secret in content], name

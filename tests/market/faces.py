@@ -153,5 +153,3 @@ async def ask(transport: Transport, request: Request, deadlines: Deadlines = PAT
             return heard
         await asyncio.sleep(0.005)
     raise AssertionError(f"nothing ended: {heard}")
-
-

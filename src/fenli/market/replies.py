@@ -147,7 +147,7 @@ def _example(schema: dict[str, Any]) -> Any:
     if kind == "array":
         items = schema.get("items")
         return [_example(items)] if isinstance(items, dict) else []
-    return {"string": "上海 \"厘\"", "integer": 42, "number": 1.5, "boolean": True}.get(kind)
+    return {"string": '上海 "厘"', "integer": 42, "number": 1.5, "boolean": True}.get(kind)
 
 
 def _json_text(value: Any) -> str:

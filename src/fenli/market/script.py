@@ -1,6 +1,6 @@
 """What a vendor does about one request: timed actions, in order. Spans are nanoseconds.
 
-    Wait* Head (Wait | Body)* Enter Body* (End | Cut | Stall)
+Wait* Head (Wait | Body)* Enter Body* (End | Cut | Stall)
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ class Directory:
         if off:
             variables = [variable for vendor in off if vendor in VENDORS for variable in VENDORS[vendor].key_variables]
             step = f"set {' or '.join(variables)} and restart" if variables else "switch it on"
-            why = f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} not switched on here: {step}, or ask for another model"
+            are = "is" if len(off) == 1 else "are"
+            why = f"{' and '.join(off)} {are} not switched on here: {step}, or ask for another model"
             return CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(name)} cannot be served: {why}", "model")
         near = difflib.get_close_matches(name, [*self.names(), *self._bare], 3) if len(name) <= _NAME_MAX else []
         hint = f"did you mean {' or '.join(near)}?" if near else "GET /v1/models lists what can be served"
