@@ -107,10 +107,10 @@ class _Worker:
         app.draining = True
         log.info("worker %d drains", options.index)
         await server.drain(options.drain_s)
-        recorder.flush()
+        await client.close()
         for timer in timers:
             timer.cancel()
-        await client.close()
+        recorder.flush()  # what the last of them settled
         self._syncs.shutdown()
         self._storage.close()
 
@@ -135,7 +135,8 @@ class _Worker:
                 try:
                     await loop.run_in_executor(self._syncs, self._storage.sync)
                 except OSError as error:
-                    log.error("the journal cannot be synced: %s", error)
+                    recorder.dirty = True
+                    log.error("the journal cannot be synced, and is tried again: %s", error)
 
     async def _share(self) -> None:
         while True:
