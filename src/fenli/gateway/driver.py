@@ -64,25 +64,27 @@ class Desk:
 
 
 class CallDriver:
-    __slots__ = ("_desk", "_sendings", "call", "exchange", "now")
+    """``sendings``: the requests under way, by attempt; one may outlive its call by the end of its reply."""
+
+    __slots__ = ("_desk", "call", "exchange", "now", "sendings")
 
     def __init__(self, desk: Desk, call: Call, exchange: Exchange) -> None:
         self.call = call
         self.exchange: Exchange | None = exchange
         self.now = desk.now
         self._desk = desk
-        self._sendings: dict[int, Sending] = {}
+        self.sendings: dict[int, Sending] = {}
 
     def client_gone(self) -> None:
         self.perform(self.call.client_gone(self.now()))
         self.client_ready()  # who is read on for its usage must not stay paused for a caller who left
 
     def client_slow(self) -> None:
-        for sending in self._sendings.values():
+        for sending in self.sendings.values():
             sending.pause()
 
     def client_ready(self) -> None:
-        for sending in self._sendings.values():
+        for sending in self.sendings.values():
             sending.resume()
 
     def perform(self, effects: Effects) -> None:
@@ -110,9 +112,7 @@ class CallDriver:
                 exchange.write(effect.data)  # type: ignore[union-attr]
                 exchange.abort()
             elif kind is Cancel:
-                sending = self._sendings.pop(effect.attempt, None)  # type: ignore[union-attr]
-                if sending is not None:
-                    sending.cancel()
+                self.hang_up(effect.attempt)  # type: ignore[union-attr]
 
     def send(self, effect: Send) -> None:
         if self.exchange is None:
@@ -120,10 +120,16 @@ class CallDriver:
         now = self.now()
         self.call.sent(effect.attempt, now)
         receiver = AttemptReceiver(self, effect.attempt)
-        self._sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
+        self.sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
 
     def journal_failed(self, effect: Send, *, written: bool) -> None:
         self.perform(self.call.journal_failed(effect.attempt, self.now(), written=written))
+
+    def hang_up(self, number: int) -> None:
+        """Nothing more is wanted from this vendor, whatever it goes on to say."""
+        sending = self.sendings.pop(number, None)
+        if sending is not None:
+            sending.cancel()
 
     def _over(self, effect: Ended) -> None:
         desk = self._desk
@@ -131,7 +137,6 @@ class CallDriver:
         assert self.exchange is not None
         self.exchange.listener = None
         self.exchange = None
-        self._sendings.clear()
         desk.ended(self.call, effect, self.now())
 
 
@@ -153,15 +158,19 @@ class AttemptReceiver:
         effects = self._call.body(self._number, data, driver.now())
         if effects:
             driver.perform(effects)
+        elif driver.exchange is None:
+            driver.hang_up(self._number)
 
     def completed(self) -> None:
         driver = self._driver
+        driver.sendings.pop(self._number, None)
         effects = self._call.complete(self._number, driver.now())
         if effects:
             driver.perform(effects)
 
     def failed(self, error: Exception) -> None:
         driver = self._driver
+        driver.sendings.pop(self._number, None)
         effects = self._call.failed(self._number, error, driver.now())
         if effects:
             driver.perform(effects)
