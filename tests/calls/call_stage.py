@@ -105,8 +105,7 @@ class CallStage:
             self._post(record)
         self.unwritten = []
         for number in self.waiting:
-            if self.ended is None:
-                self.call.sent(number, self.now)
+            if self.call.sending(number, self.now):
                 self.on_the_way.add(number)
         self.waiting = []
 

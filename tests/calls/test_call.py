@@ -482,6 +482,15 @@ def test_a_caller_who_leaves_before_the_vendor_was_asked_costs_nothing() -> None
     stage.check()
 
 
+def test_an_attempt_that_was_given_up_before_it_was_sent_is_never_sent() -> None:
+    stage = CallStage("deepseek", "moonshot").begin()
+    stage.pass_time(11 * SECOND).settle()
+    assert stage.on_the_way == {2}
+    assert (stage.entries[0].outcome, stage.entries[0].grade) == ("timeout", Grade.NONE)
+    stage.answer(200, WHOLE).settle()
+    stage.check()
+
+
 def test_a_caller_who_leaves_while_an_error_comes_costs_nothing() -> None:
     stage = CallStage().ask().head(429).leave().settle()
     assert stage.entries[0].grade is Grade.NONE

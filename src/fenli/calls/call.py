@@ -1,7 +1,7 @@
 """The life of one call, as a state machine.
 
-    begin ─> sent ─> head ─> body* ─> complete      each with the attempt's number;
-                 └──── failed ─────┘                attempts follow each other until one has content
+    begin ─> sending ─> head ─> body* ─> complete   each with the attempt's number;
+                    └──── failed ─────┘             attempts follow each other until one has content
     client_gone, wake, journal_failed               at any time
 
 Every method returns the effects to perform, in order. The driver calls `wake` once `wake_at` has passed. A call owns
@@ -90,11 +90,15 @@ class Call:
     def begin(self, now: int) -> Effects:
         return self._attempt(now)
 
-    def sent(self, number: int, now: int) -> None:
-        """The attempt's request is on its way: until the first one's the time was ours."""
-        self._attempts[number - 1].reached = True
+    def sending(self, number: int, now: int) -> bool:
+        """Asks whether the attempt's request may go: False when it was given up while its record was written."""
+        attempt = self._attempts[number - 1]
+        if attempt.over:
+            return False
+        attempt.reached = True
         if number == 1:
-            self._sent_at = now
+            self._sent_at = now  # until here the time was ours
+        return True
 
     def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         attempt = self._attempts[number - 1]

@@ -115,10 +115,8 @@ class CallDriver:
                 self.hang_up(effect.attempt)  # type: ignore[union-attr]
 
     def send(self, effect: Send) -> None:
-        if self.exchange is None:
+        if not self.call.sending(effect.attempt, self.now()):
             return
-        now = self.now()
-        self.call.sent(effect.attempt, now)
         receiver = AttemptReceiver(self, effect.attempt)
         self.sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
 
