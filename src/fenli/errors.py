@@ -228,13 +228,17 @@ FAULT_OF: Final[dict[Kind, Fault]] = {
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
-    """Why an attempt or a call failed. ``status`` and ``body`` are the vendor's own, where it answered at all."""
+    """Why an attempt or a call failed. ``status`` and ``body`` are the vendor's own, where it answered at all.
+
+    ``detail`` is for the books, where it says more than the caller may know; without it they get ``message`` too.
+    """
 
     kind: Kind
     message: str
     status: int | None = None
     body: bytes | None = None
     retry_after_ms: int | None = None
+    detail: str | None = None
 
     @property
     def fault(self) -> Fault:

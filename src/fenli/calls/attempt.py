@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from fenli.errors import CallRefused, ConnectFailed, Failure, Kind, PriceError, TimedOut, TransportError, UsageError
+from fenli.errors import (
+    CallRefused,
+    ConnectFailed,
+    ConnectionLost,
+    Failure,
+    Kind,
+    PriceError,
+    TimedOut,
+    TransportError,
+    UsageError,
+)
 from fenli.ledger.records import Grade, Settled
 from fenli.prices.facts import Facts
 from fenli.prices.tariff import Rating
@@ -16,6 +26,15 @@ ERROR_BODY_MAX: Final = 1024 * 1024
 # A vendor's own words go into the books only while they are of a sane length (bytes, characters).
 RAW_USAGE_MAX: Final = 16 * 1024
 NAME_MAX: Final = 256
+# What every message has around its words: {"role":"user","content":""}
+ENVELOPE: Final = 28
+BYTES_PER_TOKEN: Final = 4
+_LATE: Final = {
+    "connect": "no connection to it in time",
+    "head": "it did not begin to answer in time",
+    "first_byte": "the answer's body did not begin in time",
+    "idle": "the answer stood still for too long",
+}
 _THINKING: Final = Facts(thinking=True)
 _UNKNOWN, _MEASURED = Grade.UNKNOWN, Grade.MEASURED  # looked up once
 
@@ -103,7 +122,7 @@ class Attempt:
                 return
             self.grade = _MEASURED
         elif self.content_at is not None:
-            self.usage = {"input": max(1, ask.size // 4), "output": max(1, self.answer.counted())}
+            self.usage = {"input": estimated_input(ask), "output": max(1, self.answer.counted())}
             self.grade = Grade.ESTIMATED
             self.note = "the vendor sent no usage"
         else:
@@ -133,14 +152,24 @@ class Attempt:
         )
 
 
+def estimated_input(ask: ChatRequest) -> int:
+    """Tokens of the prompt where the vendor did not count them: one for 4 bytes of the messages, at least 1."""
+    messages = bytes(ask.fields["messages"])
+    words = len(messages) - ENVELOPE * messages.count(b'"role"')
+    return max(1, words // BYTES_PER_TOKEN)
+
+
 def failure_of(error: Exception) -> Failure:
-    """What a transport's error means for the attempt."""
+    """What a transport's error means for the attempt. Its own text names the vendor's address: for the books alone."""
     if isinstance(error, TimedOut):
-        return Failure(Kind.TIMEOUT, str(error))
+        return Failure(Kind.TIMEOUT, _LATE.get(error.phase, "it did not answer in time"), detail=str(error))
     if isinstance(error, ConnectFailed):
-        return Failure(Kind.SERVER_ERROR, str(error))
+        return Failure(Kind.SERVER_ERROR, "it could not be connected to", detail=str(error))
+    if isinstance(error, ConnectionLost):
+        message = "it closed the connection before the answer was whole"
+        return Failure(Kind.TRUNCATED, message, detail=str(error))
     if isinstance(error, TransportError):
-        return Failure(Kind.TRUNCATED, str(error))
+        return Failure(Kind.TRUNCATED, "its reply breaks HTTP", detail=str(error))
     if isinstance(error, CallRefused):
         return Failure(Kind.BAD_REQUEST, error.message)
     return Failure(Kind.SERVER_ERROR, f"{type(error).__name__} in the transport")

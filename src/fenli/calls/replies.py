@@ -81,29 +81,27 @@ def stream_error(failure: Failure, target: Target, call: str) -> bytes:
 
 
 def explain(failure: Failure, target: Target) -> str:
-    """For the books: what the vendor said, without our secret."""
-    message = failure.message
-    if target.address.secret:
-        message = message.replace(target.address.secret, "***")
-    said = " ".join(message[:1000].split())[:300]
-    return f"{_what(failure, target)}: {said}{_advice(failure)}"
+    """For the books: all that is known, without our secret."""
+    return _sentence(failure, target, failure.message if failure.detail is None else failure.detail)
 
 
 def _tell(failure: Failure, target: Target) -> str:
-    """For the caller: the same, but for what a vendor says of our account there, which is not the caller's business."""
-    if failure.fault is Fault.CREDENTIAL:
-        return f"{_what(failure, target)}{_advice(failure)}"
-    return explain(failure, target)
+    """For the caller: without what a vendor says of our account there and without addresses, which are not its
+    business."""
+    return _sentence(failure, target, "" if failure.fault is Fault.CREDENTIAL else failure.message)
+
+
+def _sentence(failure: Failure, target: Target, message: str) -> str:
+    if target.address.secret:
+        message = message.replace(target.address.secret, "***")
+    said = " ".join(message[:1000].split())[:300].rstrip(".。 ")
+    advice = _NEXT.get(failure.kind)
+    return f"{_what(failure, target)}{': ' * bool(said)}{said}{f'. Next: {advice}.' if advice else ''}"
 
 
 def _what(failure: Failure, target: Target) -> str:
     status = f" (HTTP {failure.status})" if failure.status is not None else ""
     return f"{target.vendor_id}/{target.model}: {failure.kind.value.replace('_', ' ')}{status}"
-
-
-def _advice(failure: Failure) -> str:
-    advice = _NEXT.get(failure.kind)
-    return f". Next: {advice}." if advice else ""
 
 
 def retry_lines(failure: Failure) -> bytes:
