@@ -100,6 +100,7 @@ class Code(enum.StrEnum):
     VENDOR_TIMEOUT = "vendor_timeout"
     ANSWER_TRUNCATED = "answer_truncated"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
 
@@ -129,6 +130,7 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.VENDOR_TIMEOUT: (504, "vendor_error"),
     Code.ANSWER_TRUNCATED: (502, "vendor_error"),
     Code.JOURNAL_UNAVAILABLE: (503, "server_error"),
+    Code.TOO_MANY_CONNECTIONS: (503, "server_error"),
     Code.SHUTTING_DOWN: (503, "server_error"),
     Code.INTERNAL_ERROR: (500, "server_error"),
 }
