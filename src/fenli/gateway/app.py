@@ -144,9 +144,14 @@ class App:
     def measures(self, exchange: ServerExchange) -> None:
         if not self.open_metrics:
             self._key(self._directory(), exchange.headers)
-        self.metrics.counters.gauges["fenli_calls_in_flight"] = len(self.desk.drivers)
-        self.metrics.counters.gauges["fenli_journal_pending_records"] = self.recorder.pending
+        self.gauge()
         exchange.reply(200, _TEXT, self.metrics.text())
+
+    def gauge(self) -> None:
+        """Notes what is only true now; to be called before the counters are shared or shown."""
+        gauges = self.metrics.counters.gauges
+        gauges["fenli_calls_in_flight"] = len(self.desk.drivers)
+        gauges["fenli_journal_pending_records"] = self.recorder.pending
 
     def root(self, exchange: ServerExchange) -> None:
         exchange.reply(200, _JSON, msgspec.json.encode({"name": "fenli", "version": __version__, "api": "/v1"}))
@@ -195,6 +200,8 @@ class App:
         lines = _JSON
         if status == 401:
             lines += _AUTHENTICATE
+        elif status == 405:
+            lines += b"allow: POST\r\n" if exchange.method != b"POST" else b"allow: GET, HEAD\r\n"
         if status not in (408, 429, 500, 503):
             lines += _NO_RETRY
         self.metrics.refused(refusal.code)
@@ -233,13 +240,13 @@ def _retry_count(headers: dict[bytes, bytes]) -> int:
 
 
 _SLASHES: Final = re.compile(rb"/{2,}")
+_DOUBLED: Final = re.compile(rb"^(?:/v1)+(?=/v1(?:/|$))")
 
 
 def _normal(path: bytes) -> bytes:
     """Clients join base URLs in every way: ``//``, a trailing slash, ``/v1`` doubled or absent mean the same."""
     path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
-    while path.startswith(b"/v1/v1"):
-        path = path[3:]
+    path = _DOUBLED.sub(b"", path)
     if path.startswith((b"/models/", b"/chat/")):
         path = b"/v1" + path
     return path

@@ -11,7 +11,8 @@ from fenli.values import format_instant
 
 
 def model_list(directory: Directory, key: Key) -> bytes:
-    models = [_model(directory, name) for name in directory.names() if key.models is None or name in key.models]
+    names = [name for name in directory.names() if key.models is None or name in key.models]
+    models = [model for name in names if (model := _model(directory, name)) is not None]
     first, last = (models[0]["id"], models[-1]["id"]) if models else (None, None)
     return msgspec.json.encode(
         {"object": "list", "data": models, "has_more": False, "first_id": first, "last_id": last}
@@ -22,15 +23,16 @@ def one_model(directory: Directory, key: Key, name: str) -> bytes | None:
     """None where the key may not call it or there is none of that name."""
     if key.models is not None and name not in key.models:
         return None
+    model = _model(directory, name)
+    return None if model is None else msgspec.json.encode(model)
+
+
+def _model(directory: Directory, name: str) -> dict[str, object] | None:
+    """None for a name that cannot be served now, such as a route whose vendors are all off."""
     try:
-        directory.plan(name)
+        target = directory.plan(name).targets[0]
     except CallRefused:
         return None
-    return msgspec.json.encode(_model(directory, name))
-
-
-def _model(directory: Directory, name: str) -> dict[str, object]:
-    target = directory.plan(name).targets[0]
     limits = next((model for model in target.vendor.models if model.id == target.model), None)
     created = directory.snapshot.compiled_at
     return {

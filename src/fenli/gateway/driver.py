@@ -51,7 +51,12 @@ class Desk:
         driver = CallDriver(self, call, exchange)
         exchange.listener = driver
         self.drivers.add(driver)
-        driver.perform(call.begin(call.started))
+        try:
+            driver.perform(call.begin(call.started))
+        except Exception:  # a bug: the server answers 500, and nothing stays behind
+            self.drivers.discard(driver)
+            exchange.listener = None
+            raise
 
     def wake(self) -> None:
         """To be called several times a second: lets the calls whose deadline has passed know."""

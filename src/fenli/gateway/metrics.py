@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from fenli.values.money import PICO
 BOUNDS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _BOUNDS_NS: Final = tuple(int(bound * SECOND) for bound in BOUNDS)
 _SERIES_MAX: Final = 2_000
+_DEAD_S: Final = 60
 _OTHER: Final = "(other)"
 
 Label = tuple[str, ...]
@@ -54,6 +57,7 @@ class Metrics:
         self.counters = Counters()
         self._path = directory / f"metrics-{index}"
         self._directory = directory
+        self._forget_the_dead()
 
     def ended(self, call: Call, ended: Ended, now: int) -> None:
         target = ended.target
@@ -86,6 +90,13 @@ class Metrics:
         if len(series) >= _SERIES_MAX:
             key = (key[0], _OTHER, *key[2:])
         return series.setdefault(key, Series())
+
+    def _forget_the_dead(self) -> None:
+        """Files that nobody has written for a minute belong to workers that are gone for good."""
+        for path in self._directory.glob("metrics-*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _DEAD_S:
+                    path.unlink()
 
     def share(self) -> None:
         """Writes the counters where siblings find them, in one step."""

@@ -95,7 +95,7 @@ class _Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await server.listen(options.host, options.port, reuse_port=options.reuse_port, tls=_tls(options))
-        timers = [asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share())]
+        timers = [asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share(app))]
         if options.durability == "group":
             timers.append(asyncio.ensure_future(self._sync(recorder)))
         # What exists now stays: collecting it again and again would cost every call.
@@ -111,6 +111,8 @@ class _Worker:
         for timer in timers:
             timer.cancel()
         recorder.flush()  # what the last of them settled
+        if recorder.pending:
+            log.error("%d records could not be written: their calls will be unknown", recorder.pending)
         self._syncs.shutdown()
         self._storage.close()
 
@@ -118,9 +120,11 @@ class _Worker:
         followed = self._clock.now()
         while True:
             await asyncio.sleep(_WAKE_S)
-            self._snapshots.refresh()
-            app.desk.wake()
-            recorder.retry()
+            for step in (self._snapshots.refresh, app.desk.wake, recorder.retry):
+                try:
+                    step()
+                except Exception:  # whatever one of them meets, deadlines go on being watched
+                    log.exception("a turn of the watch failed")
             now = self._clock.now()
             if now - followed > 10 * SECOND:
                 self._clock.follow()
@@ -138,9 +142,10 @@ class _Worker:
                     recorder.dirty = True
                     log.error("the journal cannot be synced, and is tried again: %s", error)
 
-    async def _share(self) -> None:
+    async def _share(self, app: App) -> None:
         while True:
             await asyncio.sleep(_SHARE_S)
+            app.gauge()
             try:
                 self._metrics.share()
             except OSError as error:
