@@ -19,7 +19,9 @@ def one_input(data: bytes) -> None:
     if len(data) < 2:
         return
     at, data = data[0] * len(data) // 256, data[1:]
-    assert read(data[:at], data[at:], limits=ROOMY) == read(data, limits=ROOMY)
+    whole = read(data, limits=ROOMY)
+    for direct in (False, True):
+        assert read(data[:at], data[at:], limits=ROOMY, direct=direct) == whole
     told, _, _ = read_reply([piece for piece in (data[:at], data[at:]) if piece])
     assert sum(isinstance(note, str) for note in told) == 1
 

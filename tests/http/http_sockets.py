@@ -10,16 +10,17 @@ import uvloop
 
 from fenli.clock import MILLISECOND, SECOND
 from fenli.http.client import Client
-from fenli.http.limits import PoolLimits
+from fenli.http.limits import Limits, PoolLimits
 from fenli.http.proxy import Proxies
 from fenli.http.server import Server
 from fenli.http.sweeper import NEVER
-from fenli.http.transport import Deadlines, Origin, Request
+from fenli.http.transport import Deadlines, Origin, Pieces, Request
 from fenli.http.upstream import ClientConnection
 
 TICK = 10 * MILLISECOND
 PATIENT = Deadlines(connect=20 * SECOND, head=20 * SECOND, first_byte=20 * SECOND, idle=20 * SECOND)
 HOST = b"Host: a\r\n"
+direct = Limits().direct  # for every server: 1 sends each body of declared length past the parser as soon as it can
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]], seconds: float = 20) -> None:
@@ -39,6 +40,7 @@ async def until(condition: Callable[[], object], seconds: float = 10) -> None:
 
 async def serve(handler, **settings) -> Server:
     settings.setdefault("tick", TICK)
+    settings["limits"] = settings.get("limits", Limits())._replace(direct=direct)
     server = Server(handler, **settings)
     await server.listen("127.0.0.1", 0)
     return server
@@ -54,12 +56,14 @@ class RawClient:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
+        self.sent = 0
 
     @classmethod
     async def connect(cls, port: int, **options) -> RawClient:
         return cls(*await asyncio.open_connection("127.0.0.1", port, **options))
 
     async def send(self, data: bytes) -> None:
+        self.sent += len(data)
         self.writer.write(data)
         await self.writer.drain()
 
@@ -140,7 +144,7 @@ def request(
     port: int,
     method: bytes = b"GET",
     target: bytes = b"/",
-    body: bytes = b"",
+    body: bytes | Pieces = b"",
     scheme: str = "http",
     host: str = "127.0.0.1",
 ) -> Request:

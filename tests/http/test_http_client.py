@@ -23,7 +23,7 @@ from http_sockets import (
 from fenli.clock import MILLISECOND, SECOND
 from fenli.errors import ConnectFailed, ConnectionLost, ProtocolError, TimedOut, TransportError
 from fenli.http.limits import PoolLimits
-from fenli.http.transport import Deadlines, Origin, Request
+from fenli.http.transport import Deadlines, Origin, Pieces, Request
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
@@ -204,6 +204,35 @@ def test_a_kept_connection_that_died_costs_one_retry():
         assert len(script.heads) == 3
 
     story(play, answer_once_then_hang_up, answering(HELLO))
+
+
+PIECES = {
+    "small": Pieces([b"one", memoryview(b"two")]),
+    "large": Pieces([b"head", memoryview(bytes(range(256)) * 20_000), b"", b"tail"]),
+}
+
+
+@pytest.mark.parametrize("body", PIECES.values(), ids=PIECES)
+def test_a_body_in_pieces_goes_out_whole_and_once_more_when_retried(body):
+    seen = []
+
+    async def keep(script, reader, writer):
+        seen.append((await script.request(reader)).partition(b"\r\n\r\n")[2])
+        writer.write(HELLO)
+        await writer.drain()
+
+    async def play(client, script):
+        for _ in range(2):
+            assert (await fetch(client, script.port, method=b"POST", body=body)).body == b"hello"
+        assert script.connections == 2
+        assert b"\r\nContent-Length: %d\r\n" % len(body) in script.heads[-1]
+        assert seen == [bytes(body)] * 2
+
+    async def keep_then_hang_up(script, reader, writer):
+        await keep(script, reader, writer)
+        await reader.readuntil(b"\r\n\r\n")
+
+    story(play, keep_then_hang_up, keep)
 
 
 def test_a_retry_is_never_retried():

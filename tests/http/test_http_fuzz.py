@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import http_sockets
+import pytest
 from http_sockets import HOST, PATIENT, RawClient, Script, client, fetch, run, serve, until
 from test_http_reader import ACCEPTED, REFUSED, read
 from test_http_upstream import BROKEN, FOLLOWED, WHOLE
@@ -33,8 +35,10 @@ def mutate(dice: random.Random, data: bytes, others: list[bytes]) -> bytes:
     return bytes(noisy)
 
 
-def test_noise_against_the_server():
+@pytest.mark.parametrize("direct", [http_sockets.direct, 1], ids=["parsed", "direct"])
+def test_noise_against_the_server(direct, monkeypatch):
     """Every request gets its reply in order; after a refusal there is nothing."""
+    monkeypatch.setattr(http_sockets, "direct", direct)
     dice = random.Random(7)
     samples = [*ACCEPTED.values(), *(data for _, data in REFUSED.values())]
 

@@ -17,14 +17,25 @@ POST = b"POST /v1?x=1 HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def read(*pieces: bytes, limits: Limits = LIMITS):
-    """What was asked, and how it ended."""
+def read(*pieces: bytes, limits: Limits = LIMITS, direct: bool = False):
+    """What was asked, and how it ended. ``direct``: bodies of declared length go past the parser wherever they can."""
     asked = []
     reader = RequestReader(limits, lambda *message: asked.append(message))
+    directly = False
     for piece in pieces:
+        data = piece
+        if directly and not reader.ended:
+            count = min(len(data), len(reader.room))
+            reader.room[:count] = data[:count]
+            reader.filled(count)
+            directly, data = reader.begun, data[count:]
         if reader.ended:
             break
-        reader.feed(piece)
+        if data:
+            reader.feed(data)
+        if direct and not directly and not reader.ended and reader.missing and reader.size:
+            reader.receive_directly()
+            directly = True
     return asked, reader.refusal.status if reader.refusal else None
 
 
@@ -158,21 +169,30 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_a_request_is_the_same_however_it_is_cut(name):
+def test_a_request_is_the_same_however_it_is_cut(name, direct):
     whole = read(ACCEPTED[name])
     assert whole[0]
     assert whole[1] is None
     for pieces in every_split(ACCEPTED[name]):
-        assert read(*pieces) == whole, pieces
+        assert read(*pieces, direct=direct) == whole, pieces
 
 
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_could_be_read_in_two_ways_is_refused_however_it_is_cut(name):
+def test_what_could_be_read_in_two_ways_is_refused_however_it_is_cut(name, direct):
     status, data = REFUSED[name]
     assert read(data) == ([], status)
     for pieces in list(every_split(data))[:: max(1, len(data) // 300)]:
-        assert read(*pieces) == ([], status), pieces
+        assert read(*pieces, direct=direct) == ([], status), pieces
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_follows_a_body_past_the_parser_is_read_as_strictly(name):
+    status, data = REFUSED[name]
+    asked, refused = read(POST + b"Content-Length: 4\r\n\r\nab", b"cd" + data[:1], data[1:], direct=True)
+    assert (len(asked), refused) == (1, status)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -209,6 +229,19 @@ def test_a_body_in_one_piece_is_not_copied():
     reader.on_body(piece)
     reader.on_message_complete()
     assert taken[0] is piece
+
+
+def test_a_body_past_the_parser_is_one_view_of_all_of_it():
+    ((_, _, _, _, body, _, _),), _ = read(POST + b"Content-Length: 5\r\n\r\nh", b"el", b"lo", direct=True)
+    assert isinstance(body, memoryview)
+    assert body.readonly
+    assert body == b"hello"
+
+
+def test_chunks_never_go_past_the_parser():
+    reader = RequestReader(LIMITS, lambda *message: None)
+    reader.feed(CHUNKED + b"5\r\nhe")
+    assert (reader.size, reader.missing) == (2, 0)
 
 
 def test_crumbs_are_joined_now_and_then():
@@ -257,4 +290,6 @@ def mutations(draw):
 def test_nothing_crashes_it_and_cutting_changes_nothing(data, cuts):
     edges = [0, *sorted({cut for cut in cuts if cut < len(data)}), len(data)]
     roomy = LIMITS._replace(header_bytes=100_000)
-    assert read(*(data[a:b] for a, b in pairwise(edges)), limits=roomy) == read(data, limits=roomy)
+    whole = read(data, limits=roomy)
+    for direct in (False, True):
+        assert read(*(data[a:b] for a, b in pairwise(edges)), limits=roomy, direct=direct) == whole

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 
+import http_sockets
 import pytest
 from http_sockets import HOST, RawClient, run, serve, until
 from test_http_reader import REFUSED
@@ -13,10 +15,18 @@ from fenli.clock import MILLISECOND, SECOND
 from fenli.http.connection import ServerConnection
 from fenli.http.limits import Limits, ServerDeadlines
 from fenli.http.reader import RequestReader
+from fenli.http.upload import Upload
 
 GET = b"GET / HTTP/1.1\r\n" + HOST
 POST = b"POST / HTTP/1.1\r\n" + HOST
 TEXT = b"Content-Type: text/plain\r\n"
+
+
+@pytest.fixture(autouse=True, params=[Limits().direct, 1], ids=["parsed", "direct"])
+def direct(request, monkeypatch):
+    """Every story is told twice: with bodies through the parser and past it."""
+    monkeypatch.setattr(http_sockets, "direct", request.param)
+    return request.param
 
 
 def echo(exchange) -> None:
@@ -226,6 +236,128 @@ def test_large_bodies_travel_whole_both_ways():
         assert (await client.reply()).body == b"POST / " + body
         client.close()
 
+    story(echo, play)
+
+
+def test_uploads_past_the_parser_may_be_cut_and_followed_by_anything(direct):
+    bodies = []
+
+    def handler(exchange):
+        bodies.append(exchange.body)
+        echo(exchange)
+
+    async def play(server):
+        client = await RawClient.connect(server.port)
+        body = bytes(range(40))
+        one = POST + b"Content-Length: 40\r\n\r\n" + body
+        data = one + GET + b"\r\n" + one + GET + b"\r\n"
+        for at in range(len(one) - 45, len(one) + len(GET) + 8):
+            for piece in (data[:at], data[at : at + 3], data[at + 3 : at + 50], data[at + 50 :]):
+                await client.send(piece)
+                await until(lambda sent=client.sent: server.bytes_in >= sent)
+            for expected in (b"POST / " + body, b"GET / ", b"POST / " + body, b"GET / "):
+                assert (await client.reply()).body == expected
+        client.close()
+        assert any(isinstance(body, memoryview) for body in bodies) == (direct == 1)
+
+    story(handler, play)
+
+
+def test_a_client_that_leaves_in_the_middle_of_an_upload_leaves_nothing():
+    async def told():
+        server = await serve(echo)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                raw = await RawClient.connect(server.port)
+                await raw.send(POST + b"Content-Length: 3000000\r\n\r\n" + b"x" * 1_000_000)
+                raw.close()
+            await until(lambda: server.accepted == 10 and server.connections == 0)
+            await asyncio.sleep(0.01)
+            kinds = (ServerConnection, RequestReader, Upload)
+            assert [thing for thing in gc.get_objects() if isinstance(thing, kinds)] == []
+        finally:
+            gc.enable()
+        assert server.requests == 0
+        await server.drain(5)
+
+    run(told)
+
+
+def test_a_large_body_takes_no_memory_before_it_comes_and_none_after():
+    async def play(server):
+        claiming = [await RawClient.connect(server.port) for _ in range(40)]
+        before = resident()
+        for client in claiming:
+            await client.send(POST + b"Content-Length: 60000000\r\n\r\n" + b"x" * 600_000)
+        await until(lambda: server.bytes_in > 40 * 600_000)
+        assert resident() - before < 40 * 5_000_000
+        for client in claiming:
+            client.close()
+        await until(lambda: server.connections == 0)
+        client = await RawClient.connect(server.port)
+        body = b"x" * 8_000_000
+        after = []
+        for _ in range(20):
+            await client.send(POST + b"Content-Length: 8000000\r\n\r\n" + body)
+            assert (await client.reply()).status == 200
+            after.append(resident())
+        assert after[-1] - after[4] < 4_000_000
+        client.close()
+
+    story(lambda exchange: exchange.reply(200, b"", b"%d" % len(exchange.body)), play)
+
+
+def resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def test_drain_waits_for_an_upload():
+    async def told():
+        server = await serve(echo)
+        client = await RawClient.connect(server.port)
+        await client.send(POST + b"Content-Length: 6\r\n\r\nab")
+        await until(lambda: server.bytes_in >= client.sent)
+        drain = asyncio.create_task(server.drain(10))
+        await client.send(b"cd")
+        await asyncio.sleep(0.03)
+        await client.send(b"ef")
+        reply = await client.reply()
+        assert (reply.body, reply.headers[b"connection"]) == (b"POST / abcdef", b"close")
+        assert await drain
+        client.close()
+
+    run(told)
+
+
+def test_drain_cuts_an_upload_that_does_not_end():
+    async def told():
+        server = await serve(echo)
+        client = await RawClient.connect(server.port)
+        await client.send(POST + b"Content-Length: 6\r\n\r\nab")
+        await until(lambda: server.bytes_in >= client.sent)
+        assert not await server.drain(0.05)
+        assert await client.rest() == b""
+        client.close()
+
+    run(told)
+
+
+def test_without_memory_to_map_the_parser_goes_on(monkeypatch):
+    def refuse(length):
+        raise OSError("no memory")
+
+    async def play(server):
+        client = await RawClient.connect(server.port)
+        for piece in (POST + b"Content-Length: 6\r\n\r\nab", b"cd", b"ef"):
+            await client.send(piece)
+            await until(lambda sent=client.sent: server.bytes_in >= sent)
+        assert (await client.reply()).body == b"POST / abcdef"
+        client.close()
+
+    monkeypatch.setattr("fenli.http.reader.body_memory", refuse)
     story(echo, play)
 
 

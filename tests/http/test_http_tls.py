@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 
+import http_sockets
 import pytest
 from http_sockets import PATIENT, Heard, RawClient, Script, answering, client, fetch, request, run, serve, until
 
@@ -15,6 +16,7 @@ from fenli.clock import MILLISECOND
 from fenli.errors import ConnectFailed, ConnectionLost, TimedOut
 from fenli.http.proxy import Proxies, Proxy
 from fenli.http.tls import client_context, server_context
+from fenli.http.transport import Pieces
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -65,6 +67,52 @@ def test_requests_over_tls_share_a_connection(certificate):
                 heard = await fetch(fetching, port, method=b"POST", target=b"/a", body=body, scheme="https", host=host)
                 assert heard.body == b"/a " + body, heard.error
         assert server.accepted == 2
+        await fetching.close()
+        assert await server.drain(5)
+
+    run(told)
+
+
+@pytest.mark.parametrize("direct", [http_sockets.direct, 1])
+def test_uploads_over_tls_may_be_cut_and_followed_by_anything(certificate, direct, monkeypatch):
+    monkeypatch.setattr(http_sockets, "direct", direct)
+    bodies = []
+
+    def handler(exchange):
+        bodies.append(exchange.body)
+        exchange.reply(200, b"", bytes(exchange.body))
+
+    async def told():
+        server, port = await serve_tls(certificate, handler)
+        raw = await RawClient.connect(port, ssl=client_context(certificate[0]), server_hostname="localhost")
+        body = bytes(range(256)) * 4_000
+        one = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        data = one + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + one
+        for at in (100, 20_000, 600_000, len(one) - 1, len(one), len(one) + 1):
+            for piece in (data[:at], data[at : at + 3], data[at + 3 :]):
+                await raw.send(piece)
+                await asyncio.sleep(0.005)
+            for expected in (body, b"", body):
+                assert (await raw.reply()).body == expected
+        assert any(isinstance(body, memoryview) for body in bodies)
+        raw.close()
+        cut = await RawClient.connect(port, ssl=client_context(certificate[0]), server_hostname="localhost")
+        await cut.send(one[:700_000])
+        cut.close()
+        await until(lambda: server.connections == 0)
+        assert await server.drain(5)
+
+    run(told)
+
+
+def test_a_large_body_in_pieces_goes_out_over_tls(certificate):
+    async def told():
+        server, port = await serve_tls(certificate, echo)
+        fetching = client(tls=client_context(certificate[0]))
+        body = Pieces([b"head", memoryview(b"x" * 3_000_000), b"tail"])
+        for _ in range(2):
+            heard = await fetch(fetching, port, method=b"POST", body=body, scheme="https", host="localhost")
+            assert heard.body == b"/ " + bytes(body), heard.error
         await fetching.close()
         assert await server.drain(5)
 

@@ -3,6 +3,8 @@
     data_received ─> reader ─> waiting ─> dispatch ─> handler
                                              └── answered (the next one, or idle, or close) <── reply
 
+While a large body comes, an `Upload` takes the connection's place at the transport and bytes go past the parser.
+
 Nothing of the owner's runs inside a parser callback: what was read is parsed first and handed over after.
 """
 
@@ -20,6 +22,7 @@ from fenli.errors import RequestError
 from fenli.http.exchange import COPIED, ServerExchange
 from fenli.http.reader import RequestReader
 from fenli.http.sweeper import NEVER
+from fenli.http.upload import Upload
 
 if TYPE_CHECKING:
     from fenli.http.server import Server
@@ -51,6 +54,7 @@ class ServerConnection(asyncio.Protocol):
         "_reader",
         "_since",
         "_stage",
+        "_uploading",
         "_waiting",
         "_write_paused",
         "deadline",
@@ -74,6 +78,7 @@ class ServerConnection(asyncio.Protocol):
         self._dispatching = False
         self._write_paused = False
         self._left = 0
+        self._uploading = False
 
     @property
     def peer(self) -> str | None:
@@ -146,6 +151,28 @@ class ServerConnection(asyncio.Protocol):
                 self._tell(current.listener.client_ready)
         elif self._held:
             self._proceed()
+
+    # For the upload
+
+    def body_room(self) -> memoryview:
+        return self._reader.room
+
+    def body_received(self, count: int) -> None:
+        self.server.bytes_in += count
+        if self._deaf:
+            return
+        reader = self._reader
+        reader.filled(count)
+        if reader.begun:
+            self._await_rest()
+            return
+        self._end_upload()
+        if reader.ended:
+            self._deaf = True
+        if self._write_paused:
+            self._hold()
+        else:
+            self._dispatch()
 
     # For the exchange
 
@@ -225,7 +252,7 @@ class ServerConnection(asyncio.Protocol):
         path: bytes,
         query: bytes,
         headers: dict[bytes, bytes],
-        body: bytes,
+        body: bytes | memoryview,
         alive: bool,
         modern: bool,
     ) -> None:
@@ -307,6 +334,20 @@ class ServerConnection(asyncio.Protocol):
             reader.wants_continue = False
             if reader.size == 0:
                 self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self._uploading and reader.size >= server.limits.direct <= reader.missing:
+            self._begin_upload()
+
+    def _begin_upload(self) -> None:
+        try:
+            self._reader.receive_directly()
+        except OSError:
+            return  # no room at the moment: the parser goes on
+        self._uploading = True
+        self.transport.set_protocol(Upload(self))
+
+    def _end_upload(self) -> None:
+        self._uploading = False
+        self.transport.set_protocol(self)
 
     def _hold(self) -> None:
         """RFC 9112 §9.3.2: what comes before its turn waits, mostly in the kernel's buffer."""
@@ -324,6 +365,8 @@ class ServerConnection(asyncio.Protocol):
         self.send(head if self._reader.bodiless else head + body)
         self._deaf = True
         self._stage = _LINGER
+        if self._uploading:
+            self._end_upload()
         self.deadline = server.sweeper.now + server.linger_span
         if self._held:
             self._held = False

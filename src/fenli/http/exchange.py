@@ -34,6 +34,7 @@ class ServerListener(Protocol):
 class ServerExchange:
     """A whole request. Answer it with ``reply``, or with ``start``, ``write``..., ``finish``; now or later.
 
+    ``body`` is a memoryview when it was large; dropping the last view of it gives the memory back.
     Names in ``headers`` are lower case, repeated ones joined with ``b", "``. ``received`` is the instant of the last
     byte. Once the client has gone every method does nothing. Answering twice raises RuntimeError.
     """
@@ -61,7 +62,7 @@ class ServerExchange:
         path: bytes,
         query: bytes,
         headers: dict[bytes, bytes],
-        body: bytes,
+        body: bytes | memoryview,
         received: int,
         alive: bool,
         modern: bool,

@@ -12,6 +12,8 @@ class Limits(NamedTuple):
 
     ``write_buffer`` is the high-water mark in bytes above which a streaming exchange is told ``client_slow``.
     ``pipelined`` requests are kept while one is being answered; what comes after them is left unread.
+    ``direct``: when this much of a body of declared length has come and as much is still to come, the rest is read
+    straight into place, and the body is a memoryview.
     """
 
     header_bytes: int = 64 * 1024
@@ -20,6 +22,7 @@ class Limits(NamedTuple):
     write_buffer: int = 1024 * 1024
     pipelined: int = 64
     connections: int = 20_000
+    direct: int = 256 * 1024
 
 
 class ServerDeadlines(NamedTuple):

@@ -3,6 +3,8 @@
     feed(bytes) ─> sink(method, path, query, headers, body, alive, modern) for each whole request
                 └> refusal (and nothing after it)
 
+A large body of declared length can do without the parser: ``receive_directly``, then fill ``room`` and say ``filled``.
+
 llhttp does the parsing; ``framing`` says what it lets through and we do not.
 """
 
@@ -16,8 +18,9 @@ import httptools
 from fenli.errors import RequestError
 from fenli.http.framing import SINGLE, check_coding, check_host, check_version, split_target
 from fenli.http.limits import Limits
+from fenli.http.memory import body_memory
 
-Sink = Callable[[bytes, bytes, bytes, dict[bytes, bytes], bytes, bool, bool], None]
+Sink = Callable[[bytes, bytes, bytes, dict[bytes, bytes], bytes | memoryview, bool, bool], None]
 
 # A body that comes in crumbs is joined every so often, so that it never costs much more than its own size.
 _CRUMBS: Final = 512
@@ -52,6 +55,7 @@ class RequestReader:
         "_pieces",
         "_query",
         "_repeats",
+        "_room",
         "_sink",
         "_upgrade",
         "_url",
@@ -63,11 +67,11 @@ class RequestReader:
         "wants_continue",
     )
 
-    _body: bytes
+    _body: bytes | memoryview
     _fed: int
     _headers: dict[bytes, bytes]
     _joined: int
-    _pieces: list[bytes] | None
+    _pieces: list[bytes | memoryview] | None
     _url: bytes
     size: int
 
@@ -83,6 +87,7 @@ class RequestReader:
         self._host: bytes | None = None  # the last one found valid
         self._data = b""  # what is being parsed
         self._fresh = True  # it begins with a new request
+        self._room: memoryview | None = None  # where a body goes that is received directly
         self._reset()
 
     @property
@@ -112,6 +117,39 @@ class RequestReader:
             self._fed = 0 if self._complete or self.size > size else self._fed + len(data)
             if self._fed > self._limits.header_bytes:
                 self._stop_overhead()
+
+    @property
+    def missing(self) -> int:
+        """How many bytes of a body of declared length are still to come."""
+        if self._chunked or not self.in_body:
+            return 0
+        return int(self._headers.get(b"content-length", b"0")) - self.size
+
+    def receive_directly(self) -> None:
+        """From now on the body's bytes are put into ``room``; not for ``feed``. Raises OSError for want of memory."""
+        room = body_memory(self.size + self.missing)
+        at = 0
+        for piece in self._pieces or (self._body,):
+            room[at : at + len(piece)] = piece
+            at += len(piece)
+        self._room = room
+        self._body = b""
+        self._pieces = None
+
+    @property
+    def room(self) -> memoryview:
+        """What is missing goes here. Never empty."""
+        assert self._room is not None
+        return self._room[self.size :]
+
+    def filled(self, count: int) -> None:
+        """So many bytes were put into ``room``. When they are the last ones, the next request is for ``feed`` again."""
+        assert self._room is not None
+        self.size += count
+        if self.size == len(self._room):
+            self._body, self._room = self._room.toreadonly(), None
+            self._parser = httptools.HttpRequestParser(self)  # the last one still waits for this body
+            self.on_message_complete()
 
     def close(self) -> None:
         """Lets go of the parser and the sink, which hold on to this reader. No ``feed`` after this."""

@@ -12,7 +12,11 @@ Callbacks come in this order, never after ``cancel()``, and never from inside ``
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+# Up to this size a body is copied behind its head, beyond it the kernel gets it where it lies.
+COPIED: Final = 64 * 1024
 
 
 class Origin(NamedTuple):
@@ -26,17 +30,37 @@ class Origin(NamedTuple):
     port: int
 
 
+class Pieces:
+    """A body in pieces, for large ones: sent one after the other as they lie, never joined.
+
+    They are kept until they are sent, and sent again when a request is retried, so their bytes must not change.
+    """
+
+    __slots__ = ("_length", "pieces")
+
+    def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self.pieces = pieces
+        self._length = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
 class Request(NamedTuple):
     """One request.
 
     ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length.
+    ``body`` has a length either way, and ``bytes(body)`` is the whole of it.
     """
 
     origin: Origin
     method: bytes
     target: bytes
     headers: bytes
-    body: bytes
+    body: bytes | Pieces
 
 
 class Deadlines(NamedTuple):

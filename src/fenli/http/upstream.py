@@ -17,6 +17,7 @@ import httptools
 from fenli.clock import SECOND
 from fenli.errors import ConnectionLost, ProtocolError, TimedOut, TransportError
 from fenli.http.sweeper import NEVER
+from fenli.http.transport import COPIED, Pieces
 
 if TYPE_CHECKING:
     from fenli.http.client import Client, ClientExchange
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("fenli.http")
 
-# Beyond this a body is handed to the kernel beside its head instead of being copied behind it.
-COPIED: Final = 64 * 1024
 # A kept connection that the origin has closed says so within a round trip; one that dies later may have been at work.
 RETRY_SPAN: Final = 1 * SECOND
 INTERIM_REPLIES: Final = 32
@@ -136,11 +135,12 @@ class ClientConnection(asyncio.Protocol):
             transport.write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, headers))
         elif len(body) <= COPIED:
             transport.write(
-                b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (method, target, headers, len(body), body)
+                b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
+                % (method, target, headers, len(body), body)  # type: ignore[str-format]  # %b takes Pieces, too
             )
         else:
             head = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (method, target, headers, len(body))
-            transport.writelines((head, body))
+            transport.writelines((head, *body.pieces) if isinstance(body, Pieces) else (head, body))
         if exchange.paused:
             self.pause()
         return True

@@ -54,7 +54,7 @@ class MarketServer:
             return
         emulated, rest = found
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.headers.items()}
-        ask = Ask(exchange.method.decode("latin-1"), rest, headers, exchange.body)
+        ask = Ask(exchange.method.decode("latin-1"), rest, headers, bytes(exchange.body))
         script = self.market.script(emulated, ask)
         if script.fault in _TROUBLES:
             exchange.abort()  # the nearest that a server which has already accepted can come to

@@ -140,7 +140,7 @@ class MarketSending:
             self._fail(ConnectFailed(f"{request.origin.host}: no such vendor in the market", sent=False))
             return
         emulated, rest = found
-        ask = Ask(request.method.decode("latin-1"), rest, _headers(request.headers), request.body)
+        ask = Ask(request.method.decode("latin-1"), rest, _headers(request.headers), bytes(request.body))
         script = market.script(emulated, ask)
         trouble = _CONNECTING.get(script.fault or "")
         if trouble is Trouble.UNCONNECTED:

@@ -9,12 +9,12 @@ import msgspec
 
 from fenli import __version__
 from fenli.errors import ConfigError, Failure, Kind
-from fenli.http.transport import Origin, Request
+from fenli.http.transport import Origin, Pieces, Request
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
 from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer
-from fenli.wire.openai_chat.request import encode_members
+from fenli.wire.openai_chat.request import LARGE, encode_members, encode_pieces
 from fenli.wire.openai_chat.whole import NO_ANSWER
 
 ANSWER_MAX: Final = 64 * 1024 * 1024
@@ -114,7 +114,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             fields["stream_options"] = ask.asking_usage()
         if self.limit_field is not None:
             self._rename_limit(fields, ask)
-        return Request(address.origin, b"POST", address.target, address.headers, encode_members(fields))
+        body = encode_members(fields) if ask.size <= LARGE else Pieces(encode_pieces(fields))
+        return Request(address.origin, b"POST", address.target, address.headers, body)
 
     def thinking(self, ask: ChatRequest) -> bool:
         if self.thinking_field is None or self.thinking_field not in ask.fields:

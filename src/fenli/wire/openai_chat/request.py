@@ -6,6 +6,7 @@ rest is put back untouched. This also settles what a doubled member means (the l
 
 from __future__ import annotations
 
+from codecs import utf_8_decode
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,8 @@ LIMIT_MAX: Final = 2**31 - 1
 CHOICES_MAX: Final = 128
 MODEL_MAX: Final = 256
 
+# A body beyond this size is checked and passed on in pieces, never copied: fresh memory costs more than the work on it.
+LARGE: Final = 64 * 1024
 TRUE: Final = b"true"
 _BRACKET: Final = ord("[")
 _ASK_USAGE: Final = b'{"include_usage":true}'
@@ -79,15 +82,15 @@ class ChatRequest:
         return encode_members(options)
 
 
-def parse_request(body: bytes) -> ChatRequest:
-    """Raises CallRefused (malformed_json or invalid_value) with what is wrong and where."""
+def parse_request(body: bytes | memoryview) -> ChatRequest:
+    """Raises CallRefused (malformed_json or invalid_value) with what is wrong and where.
+
+    The fields are views of ``body`` and keep it alive.
+    """
     try:
-        if not body.isascii():
-            body.decode()
+        if not isinstance(body, bytes) or not body.isascii():
+            _check_utf8(body)
         fields: Any = _members(body)
-    except UnicodeDecodeError as error:
-        message = f"the body is not UTF-8 (byte {error.start}): encode it as UTF-8"
-        raise CallRefused(Code.MALFORMED_JSON, message) from None
     except msgspec.ValidationError:
         raise CallRefused(Code.MALFORMED_JSON, f"the body must be a JSON object; {_SCHEMA}") from None
     except msgspec.DecodeError as error:
@@ -98,14 +101,32 @@ def parse_request(body: bytes) -> ChatRequest:
 
 
 def encode_members(fields: dict[str, Member]) -> bytes:
+    return b"".join(_splice(fields))
+
+
+def encode_pieces(fields: dict[str, Member]) -> list[bytes | memoryview]:
+    """The same text, with large members as they lie and only what is between them joined."""
+    pieces: list[bytes | memoryview] = []
+    between: list[Member] = []
+    for piece in _splice(fields):
+        if len(piece) < LARGE:
+            between.append(piece)
+        else:
+            pieces += (b"".join(between), memoryview(piece))
+            between.clear()
+    pieces.append(b"".join(between))
+    return pieces
+
+
+def _splice(fields: dict[str, Member]) -> list[Member]:
     pieces: list[Member] = []
     for name, value in fields.items():
         pieces += (_PREFIXES.get(name) or _prefix(name), value)
     if not pieces:
-        return b"{}"
+        return [b"{}"]
     pieces[0] = b"{" + pieces[0][1:]  # every member brings its comma, the first one a brace
     pieces.append(b"}")
-    return b"".join(pieces)
+    return pieces
 
 
 def _prefix(name: str) -> bytes:
@@ -120,6 +141,18 @@ _PREFIXES: Final = {
         "reasoning_effort", "metadata", "parallel_tool_calls",
     )
 }  # fmt: skip
+
+
+def _check_utf8(body: bytes | memoryview) -> None:
+    at, size = 0, len(body)
+    try:
+        while size - at > LARGE:
+            # In pieces small enough for memory that is there already; a divided character is left for the next one.
+            at += utf_8_decode(memoryview(body)[at : at + LARGE])[1]
+        utf_8_decode(memoryview(body)[at:] if at else body, "strict", True)
+    except UnicodeDecodeError as error:
+        message = f"the body is not UTF-8 (byte {at + error.start}): encode it as UTF-8"
+        raise CallRefused(Code.MALFORMED_JSON, message) from None
 
 
 def _field(fields: dict[str, Any], name: str, decode: Any, wanted: str, prefix: str = "") -> Any:
