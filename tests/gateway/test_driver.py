@@ -128,7 +128,7 @@ def world() -> World:
     return World()
 
 
-def test_no_vendor_hears_of_a_call_before_the_journal_does(world: World) -> None:
+def test_no_vendor_hears_of_a_call_nor_its_caller_of_the_end_before_the_journal_does(world: World) -> None:
     caller = world.call()
     assert world.sent == []
     world.turn()
@@ -137,9 +137,13 @@ def test_no_vendor_hears_of_a_call_before_the_journal_does(world: World) -> None
     receiver.head_received(200, JSON)
     receiver.body_received(WHOLE)
     receiver.completed()
+    assert caller.heard == []
+    written = len(world.journal)
+    world.turn()
+    assert len(world.journal) > written
     assert caller.heard == [(200, WHOLE)]
     assert caller.listener is None
-    assert world.desk.drivers == set()
+    assert not world.desk.drivers
     world.turn()
     assert world.books() == [(1, "ok", True)]
 
@@ -170,6 +174,7 @@ def test_a_caller_who_leaves_cancels_its_vendor(world: World) -> None:
     assert caller.listener is not None
     caller.listener.client_gone()
     assert world.sent[0].cancelled
+    world.turn()
     assert caller.heard == []
     assert [ended.status for ended in world.ended] == [499]
     world.turn()
@@ -185,8 +190,8 @@ def test_a_caller_who_leaves_within_a_write_ends_its_call_once(world: World) -> 
     caller.while_writing = caller.listener.client_gone
     sent.receiver.body_received(HI)
     assert sent.cancelled
-    assert len(world.ended) == 1
     world.turn()
+    assert len(world.ended) == 1
     assert world.books() == [(1, "client_gone", True)]
 
 
@@ -199,6 +204,7 @@ def test_a_caller_who_leaves_within_the_last_words_changes_nothing(world: World)
     assert caller.listener is not None
     caller.while_writing = caller.listener.client_gone
     receiver.failed(ConnectionLost("x", sent=True))
+    world.turn()
     assert caller.heard[-1] == "aborted"
     assert len(world.ended) == 1
     world.turn()
@@ -257,6 +263,7 @@ def test_a_vendor_that_talks_on_after_the_end_is_cut_off(world: World) -> None:
     sent = world.sent[0]
     sent.receiver.head_received(200, SSE)
     sent.receiver.body_received(HI + STOP + DONE)
+    world.turn()
     assert not sent.cancelled  # the end of its reply is still to come, and its connection can be used again
     sent.receiver.body_received(HI)
     assert sent.cancelled
@@ -279,6 +286,7 @@ def test_deadlines_are_watched_for_all_calls_whatever_one_of_them_does(
     monkeypatch.setattr(Call, "wake", wake_all_but_one)
     world.instant += 3600 * SECOND
     world.desk.wake()
+    world.turn()
     assert [ended.outcome for ended in world.ended] == ["timeout", "timeout"]
 
 
@@ -289,4 +297,4 @@ def test_a_call_that_cannot_begin_leaves_nothing_behind(world: World, monkeypatc
     monkeypatch.setattr(Call, "begin", explode)
     with pytest.raises(RuntimeError):
         world.call()
-    assert world.desk.drivers == set()
+    assert not world.desk.drivers

@@ -76,7 +76,11 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "zhipu": ("0.03*html", "0.03*usage_larger", "0.02*no_balance", "0.02*slow@9000", "0.03*filtered_inside"),
     "alibaba": ("0.03*empty", "0.03*server_error", "0.03*usage_inconsistent", "0.02*stall_head", "0.04*cut"),
     "bytedance": (
-        "0.02*slow_first_byte@20000", "0.02*bad_key", "0.02*unconnected", "0.04*cut", "0.02*content_filtered",
+        "0.02*slow_first_byte@20000",
+        "0.02*bad_key",
+        "0.02*unconnected",
+        "0.04*cut",
+        "0.02*content_filtered",
     ),
     "openai": ("0.05*rate_limited@1", "0.04*cut", "0.02*unresolved", "0.02*garbage", "0.02*bad_request"),
     "local": ("0.05*overloaded", "0.03*cut_head"),
@@ -110,16 +114,6 @@ class Disk:
         if self.world.disk_fault == "sync":
             raise OSError(5, "input/output error")
         self.synced = len(self.data)
-
-
-class InOrder(dict[Any, None]):
-    """A set walked in the order it was filled. The gateway's own is walked by address, which no seed decides."""
-
-    def add(self, item: object) -> None:
-        self[item] = None
-
-    def discard(self, item: object) -> None:
-        self.pop(item, None)
 
 
 class Asked(msgspec.Struct):
@@ -192,7 +186,6 @@ class Worker:
             metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True,
         )  # fmt: skip
         self.app.desk.ended = self._ended
-        self.app.desk.drivers = InOrder()  # type: ignore[assignment]
         self.visitors: list[Visitor] = []
         world.sim.call_later(250 * MILLISECOND, self._watch)
         if durability == "group":
@@ -412,9 +405,7 @@ class World:
         """Some vendors are read on when the caller leaves: a policy of the adapter, changed here for two of them."""
         for name in [*ROUTES, *(f"{vendor}/{model}" for vendor, model in MODELS.items())]:
             plan = self.directory.plan(name)
-            targets = tuple(
-                _drained(target) if target.vendor_id in DRAINING else target for target in plan.targets
-            )
+            targets = tuple(_drained(target) if target.vendor_id in DRAINING else target for target in plan.targets)
             self.directory._plans[name] = msgspec.structs.replace(plan, targets=targets)
 
 

@@ -1,6 +1,7 @@
 """What a call asks its driver to do, in the order given.
 
-A `Send` waits until every record before it has been written: no vendor hears of a call that the journal has not.
+A `Send` waits until every record before it has been written: no vendor hears of a call that the journal has not. So do
+the `Closing` effects: whoever has a whole answer has it in the books.
 """
 
 from __future__ import annotations
@@ -75,5 +76,6 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     attempts: int
 
 
+Closing = Reply | Finish | Abort | Ended
 Effect = Write | Start | Finish | Abort | Reply | Append | Send | Cancel | Ended
 Effects = tuple[Effect, ...] | list[Effect]

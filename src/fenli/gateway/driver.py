@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fenli.calls.call import Call
-from fenli.calls.effects import Abort, Append, Cancel, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Append, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
 from fenli.clock import Clock
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Sending, Transport
@@ -45,16 +45,16 @@ class Desk:
         self.transport = transport
         self.recorder = recorder
         self.ended = ended
-        self.drivers: set[CallDriver] = set()
+        self.drivers: dict[CallDriver, None] = {}  # in the order they began
 
     def begin(self, call: Call, exchange: Exchange) -> None:
         driver = CallDriver(self, call, exchange)
         exchange.listener = driver
-        self.drivers.add(driver)
+        self.drivers[driver] = None
         try:
             driver.perform(call.begin(call.started))
         except Exception:  # a bug: the server answers 500, and nothing stays behind
-            self.drivers.discard(driver)
+            self.drivers.pop(driver, None)
             exchange.listener = None
             raise
 
@@ -104,20 +104,29 @@ class CallDriver:
                 self._desk.recorder.append(effect.record)  # type: ignore[union-attr]
             elif kind is Send:
                 self._desk.recorder.after(self, effect)  # type: ignore[arg-type]
-            elif kind is Reply:
-                exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
-            elif kind is Ended:
-                self._over(effect)  # type: ignore[arg-type]
             elif kind is Start:
                 exchange.start(effect.status, effect.headers)  # type: ignore[union-attr]
                 exchange.write(effect.data)  # type: ignore[union-attr]
-            elif kind is Finish:
-                exchange.finish(effect.data)  # type: ignore[union-attr]
-            elif kind is Abort:
-                exchange.write(effect.data)  # type: ignore[union-attr]
-                exchange.abort()
             elif kind is Cancel:
                 self.hang_up(effect.attempt)  # type: ignore[union-attr]
+            else:
+                self._desk.recorder.at_last(self, effect)  # type: ignore[arg-type]
+
+    def close(self, effect: Closing) -> None:
+        """The last of a call, once its end is written."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        kind = type(effect)
+        if kind is Reply:
+            exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
+        elif kind is Ended:
+            self._over(effect)  # type: ignore[arg-type]
+        elif kind is Finish:
+            exchange.finish(effect.data)  # type: ignore[union-attr]
+        else:
+            exchange.write(effect.data)  # type: ignore[union-attr]
+            exchange.abort()
 
     def send(self, effect: Send) -> None:
         if not self.call.sending(effect.attempt, self.now()):
@@ -136,7 +145,7 @@ class CallDriver:
 
     def _over(self, effect: Ended) -> None:
         desk = self._desk
-        desk.drivers.discard(self)
+        desk.drivers.pop(self, None)
         assert self.exchange is not None
         self.exchange.listener = None
         self.exchange = None

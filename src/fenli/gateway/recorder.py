@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from fenli.calls.effects import Send
+from fenli.calls.effects import Closing, Send
 from fenli.ledger.journal import encode_frame
 from fenli.ledger.records import Held, Record
 
@@ -20,6 +20,9 @@ class Waiter(Protocol):
     """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written."""
 
     def send(self, effect: Send) -> None: ...
+
+    def close(self, effect: Closing) -> None:
+        """Gets back what was left with `Recorder.at_last`, whether or not the disk took the records."""
 
     def journal_failed(self, effect: Send, *, written: bool) -> None:
         """The vendor must not be asked. ``written``: its hold is in the journal all the same."""
@@ -50,6 +53,7 @@ class Recorder:
         self._records: list[Record] = []
         self._kept: list[Record] = []
         self._waiting: list[tuple[Waiter, Send]] = []
+        self._closing: list[tuple[Waiter, Closing]] = []
         self._scheduled = False
 
     @property
@@ -65,8 +69,24 @@ class Recorder:
     def after(self, waiter: Waiter, effect: Send) -> None:
         self._waiting.append((waiter, effect))
 
+    def at_last(self, waiter: Waiter, effect: Closing) -> None:
+        self._closing.append((waiter, effect))
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_soon(self.flush)
+
     def flush(self) -> None:
         self._scheduled = False
+        self._write()
+        while self._closing:
+            closing, self._closing = self._closing, []
+            for waiter, effect in closing:
+                try:
+                    waiter.close(effect)
+                except Exception:
+                    log.exception("the end of a call could not be told")
+
+    def _write(self) -> None:
         records, waiting = self._records, self._waiting
         if not records and not self._kept:
             return
