@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from fenli.cli.running import Running, forget_running, is_locked, lock, read_running, write_running
+from fenli.cli.running import (
+    Running,
+    forget_running,
+    is_locked,
+    local_key_reference,
+    lock,
+    make_local_key,
+    read_running,
+    write_running,
+)
 from fenli.cli.serve import base_url, free_port
 from fenli.errors import ConfigError, FenliError
+from fenli.gateway.snapshots import resolve_secret
 
 RUNNING = Running(
     base_url="http://127.0.0.1:8410/v1",
@@ -44,6 +54,23 @@ def test_after_the_end_nothing_runs_but_the_configuration_is_known(tmp_path: Pat
     after = read_running(tmp_path)
     assert after is not None
     assert (after.ready, after.pids, after.supervisor, after.config) == (False, {}, None, "/etc/fenli.toml")
+
+
+def test_only_the_owner_can_read_what_is_written(tmp_path: Path) -> None:
+    (tmp_path / "serve.json").touch(0o644)
+    before = os.umask(0)
+    try:
+        write_running(tmp_path, RUNNING)
+        key = make_local_key(tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "serve.json": 0o600,
+        "local-key": 0o600,
+    }
+    assert local_key_reference(tmp_path) == f"file:{tmp_path}/local-key"
+    assert resolve_secret(local_key_reference(tmp_path)) == key
+    assert make_local_key(tmp_path) != key
 
 
 def test_a_port_in_use_is_refused_with_the_option_that_chooses_another() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import openai
 import pytest
@@ -111,6 +115,29 @@ def test_the_ledger_shows_the_calls_and_proves_itself(fenli, client):
     prompt = entry["usage"]["input"] + entry["usage"].get("cached_input", 0)
     assert (prompt, entry["usage"]["output"]) == (usage.prompt_tokens, usage.completion_tokens)
     fenli.command("ledger", "verify")
+
+
+def test_nobody_else_on_this_machine_may_read_what_is_written(fenli):
+    for path in [fenli.data, *fenli.data.rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_nobody_else_on_this_machine_may_ask_the_model(fenli):
+    key = (fenli.data / "local-key").read_text().strip()
+    [pid] = fenli.pids("local")
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    [port] = [word.removeprefix(b"--port=").decode() for word in words if word.startswith(b"--port=")]
+    assert key.encode() not in b" ".join(words)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/chat/completions", b"{}", timeout=30)
+
+
+def test_the_context_is_the_one_that_the_model_runs_with(fenli, client):
+    told = {model.id: model.model_extra["context_length"] for model in client.models.list().data}
+    listed = subprocess.run([sys.executable, "-m", "fenli", "models", "--json"], capture_output=True, env=fenli.environ)
+    shown = {model["name"]: model["context"] for model in json.loads(listed.stdout)}
+    name = next(name for name in shown if name.startswith("local/"))
+    assert told["local"] == told[name] == shown[name] == 4096
 
 
 def test_a_key_works_within_a_second_and_a_revoked_one_stops(fenli):

@@ -31,6 +31,16 @@ def numbers(directory: Path) -> list[int]:
     return [record.number for path in sorted(directory.glob("*.log")) for record in records(path)]
 
 
+def test_only_its_owner_can_read_the_journal(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        JournalStorage(tmp_path / "journal", "r1", 1).close()
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert modes == {"journal": 0o700, "r1": 0o700, "lock": 0o600, "00000001.log": 0o600}
+
+
 class Kernel:
     """Stands in front of ``os`` for the storage: writes so many bytes, then refuses."""
 

@@ -10,6 +10,7 @@ from fenli.errors import ConfigError
 from fenli.office.compile import compile_snapshot, switched_off
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices import PriceBook
+from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key, Route, Snapshot, VendorSettings
 from fenli.values import parse_instant
 
@@ -96,6 +97,20 @@ def test_the_local_model_is_there_when_settings_carry_it(book: PriceBook) -> Non
     local = VendorSetting(id="local", base_url="http://127.0.0.1:9999/v1")
     found = vendor(compiled(book, Settings(vendors=(local,))), "local")
     assert (found.base_url, found.credential) == ("http://127.0.0.1:9999/v1", "")
+
+
+def test_what_the_local_model_runs_with_is_in_the_snapshot(book: PriceBook) -> None:
+    local = VendorSetting(id="local", base_url="http://127.0.0.1:9999/v1", context=2048)
+    assert vendor(compiled(book, Settings(vendors=(local,))), "local").context == 2048
+
+
+def test_a_price_for_any_model_reaches_names_that_no_catalogue_lists(book: PriceBook) -> None:
+    local = VendorSetting(id="local", base_url="http://127.0.0.1:9999/v1", models=("own-weights",))
+    found = Directory(compiled(book, Settings(vendors=(local,))), lambda _: "")
+    for name in ("local/own-weights", "local/anything"):
+        tariff = found.plan(name).targets[0].tariff
+        assert tariff is not None
+        assert tariff.rate({"input": 1, "output": 1}, NOW).picos == 0
 
 
 def test_models_are_the_vendors_own_and_all_that_have_a_price(book: PriceBook, tmp_path: Path) -> None:

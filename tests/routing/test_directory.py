@@ -149,6 +149,16 @@ def test_a_target_is_ready_to_be_asked() -> None:
     assert target.tariff.offers == (OFFER,)
 
 
+def test_a_models_limits_are_the_catalogues_unless_the_settings_know_better() -> None:
+    name = "smollm2-135m-instruct"
+    target = directory(vendor("local", name)).plan(f"local/{name}").targets[0]
+    assert (target.context, target.output) == (8192, None)
+    found = directory(vendor("local", name, context=4096))
+    assert found.plan(f"local/{name}").targets[0].context == 4096
+    assert found.plan("local/own-weights").targets[0].context == 4096
+    assert directory(*TWO).plan("moonshot/unheard-of").targets[0].context is None
+
+
 def test_an_account_of_a_vendor_may_have_a_name_of_its_own() -> None:
     mine = vendor("deepseek-2", "deepseek-chat", adapter="deepseek", base_url="http://10.0.0.1:81/v9")
     target = directory(mine).plan("deepseek-2/deepseek-chat").targets[0]

@@ -18,6 +18,7 @@ from fenli.errors import ConfigError
 from fenli.vendors.local import weights
 from fenli.vendors.local.process import LocalModel, free_port
 
+KEY = "a-key-of-the-gateway"
 ASK = {"model": "local", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8, "temperature": 0}
 WEATHER = {
     "type": "function",
@@ -32,7 +33,7 @@ WEATHER = {
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
     log = tmp_path_factory.mktemp("local") / "engine.log"
-    with LocalModel(weights.find(), context=512, log=log) as running:
+    with LocalModel(weights.find(), context=512, key=KEY, log=log) as running:
         running.wait_ready()
         yield running
 
@@ -40,7 +41,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
 @contextlib.contextmanager
 def ask(model: LocalModel, **body: Any) -> Iterator[http.client.HTTPConnection]:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", model.port, timeout=60)) as connection:
-        connection.request("POST", "/v1/chat/completions", json.dumps(ASK | body), {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {model._key}"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(ASK | body), headers)
         yield connection
 
 
@@ -135,6 +137,20 @@ def test_only_the_loopback_address_listens(model: LocalModel) -> None:
 
     assert f"0100007F:{model.port:04X}" in listening
     assert f"00000000:{model.port:04X}" not in listening
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer guessed"}])
+def test_only_the_gateway_may_ask(model: LocalModel, headers: dict[str, str]) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", model.port, timeout=60)) as connection:
+        connection.request("POST", "/v1/chat/completions", json.dumps(ASK), headers)
+        assert connection.getresponse().status == 401
+
+
+def test_the_key_stands_where_no_other_user_can_read_it(model: LocalModel) -> None:
+    assert model.log is not None
+    assert KEY.encode() not in Path(f"/proc/{model.pid}/cmdline").read_bytes()
+    assert KEY not in model.log.read_text()
+    assert model.log.stat().st_mode & 0o777 == 0o600
 
 
 def test_it_comes_back_on_its_port_after_it_was_killed(tmp_path: Path) -> None:

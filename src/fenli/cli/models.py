@@ -18,7 +18,6 @@ from fenli.prices.book import PriceBook
 from fenli.prices.offers import Offer
 from fenli.routing.snapshot import VendorSettings
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.local.process import CONTEXT_TOKENS
 
 
 class Callable(msgspec.Struct, frozen=True):
@@ -62,9 +61,7 @@ def list_models(config: Config) -> list[Callable]:
     found = []
     for vendor in try_out(config, local, book).vendors:
         contexts = {model.id: model.context for model in VENDORS[vendor.adapter].models}
-        if local.weights is not None:
-            contexts[local.model] = min(local.context or CONTEXT_TOKENS, local.weights.context_length)
-        found += [_model(book, vendor, name, contexts.get(name), now) for name in vendor.models]
+        found += [_model(book, vendor, name, vendor.context or contexts.get(name), now) for name in vendor.models]
     return found
 
 

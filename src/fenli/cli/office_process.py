@@ -7,6 +7,7 @@ import sys
 
 from fenli.cli.child import begin
 from fenli.cli.orders import OfficeStart
+from fenli.cli.running import local_key_reference
 from fenli.config.load import load_config
 from fenli.config.on_device import on_device
 from fenli.config.settings import settings_of
@@ -20,7 +21,7 @@ def main() -> None:
 
     def load_settings() -> Settings:
         config = load_config(start.config)
-        return settings_of(config, os.environ, on_device(config), start.local_url)
+        return settings_of(config, os.environ, on_device(config), start.local_url, local_key_reference(start.data))
 
     options = OfficeOptions(
         data=start.data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from fenli.errors import FenliError
 
 SERVE_FILE: Final = "serve.json"
 LOCK_FILE: Final = "lock"
+LOCAL_KEY_FILE: Final = "local-key"
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -73,9 +75,7 @@ def is_locked(data: Path) -> bool:
 
 
 def write_running(data: Path, running: Running) -> None:
-    fresh = data / (SERVE_FILE + ".new")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(running), indent=1) + b"\n")
-    os.replace(fresh, data / SERVE_FILE)
+    _write(data / SERVE_FILE, msgspec.json.format(msgspec.json.encode(running), indent=1) + b"\n")
 
 
 def read_running(data: Path) -> Running | None:
@@ -84,6 +84,27 @@ def read_running(data: Path) -> Running | None:
         return msgspec.json.decode((data / SERVE_FILE).read_bytes(), type=Running)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def make_local_key(data: Path) -> str:
+    """A new key for the on-device model, which answers nobody else; the gateways read it where `local_key_reference`
+    says."""
+    key = secrets.token_urlsafe(32)
+    _write(data / LOCAL_KEY_FILE, key.encode() + b"\n")
+    return key
+
+
+def local_key_reference(data: Path) -> str:
+    return f"file:{data / LOCAL_KEY_FILE}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replaces the file in one step; only its owner can read it."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    os.replace(fresh, path)
 
 
 def forget_running(data: Path) -> None:

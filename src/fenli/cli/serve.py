@@ -14,7 +14,7 @@ import typer
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Data, configuration, data_folder
 from fenli.cli.orders import OfficeStart
-from fenli.cli.running import lock, make_folder
+from fenli.cli.running import lock, make_folder, make_local_key
 from fenli.cli.supervisor import Plan, Supervisor
 from fenli.config.load import Config
 from fenli.config.on_device import OnDevice, on_device
@@ -87,7 +87,8 @@ def local_model(model: OnDevice, folder: Path) -> LocalModel | None:
     if model.weights is None:
         return None
     stated = {name: value for name in ("threads", "context") if (value := getattr(model, name)) is not None}
-    return LocalModel(model.weights, alias=model.model, log=folder / "local.log", **stated)
+    key = make_local_key(folder)
+    return LocalModel(model.weights, alias=model.model, key=key, log=folder / "local.log", **stated)
 
 
 def worker_options(config: Config, folder: Path, host: str, port: int, workers: int) -> tuple[WorkerOptions, ...]:

@@ -12,11 +12,13 @@ from fenli.config.load import Config
 from fenli.config.vendors import LOCAL
 from fenli.errors import ConfigError
 from fenli.vendors.catalog import VENDORS
+from fenli.vendors.local.process import CONTEXT_TOKENS
 from fenli.vendors.local.weights import Weights, find
 
 
 class OnDevice(msgspec.Struct, frozen=True):
-    """``weights`` is None where the model is off, and ``why`` says why; ``model`` is its name behind ``local/``."""
+    """``weights`` is None where the model is off, and ``why`` says why; ``model`` is its name behind ``local/``.
+    ``context`` is what it is run with, in tokens, and None where it is off."""
 
     weights: Weights | None
     why: str
@@ -42,7 +44,8 @@ def on_device(config: Config) -> OnDevice:
         if section.enabled is True or own is not None:
             raise
         return OnDevice(None, str(error), model)
-    return OnDevice(weights, str(weights.path), model, section.threads, section.context)
+    context = section.context or min(CONTEXT_TOKENS, weights.context_length)
+    return OnDevice(weights, str(weights.path), model, section.threads, context)
 
 
 def _public_name(own: Path | None) -> str:

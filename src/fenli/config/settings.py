@@ -20,17 +20,20 @@ from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
 
 
-def settings_of(config: Config, environ: Mapping[str, str], local: OnDevice, local_url: str | None) -> Settings:
-    """``local_url`` is where the on-device model answers; None leaves it off. Targets of vendors that are off are left
-    out, and so are routes that have no other."""
+def settings_of(
+    config: Config, environ: Mapping[str, str], local: OnDevice, local_url: str | None, local_key: str = ""
+) -> Settings:
+    """``local_url`` is where the on-device model answers, with the key that ``local_key`` refers to; None leaves it
+    off. Targets of vendors that are off are left out, and so are routes that have no other."""
     vendors = list(_vendors(config, environ))
     if local_url is not None:
         vendors.append(
             VendorSetting(
                 id=LOCAL,
                 base_url=local_url,
-                credential="",
+                credential=local_key,
                 models=(local.model,),
+                context=local.context,
                 deadlines=deadlines_of(config.document.gateway.deadlines),
             )
         )

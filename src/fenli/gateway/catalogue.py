@@ -33,7 +33,6 @@ def _model(directory: Directory, name: str) -> dict[str, object] | None:
         target = directory.plan(name).targets[0]
     except CallRefused:
         return None
-    limits = next((model for model in target.vendor.models if model.id == target.model), None)
     created = directory.snapshot.compiled_at
     return {
         "id": name,
@@ -44,9 +43,9 @@ def _model(directory: Directory, name: str) -> dict[str, object] | None:
         "display_name": name,
         "name": name,
         "created_at": format_instant(created),
-        "context_length": limits.context if limits else None,
-        "max_input_tokens": limits.context if limits else None,
-        "max_tokens": limits.output if limits else None,
+        "context_length": target.context,
+        "max_input_tokens": target.context,
+        "max_tokens": target.output,
         "lifecycle": "active",
         "capabilities": {},
         "supported_endpoint_types": ["openai"],

@@ -101,7 +101,8 @@ class Metrics:
     def share(self) -> None:
         """Writes the counters where siblings find them, in one step."""
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_bytes(_pack((list(self.counters.series.items()), self.counters.refused, self.counters.gauges)))
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_pack((list(self.counters.series.items()), self.counters.refused, self.counters.gauges)))
         os.replace(fresh, self._path)
 
     def text(self) -> bytes:

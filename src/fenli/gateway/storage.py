@@ -24,7 +24,8 @@ class JournalStorage:
         self.run = run
         self._started = started
         self._directory = directory / run
-        self._directory.mkdir(mode=0o700, parents=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700)
         self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._segment_bytes = segment_bytes

@@ -96,6 +96,7 @@ def _vendor(
         currency=setting.currency or (book.currency(priced) if priced else NO_CURRENCY),
         basis=book.basis(priced) if priced else "start",
         deadlines=setting.deadlines or Deadlines(),
+        context=setting.context,
     )
 
 

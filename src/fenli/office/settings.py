@@ -14,7 +14,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is its name in the books; ``adapter`` the vendor of `fenli.vendors` whose protocol it speaks (``id`` when
     None). ``credential``: ``env:NAME``, ``file:/path``, ``""`` for none; None takes the vendor's own variable.
-    ``models`` replaces the whole list of its models.
+    ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens.
     """
 
     id: str
@@ -23,6 +23,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     credential: str | None = None
     models: tuple[str, ...] | None = None
     currency: str | None = None
+    context: int | None = None
     deadlines: Deadlines | None = None
     enabled: bool = True
 

@@ -102,7 +102,8 @@ class Directory:
         rows = self._offers[vendor_id]
         offers = rows.get((model, settings.currency)) or rows.get((ANY_MODEL, settings.currency))
         deadlines = settings.deadlines
-        limit = next((entry.output for entry in vendor.models if entry.id == model), None)
+        known = next((entry for entry in vendor.models if entry.id == model), None)
+        output = known.output if known else None
         return Target(
             vendor=vendor,
             vendor_id=vendor_id,
@@ -111,7 +112,9 @@ class Directory:
             tariff=Tariff(offers, settings.basis) if offers else None,
             transport=TransportDeadlines(deadlines.connect, deadlines.head, deadlines.first_byte, deadlines.idle),
             deadlines=deadlines,
-            output_bound=limit or OUTPUT_BOUND,
+            output_bound=output or OUTPUT_BOUND,
+            context=settings.context or (known.context if known else None),
+            output=output,
             label=f"x-fenli-vendor: {vendor_id}\r\nx-fenli-model: {model}\r\n".encode(),
         )
 

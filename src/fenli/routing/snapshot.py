@@ -37,7 +37,10 @@ class Deadlines(msgspec.Struct, frozen=True):
 
 
 class VendorSettings(msgspec.Struct, frozen=True):
-    """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books."""
+    """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books.
+
+    ``context`` holds for every model of it, in tokens, where it is known better than the catalogue knows it.
+    """
 
     id: str
     adapter: str
@@ -47,6 +50,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     currency: str
     basis: Literal["start", "end"] = "start"
     deadlines: Deadlines = Deadlines()
+    context: int | None = None
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -16,7 +16,10 @@ OUTPUT_BOUND: Final = 32_768
 
 
 class Target(msgspec.Struct, frozen=True, eq=False):
-    """``vendor_id`` is the name in the books; ``label`` the answer headers that name vendor and model, for the wire."""
+    """``vendor_id`` is the name in the books; ``label`` the answer headers that name vendor and model, for the wire.
+
+    ``context`` and ``output`` are the model's limits in tokens, None where nobody says.
+    """
 
     vendor: Vendor
     vendor_id: str
@@ -26,6 +29,8 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     transport: TransportDeadlines
     deadlines: Deadlines
     output_bound: int
+    context: int | None
+    output: int | None
     label: bytes
 
 

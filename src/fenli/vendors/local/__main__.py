@@ -1,4 +1,7 @@
-"""The child: llama.cpp's own HTTP server, OpenAI-compatible, until standard input closes."""
+"""The child: llama.cpp's own HTTP server, OpenAI-compatible, until standard input closes.
+
+The first line of standard input is the key that callers must present; an empty one lets everybody in.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ ERRORS_ONLY = 1  # its warnings are one or two lines for each repeated prompt
 
 def main() -> None:
     options = parse()
+    key = sys.stdin.buffer.readline().decode().strip()
     try:
-        server = xllamacpp.Server(parameters(options))
+        server = xllamacpp.Server(parameters(options, key))
     except RuntimeError as error:
         sys.exit(f"the engine refused {options.model} on port {options.port}: {error}")
     os.write(sys.stdout.fileno(), READY)
@@ -39,7 +43,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
+def parameters(options: argparse.Namespace, key: str) -> xllamacpp.CommonParams:
     params = xllamacpp.CommonParams()
     params.model.path = options.model
     params.model_alias = {options.alias}
@@ -47,6 +51,7 @@ def parameters(options: argparse.Namespace) -> xllamacpp.CommonParams:
 
     params.hostnames = ["127.0.0.1"]
     params.port = options.port
+    params.api_keys = [key] if key else []
     params.cors_origins = f"http://127.0.0.1:{options.port}"  # no web page of another origin reads answers
     params.ui = False
     params.endpoint_slots = False  # it shows other callers' prompts

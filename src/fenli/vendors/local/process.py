@@ -6,6 +6,7 @@ A process forked from this one without exec would hold the pipe open too; start 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import select
@@ -30,8 +31,9 @@ class LocalModel:
     """An OpenAI-compatible server of one model on 127.0.0.1. ``port`` is chosen once and kept over restarts.
 
     ``context`` is the limit of prompt and answer together, in tokens, for each of ``slots`` calls served at a time;
-    further calls wait. ``threads`` defaults to half the cores: the other half is the gateway's. ``log`` takes the
-    engine's errors, which go to standard error without it.
+    further calls wait. ``threads`` defaults to half the cores: the other half is the gateway's. ``key`` is what a
+    caller has to present; without one everybody on this machine may call. ``log`` takes the engine's errors, which go
+    to standard error without it.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class LocalModel:
         context: int = CONTEXT_TOKENS,
         slots: int = SLOTS,
         alias: str = "local",
+        key: str = "",
         log: Path | None = None,
     ) -> None:
         if not 0 < context <= weights.context_length:
@@ -59,6 +62,7 @@ class LocalModel:
         self.slots = slots
         self.alias = alias
         self.log = log
+        self._key = key
         self._log_start = 0
         self._ready = False
         self._child: subprocess.Popen[bytes] | None = None
@@ -82,7 +86,7 @@ class LocalModel:
         if self.log is None:
             self._child = self._spawn(None)
         else:
-            with self.log.open("ab") as log:
+            with open(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
                 self._log_start = log.tell()
                 self._child = self._spawn(log)
 
@@ -131,7 +135,7 @@ class LocalModel:
     def _spawn(self, log: IO[bytes] | None) -> subprocess.Popen[bytes]:
         # Waiting threads give their core up: when the gateway is busy too, spinning ones get a tenth of the work done.
         environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
-        return subprocess.Popen(  # noqa: S603  our own module
+        child = subprocess.Popen(  # noqa: S603  our own module
             [sys.executable, "-P", "-m", "fenli.vendors.local", *self._arguments()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -139,6 +143,10 @@ class LocalModel:
             env=environment,
             process_group=0,  # Ctrl-C in the terminal is for the gateway, which drains before it stops this
         )
+        assert child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: `wait_ready` says why
+            os.write(child.stdin.fileno(), self._key.encode() + b"\n")  # its arguments are for all to see
+        return child
 
     def _arguments(self) -> list[str]:
         options = {

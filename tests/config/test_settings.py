@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fenli.config.load import Config
+from fenli.config.on_device import OnDevice
+from fenli.config.settings import settings_of
+from fenli.vendors.local.weights import Weights
+
+RUNNING = OnDevice(Weights(Path("w.gguf"), 1, "llama", None, 8192), "w.gguf", "own-weights", 2, 2048)
+
+
+def test_the_model_on_this_machine_comes_with_its_address_key_and_context(load: Callable[[str], Config]) -> None:
+    found = settings_of(load(""), {}, RUNNING, "http://127.0.0.1:9/v1", "file:/data/local-key")
+    local = next(vendor for vendor in found.vendors if vendor.id == "local")
+    assert (local.base_url, local.credential) == ("http://127.0.0.1:9/v1", "file:/data/local-key")
+    assert (local.models, local.context) == (("own-weights",), 2048)
+
+
+def test_a_model_that_does_not_run_is_no_vendor(load: Callable[[str], Config]) -> None:
+    found = settings_of(load(""), {}, OnDevice(None, "off", "x"), None)
+    assert "local" not in [vendor.id for vendor in found.vendors]
