@@ -623,6 +623,14 @@ def test_two_holds_that_cannot_be_written_leave_no_trace() -> None:
     stage.check()
 
 
+def test_a_call_that_failed_over_within_one_refused_turn_leaves_no_trace() -> None:
+    stage = CallStage("deepseek", "moonshot").begin().pass_time(11 * SECOND)
+    stage.refuse_journal()
+    assert stage.records == []
+    assert stage.error["code"] == "journal_unavailable"
+    stage.check()
+
+
 def test_the_second_hold_alone_may_fail() -> None:
     stage = CallStage("deepseek", "moonshot").ask().hedge()
     stage.refuse_journal()

@@ -53,7 +53,7 @@ class Call:
     """``number`` names the call within its run and ``id`` to the world; ``started`` is the instant it was received."""
 
     __slots__ = (
-        "_attempts", "_sent_at", "ask", "attempts_max", "deadline", "id", "key",
+        "_attempts", "_booked", "_sent_at", "ask", "attempts_max", "deadline", "id", "key",
         "number", "plan", "request_id", "retry", "stage", "started", "wake_at", "wants_cost",
     )  # fmt: skip
 
@@ -85,6 +85,7 @@ class Call:
         self.deadline = started + plan.total
         self.wake_at = self.deadline
         self._attempts: list[Attempt] = []
+        self._booked = False  # the journal is known to have the call
         self._sent_at = started
 
     def begin(self, now: int) -> Effects:
@@ -92,6 +93,7 @@ class Call:
 
     def sending(self, number: int, now: int) -> bool:
         """Asks whether the attempt's request may go: False when it was given up while its record was written."""
+        self._booked = True
         attempt = self._attempts[number - 1]
         if attempt.over:
             return False
@@ -196,7 +198,7 @@ class Call:
         others = self._open()
         message = "the journal cannot be written, so no call is made: free disk space, then retry"
         effects: list[Effect] = []
-        if number > 1 or written:
+        if written or self._booked:
             final = not others
             effects.append(Append(Released(self.number, number, now, final, Kind.SERVER_ERROR, None, message)))
             if others:
