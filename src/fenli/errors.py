@@ -4,7 +4,8 @@ FenliError
 ├── ValueRefused            a value that must not exist
 │   ├── MoneyError          a float, two currencies, finer than a pico
 │   ├── UsageError          a negative or unknown meter
-│   └── InstantError        a date without a zone
+│   ├── InstantError        a date without a zone
+│   └── KeyRefused          a key that cannot be made or found
 ├── ConfigError             a configuration that does not load: file, line, field, next step
 ├── PriceError              a price file or a look-up that has no single answer
 │   ├── PriceFileError      refused at load: file, row, what to write instead
@@ -48,6 +49,10 @@ class UsageError(ValueRefused):
 
 class InstantError(ValueRefused):
     pass
+
+
+class KeyRefused(ValueRefused):
+    """The message ends with the next step."""
 
 
 class ConfigError(FenliError):

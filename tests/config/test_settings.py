@@ -18,6 +18,13 @@ def test_the_model_on_this_machine_comes_with_its_address_key_and_context(load: 
     assert (local.models, local.context) == (("own-weights",), 2048)
 
 
+def test_a_vendor_that_is_off_says_why(load: Callable[[str], Config]) -> None:
+    found = settings_of(load("[vendors.zhipu]\nenabled = false"), {}, OnDevice(None, "off", "x"), None)
+    reasons = {vendor.id: vendor.why_off for vendor in found.vendors if not vendor.enabled}
+    assert reasons["zhipu"] == "enabled = false"
+    assert reasons["openai"] == "OPENAI_API_KEY is not set"
+
+
 def test_a_model_that_does_not_run_is_no_vendor(load: Callable[[str], Config]) -> None:
     found = settings_of(load(""), {}, OnDevice(None, "off", "x"), None)
     assert "local" not in [vendor.id for vendor in found.vendors]

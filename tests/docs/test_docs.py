@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import tomllib
@@ -78,6 +79,17 @@ def test_files_that_are_named_exist(page: Path) -> None:
 def test_commands_that_are_named_exist(page: Path) -> None:
     asked = re.findall(r"(?:^|`)\$? ?fenli ([a-z]+)", page.read_text(), re.MULTILINE)
     assert set(asked) - {*GROUPS, *COMMANDS, "starts"} == set()
+
+
+def test_commands_that_the_code_names_exist() -> None:
+    modules = {name: importlib.import_module(f"fenli.cli.{module}") for name, module in GROUPS.items()}
+    known = {
+        name: {command.name or command.callback.__name__ for command in module.app.registered_commands}
+        for name, module in modules.items()
+    }
+    for source in (ROOT / "src").rglob("*.py"):
+        for name, word in re.findall(r"`fenli ([a-z]+)(?: ([a-z]+))?", source.read_text()):
+            assert name in COMMANDS or word in {"", *known[name]}, f"{source}: fenli {name} {word}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -30,7 +30,7 @@ def configuration() -> Configuration:
 def anonymous(database: Database, data: Path, posting: Posting, configuration: Configuration) -> TestClient:
     desk = Desk(database, data / "snapshot", configuration.load, {"DEEPSEEK_API_KEY": "x"}, (), StoppedClock())
     desk.reload()
-    app = admin_app(database, desk, posting, admin_token(data), ("office.example",), StoppedClock())
+    app = admin_app(database, desk, posting, admin_token(data), StoppedClock())
     return TestClient(app, base_url="http://127.0.0.1:8411")
 
 
@@ -62,7 +62,7 @@ def test_health_needs_no_token(anonymous: TestClient) -> None:
         ("localhost:8411", 200),
         ("[::1]:8411", 200),
         ("LOCALHOST", 200),
-        ("office.example", 200),
+        ("office.example", 421),
         ("evil.example", 421),
         ("127.0.0.1.evil.example:8411", 421),
         ("", 421),
@@ -88,9 +88,10 @@ def test_keys_are_made_listed_and_revoked(client: TestClient) -> None:
     assert made.json()["secret"].startswith("fl-")
     (key,) = client.get("/api/keys").json()["keys"]
     assert (key["name"], key["models"], key["revoked_at"]) == ("app", ["smart"], None)
+    assert key["created_at"] == "2026-11-23T13:00:00.000Z"
     assert "secret" not in key
     assert client.post("/api/keys", json={"name": "app"}).status_code == 409
-    assert client.delete(f"/api/keys/{key['id']}").json()["revoked_at"] is not None
+    assert client.delete(f"/api/keys/{key['id']}").json()["revoked_at"] == "2026-11-23T13:00:00.000Z"
     assert client.delete(f"/api/keys/{key['id']}").status_code == 409
 
 
@@ -147,9 +148,22 @@ def test_status_tells_of_lag_and_findings(client: TestClient, data: Path, postin
     worker.write(held(2), settled(2))
     worker.write(held(3), settled(3))
     post_all(posting)
-    (finding,) = client.get("/api/status").json()["books"]["findings"]
-    assert finding["kind"] == "journal_damaged"
+    status = client.get("/api/status").json()
+    assert status["desk"]["compiled_at"] == status["desk"]["loaded_at"] == "2026-11-23T13:00:00.000Z"
+    (finding,) = status["books"]["findings"]
+    assert (finding["kind"], finding["found_at"]) == ("journal_damaged", "2026-11-23T13:00:00.000Z")
     assert "fenli_findings 1\n" in client.get("/metrics").text
+
+
+def test_status_tells_why_a_vendor_is_off(client: TestClient, configuration: Configuration) -> None:
+    configuration.settings = Settings(
+        vendors=(
+            VendorSetting(id="openai", enabled=False, why_off="OPENAI_API_KEY is not set"),
+            VendorSetting(id="zhipu", enabled=False),
+        )
+    )
+    off = client.post("/api/reload").json()["vendors_off"]
+    assert off == {"openai": "OPENAI_API_KEY is not set", "zhipu": "enabled = false"}
 
 
 def test_a_reload_that_fails_says_why(client: TestClient, configuration: Configuration) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fenli.office.keys import KeyRefused, create_key, list_keys, revoke_key, working_keys
+from fenli.errors import KeyRefused
+from fenli.office.keys import create_key, list_keys, revoke_key, working_keys
 from fenli.store import Database
 
 
@@ -40,7 +41,7 @@ def test_what_is_said_of_names_in_use_and_keys_that_are_not_there(database: Data
     create_key(database, "app", now=1)
     with pytest.raises(KeyRefused, match="choose another name"):
         create_key(database, "app", now=1)
-    with pytest.raises(KeyRefused, match="does not exist"):
+    with pytest.raises(KeyRefused, match="does not exist: `fenli key list` shows"):
         revoke_key(database, "ap", now=1)
     revoke_key(database, "app", now=2)
     with pytest.raises(KeyRefused, match="revoked already"):

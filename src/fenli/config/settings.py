@@ -77,6 +77,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             currency=state.currency,
             deadlines=state.deadlines,
             enabled=state.on,
+            why_off=state.why,
         )
 
 

@@ -25,10 +25,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fenli.clock import Clock
-from fenli.errors import ConfigError, FenliError, ValueRefused
+from fenli.errors import ConfigError, FenliError, KeyRefused, ValueRefused
 from fenli.office import reports
 from fenli.office.desk import Desk
-from fenli.office.keys import KeyRefused, create_key, list_keys, revoke_key
+from fenli.office.keys import create_key, list_keys, revoke_key
 from fenli.office.posting import Posting
 from fenli.office.state import Books, books_state, metrics_text
 from fenli.store import Database
@@ -73,10 +73,8 @@ def admin_token(data: Path) -> str:
     return token
 
 
-def admin_app(
-    database: Database, desk: Desk, posting: Posting, token: str, hosts: tuple[str, ...], clock: Clock
-) -> ASGIApp:
-    """``hosts``: names besides the local ones under which the API may be addressed."""
+def admin_app(database: Database, desk: Desk, posting: Posting, token: str, clock: Clock) -> ASGIApp:
+    """It is addressed by the local names alone."""
     api = _Api(database, desk, posting, clock)
     routes = [
         Route("/healthz", lambda _: PlainTextResponse("ok\n")),
@@ -90,7 +88,7 @@ def admin_app(
         Route("/metrics", api.metrics),
     ]
     errors: dict[Any, Any] = {FenliError: _error}
-    return _Guard(Starlette(routes=routes, exception_handlers=errors), token, (*LOCAL_HOSTS, *hosts))
+    return _Guard(Starlette(routes=routes, exception_handlers=errors), token)
 
 
 class _Api:
@@ -102,10 +100,17 @@ class _Api:
 
     def status(self, _: Request) -> Response:
         books = books_state(self._database)
-        return _json({"desk": self._desk.status(), "posting": self._posting_state(books), "books": books})
+        found = [_with_instants(finding) for finding in books.findings]
+        return _json(
+            {
+                "desk": _with_instants(self._desk.status()),
+                "posting": self._posting_state(books),
+                "books": msgspec.structs.asdict(books) | {"findings": found},
+            }
+        )
 
     def keys(self, _: Request) -> Response:
-        return _json({"keys": list_keys(self._database)})
+        return _json({"keys": [_with_instants(key) for key in list_keys(self._database)]})
 
     async def create_key(self, request: Request) -> Response:
         try:
@@ -118,7 +123,7 @@ class _Api:
         return _json(await asyncio.to_thread(make), 201)
 
     def revoke_key(self, request: Request) -> Response:
-        return _json(revoke_key(self._database, request.path_params["key"], now=self._clock.now()))
+        return _json(_with_instants(revoke_key(self._database, request.path_params["key"], now=self._clock.now())))
 
     def entries(self, request: Request) -> Response:
         query = request.query_params
@@ -151,7 +156,7 @@ class _Api:
         problem = self._desk.reload_or_keep()
         if problem is not None:
             raise _Refused(400, problem)
-        return _json(self._desk.status())
+        return _json(_with_instants(self._desk.status()))
 
     def metrics(self, _: Request) -> Response:
         books, desk = books_state(self._database), self._desk.status()
@@ -165,10 +170,9 @@ class _Api:
 class _Guard:
     """Lets in who presents the token and addresses us by a name of ours (a web page elsewhere can do neither)."""
 
-    def __init__(self, app: ASGIApp, token: str, hosts: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._expected = f"Bearer {token}".encode()
-        self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -182,8 +186,8 @@ class _Guard:
     def _refusal(self, path: str, headers: Mapping[bytes, bytes]) -> _Refused | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-        if name not in self._hosts:
-            return _Refused(421, f"this API is not called {host!r}: use 127.0.0.1, or add the name to admin_hosts")
+        if name not in LOCAL_HOSTS:
+            return _Refused(421, f"this API is not called {host!r}: address it as 127.0.0.1 or localhost")
         if path == "/healthz":
             return None
         if not hmac.compare_digest(headers.get(b"authorization", b""), self._expected):
@@ -227,11 +231,16 @@ def _instant(query: Mapping[str, str], name: str) -> int | None:
     return parse_instant(query[name]) if query.get(name) else None
 
 
+def _with_instants(value: msgspec.Struct) -> dict[str, Any]:
+    """Its fields, instants as text: in nanoseconds they do not fit a float either."""
+    fields = msgspec.structs.asdict(value)
+    instants = {name: at for name, at in fields.items() if name.endswith("_at") and at is not None}
+    return fields | {name: format_instant(at) for name, at in instants.items()}
+
+
 def _entry(row: reports.EntryRow) -> dict[str, Any]:
     entry = row.entry
-    shown: dict[str, Any] = msgspec.structs.asdict(entry)
-    for name in ("opened_at", "closed_at", "rated_at"):
-        shown[name] = None if shown[name] is None else format_instant(shown[name])
+    shown = _with_instants(entry)
     raw = shown.pop("raw_usage")
     shown["raw_usage"] = None if raw is None else raw.decode(errors="replace")
     shown["cost"], shown["held"] = _amount(shown.pop("picos")), _amount(shown.pop("held_picos"))

@@ -56,7 +56,7 @@ def switched_off(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
     """The vendors of the settings that are off, and why."""
     reasons = {}
     for setting in settings.vendors:
-        reason = "enabled = false" if not setting.enabled else _missing(setting, environ)
+        reason = setting.why_off if not setting.enabled else _missing(setting, environ)
         if reason is not None:
             reasons[setting.id] = reason
     return reasons

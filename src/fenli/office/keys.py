@@ -10,17 +10,13 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import insert, or_, select, update
 
-from fenli.errors import ValueRefused
+from fenli.errors import KeyRefused
 from fenli.office.tables import keys
 from fenli.routing.snapshot import Key
 from fenli.store import Database
 
 NAME_MAX: Final = 100
 _decode_models = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-class KeyRefused(ValueRefused):
-    """A key that cannot be made or found; the message ends with the next step."""
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -81,7 +77,7 @@ def revoke_key(database: Database, id_or_name: str, *, now: int) -> KeyInfo:
         open_rows = [row for row in rows if row.revoked_at is None]
         if not open_rows:
             state = "is revoked already" if rows else "does not exist"
-            raise KeyRefused(f"a key {id_or_name!r} {state}: `fenli keys list` shows those that work")
+            raise KeyRefused(f"a key {id_or_name!r} {state}: `fenli key list` shows those that work")
         if len(open_rows) > 1:
             ids = ", ".join(row.id for row in open_rows)
             raise KeyRefused(f"{id_or_name!r} is the id of one key and the name of another ({ids}): revoke by id")

@@ -55,7 +55,6 @@ class OfficeOptions(msgspec.Struct, frozen=True, kw_only=True):
     watch: tuple[Path, ...] = ()
     admin_host: str = "127.0.0.1"
     admin_port: int = 8411
-    admin_hosts: tuple[str, ...] = ()
     clock: Clock = msgspec.field(default_factory=SystemClock)
 
 
@@ -92,7 +91,7 @@ class Office:
                 options.clock,
             )
             desk.reload()
-            app = admin_app(database, desk, posting, admin_token(options.data), options.admin_hosts, options.clock)
+            app = admin_app(database, desk, posting, admin_token(options.data), options.clock)
             server = AdminServer(app, options.admin_host, options.admin_port)
             with ThreadPoolExecutor(1, "post") as post, ThreadPoolExecutor(1, "watch") as watch:
                 self._take_signals()

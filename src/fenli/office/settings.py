@@ -14,7 +14,8 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is its name in the books; ``adapter`` the vendor of `fenli.vendors` whose protocol it speaks (``id`` when
     None). ``credential``: ``env:NAME``, ``file:/path``, ``""`` for none; None takes the vendor's own variable.
-    ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens.
+    ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens. ``why_off`` is the
+    reason where ``enabled`` is False.
     """
 
     id: str
@@ -26,6 +27,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     context: int | None = None
     deadlines: Deadlines | None = None
     enabled: bool = True
+    why_off: str = "enabled = false"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from fenli.values.money import decimal_of
 
 FINDINGS_MAX: Final = 1_000
 RESTORE: Final = "restore the database from a copy made before, or keep it as evidence: somebody wrote to it"
+STRANGE: Final = "report this with what `fenli ledger list --json` has of the call"
 
 Progress = Callable[[str, int, int], None]
 
@@ -142,7 +143,7 @@ class _Check:
             if row.finals == 0 and run_of(row.call) in live:
                 continue
             what = f"{row.finals} of its entries say that they ended it, and one must"
-            self._find("call_not_ended_once", row.call, what, "report this with `fenli entries` of the call")
+            self._find("call_not_ended_once", row.call, what, STRANGE)
 
     def holds(self) -> None:
         """What is open belongs to a run that lives."""
