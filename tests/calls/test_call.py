@@ -228,6 +228,7 @@ def test_a_whole_answer_to_a_stream_is_no_stream_but_has_to_be_paid() -> None:
     assert (entry.outcome, entry.grade, entry.picos) == ("server_error", Grade.MEASURED, 18)
     assert stage.reply is not None
     assert stage.reply.status == 502
+    assert "Hi" not in (entry.note or "") + stage.error["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"code":"X","message":"m"}', b"<html>"])

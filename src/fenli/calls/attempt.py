@@ -85,6 +85,8 @@ class Attempt:
             self.answer = WholeAnswer(ERROR_BODY_MAX)
             self.answer.feed(body)
             self.answer.end()
+            if self.answer.finished:  # its words are nobody's business: neither the books' nor the error's
+                return Failure(Kind.SERVER_ERROR, "it answered in one piece where a stream was asked for", self.status)
         return self.target.vendor.classify(self.status, self.headers, body)
 
     def owes_nothing(self) -> bool:
