@@ -29,6 +29,23 @@ def test_a_price_is_shown_as_it_was_at_an_instant(fenli: Fenli) -> None:
     assert "from 2026-01-01 to 2026-06-01" in gone
 
 
+def test_a_day_is_the_vendors_own(fenli: Fenli) -> None:
+    """What is sold in yuan begins at midnight in China: 16:00 of the day before in UTC."""
+    (fenli.folder / "prices").mkdir()
+    own = OWN_PRICES.replace("2026-01-01T00:00:00Z", "2026-01-02T00:00:00+08:00")
+    own = own.replace("2026-06-01T00:00:00Z", "2026-06-02T00:00:00+08:00")
+    fenli.write("prices/openai.toml", own + own.partition("[[")[1] + own.partition("[[")[2].replace("USD", "CNY"))
+    fenli.write("fenli.toml", '[prices]\ndirectories = ["prices"]\n')
+    text = fenli.out("prices", "show", "gpt-test", "--at", "2026-02-01")
+    yuan, dollars = text.split("openai/gpt-test, ")[1:]
+    assert yuan.startswith("CNY per 1M tokens, dates in Asia/Shanghai\n")
+    assert "2026-01-02  2026-06-02" in yuan
+    assert dollars.startswith("USD per 1M tokens, dates in UTC\n")
+    assert "2026-01-01  2026-06-01" in dollars
+    rows = fenli.json("prices", "show", "gpt-test", "--at", "2026-02-01")
+    assert {row["effective_from"] for row in rows} == {"2026-01-01T16:00:00.000Z"}
+
+
 def test_conditions_are_rows_of_their_own(fenli: Fenli) -> None:
     rows = fenli.json("prices", "show", "deepseek-v4-pro", "--vendor", "deepseek", "--at", "2026-11-20")
     assert {row["currency"] for row in rows} == {"CNY", "USD"}

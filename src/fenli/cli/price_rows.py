@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fenli.errors import PriceError
 from fenli.prices.book import PriceBook
 from fenli.prices.offers import TOKENS, TOKENS_PER_UNIT, Conditions, Offer
 from fenli.values import METERS, format_instant
+from fenli.values.instants import moment_of
 from fenli.values.money import decimal_of
 
 
@@ -43,6 +45,15 @@ def price(offer: Offer, meter: str) -> str:
     """The exact price for a million tokens (or the row's own unit); empty where the row states none."""
     picos = offer.prices.get(meter)
     return "" if picos is None else decimal_of(picos * (TOKENS_PER_UNIT if offer.unit == TOKENS else 1))
+
+
+def zone_of(currency: str) -> ZoneInfo:
+    """Where the vendors who sell in it write their dates: a day of theirs begins at midnight there."""
+    return ZoneInfo("Asia/Shanghai" if currency == "CNY" else "UTC")
+
+
+def date(instant: int, currency: str) -> str:
+    return moment_of(instant, zone_of(currency)).date().isoformat()
 
 
 def meters_of(offers: list[Offer]) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Json, configuration, instant
 from fenli.cli.output import aligned, as_json, line, table
-from fenli.cli.price_rows import all_rows, as_data, meters_of, price, rows_in_force, vendors_of
+from fenli.cli.price_rows import all_rows, as_data, date, meters_of, price, rows_in_force, vendors_of, zone_of
 from fenli.clock import SystemClock
 from fenli.config.settings import price_book
 from fenli.errors import NoOffer
@@ -47,17 +47,18 @@ def show(model: Model, vendor: Vendor = None, at: At = None, json: Json = False,
         groups.setdefault((offer.vendor, offer.currency, offer.unit), []).append(offer)
     for (seller, currency, unit), offers in groups.items():
         line()
-        line(say("prices.group", vendor=seller, model=model, currency=currency, unit=unit.replace("_", " ")))
+        words = {"vendor": seller, "model": model, "currency": currency, "unit": unit.replace("_", " ")}
+        line(say("prices.group", **words, zone=zone_of(currency)))
         _print(sorted(offers, key=_tier))
 
 
 def _print(offers: list[Offer]) -> None:
     meters = meters_of(offers)
     columns = [aligned([price(offer, meter) or "-" for offer in offers]) for meter in meters]
-    columns.append([format_instant(offer.effective_from)[:10] for offer in offers])
+    columns.append([date(offer.effective_from, offer.currency) for offer in offers])
     headings = [say("column.conditions"), *meters, say("column.from")]
     if any(offer.effective_to is not None for offer in offers):
-        columns.append([format_instant(offer.effective_to)[:10] if offer.effective_to else "" for offer in offers])
+        columns.append([date(offer.effective_to, offer.currency) if offer.effective_to else "" for offer in offers])
         headings.append(say("column.to"))
     conditions = [str(one.conditions) if one.conditions != Conditions() else say("prices.always") for one in offers]
     rows = [[condition, *cells] for condition, *cells in zip(conditions, *columns, strict=True)]
@@ -75,9 +76,11 @@ def _next_step(book: PriceBook, model: str, vendors: list[str]) -> str:
     """When it had a price, else which names are like it."""
     offers = [offer for one in vendors for offer in all_rows(book, one, model)]
     if offers:
-        first = min(offer.effective_from for offer in offers)
-        last = max((offer.effective_to for offer in offers if offer.effective_to is not None), default=first)
-        return say("prices.then", first=format_instant(first)[:10], last=format_instant(last)[:10])
+        first = min((offer.effective_from, offer.currency) for offer in offers)
+        last = max(
+            ((end, offer.currency) for offer in offers if (end := offer.effective_to) is not None), default=first
+        )
+        return say("prices.then", first=date(*first), last=date(*last))
     sellers = vendors or book.vendors()
     names = {name for one in sellers for name in (*book.models(one), *(alias.name for alias in book.aliases(one)))}
     close = difflib.get_close_matches(model, names, 3)

@@ -131,7 +131,7 @@ MESSAGES: Final = {
     "column.to": "to",
     # prices and models
     "prices.at": "In force at {at}:",
-    "prices.group": "{vendor}/{model}, {currency} per {unit}",
+    "prices.group": "{vendor}/{model}, {currency} per {unit}, dates in {zone}",
     "prices.always": "always",
     "prices.source": "  source: {source} (confidence: {confidence})",
     "prices.none": "no price of {model} was in force at {at}.",

@@ -131,7 +131,7 @@ MESSAGES: Final = {
     "column.to": "至",
     # 价格与模型
     "prices.at": "{at} 有效:",
-    "prices.group": "{vendor}/{model},{currency} / {unit}",
+    "prices.group": "{vendor}/{model},{currency} / {unit},日期按 {zone}",
     "prices.always": "始终",
     "prices.source": "  来源:{source}(可信度:{confidence})",
     "prices.none": "{at} 没有 {model} 的有效价格。",
