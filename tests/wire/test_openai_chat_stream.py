@@ -217,6 +217,13 @@ def test_spaces_behind_the_colon_hide_no_finish_reason() -> None:
     assert answer.finished
 
 
+def test_an_empty_event_at_the_end_is_no_damage() -> None:
+    answer = StreamAnswer(wants_usage=False)
+    read(answer, [*HELLO, b"data:\n\n"])
+    assert answer.damage is None
+    assert answer.finished
+
+
 def test_a_last_event_without_its_blank_line_still_counts() -> None:
     for end in (b"", b"\n", b"\r\n"):
         answer = StreamAnswer(wants_usage=False)

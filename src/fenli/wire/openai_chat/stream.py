@@ -194,14 +194,10 @@ class StreamAnswer:
             self._held.clear()
 
     def _note_finish(self, event: bytes) -> None:
-        payload = data_of(event)
-        if payload is None:
-            return
         try:
-            chunk = _decode(payload)
-        except NO_ANSWER as error:
-            self.damage = f"a chunk of the stream is not a chat completion chunk: {error}"
-            return
+            chunk = _decode(data_of(event) or b"{}")
+        except NO_ANSWER:
+            return  # it has been passed on, and says nothing of an end
         for choice in chunk.choices or ():
             if choice.finish_reason not in (None, "", "null"):
                 self._finished_choices.add(choice.index)
