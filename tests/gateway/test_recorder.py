@@ -173,6 +173,23 @@ def test_the_next_call_finds_out_that_the_disk_is_well_again(disk: Disk, turns: 
     assert (first.heard, second.heard, recorder.failing) == (["failed 1"], ["sent 1"], None)
 
 
+def test_without_a_call_it_finds_out_by_itself(disk: Disk, turns: Turns, recorder: Recorder) -> None:
+    """Who asks /readyz sends no calls while it says no: it must not take a call to say yes again."""
+    disk.full = True
+    Asker(recorder, 1).open()
+    turns.turn()
+    assert recorder.pending == 0
+    recorder.retry()
+    assert recorder.failing is not None
+    disk.full = False
+    recorder.retry()
+    assert recorder.failing is None
+    assert disk.records == []
+    frames = disk.frames
+    recorder.retry()
+    assert disk.frames == frames
+
+
 def test_a_call_that_began_and_ended_in_a_refused_turn_leaves_no_trace(
     disk: Disk, turns: Turns, recorder: Recorder
 ) -> None:

@@ -88,15 +88,15 @@ class Recorder:
 
     def _write(self) -> None:
         records, waiting = self._records, self._waiting
-        if not records and not self._kept:
+        if not records and self.failing is None:
             return
         self._records, self._waiting = [], []
         try:
             if self._kept:
                 self._write_kept()
-            if records:
-                self._storage.write(encode_frame(records))
-                self.written += len(records)
+            # Where nothing waits an empty frame finds out whether the disk takes anything again.
+            self._storage.write(encode_frame(records))
+            self.written += len(records)
         except OSError as error:
             self._refused(records, waiting, str(error))
             return
@@ -118,8 +118,8 @@ class Recorder:
                 log.exception("a request could not be sent")  # its deadline ends the attempt
 
     def retry(self) -> None:
-        """To be called now and then: what an earlier turn could not write is tried again."""
-        if self._kept and not self._scheduled:
+        """To be called now and then: while the disk refuses, tries it again."""
+        if self.failing is not None and not self._scheduled:
             self.flush()
 
     def _write_kept(self) -> None:
