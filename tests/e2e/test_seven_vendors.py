@@ -120,3 +120,10 @@ def test_no_secret_is_written_anywhere(fenli):
         for name in names:
             content = Path(folder, name).read_bytes()
             assert not [secret for secret in secrets if secret in content], name
+
+
+def test_a_fault_can_be_asked_for_by_the_models_name(client):
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model=f"deepseek/{PRICES['deepseek'][0]}!cut_head", messages=QUESTION)
+    assert caught.value.code == "answer_truncated"
+    assert caught.value.response.headers["x-fenli-model"].endswith("!cut_head")

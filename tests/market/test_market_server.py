@@ -18,6 +18,7 @@ from faces import MODELS, SEVEN
 
 from fenli.errors import ConfigError
 from fenli.market.__main__ import options_of
+from fenli.market.faults import FAULT_NAMES
 from fenli.market.market import market_key
 from fenli.market.served import Serving, read_served
 from fenli.market.server import MarketOptions, build_market
@@ -200,6 +201,16 @@ def test_the_book_survives_kill_9(tmp_path: Path) -> None:
     assert stall.process.stdout is not None
     stall.process.stdout.close()
     assert stall.last().id == answer.id
+
+
+def test_the_help_is_the_commands_own_and_names_every_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options_of(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("usage: fenli market serve [OPTION ...]")
+    assert "python" not in text
+    assert all(name in text for name in FAULT_NAMES)
+    assert "deepseek/deepseek-flash!cut@120" in text
 
 
 def test_options_are_checked() -> None:

@@ -63,6 +63,12 @@ def test_a_model_name_may_have_slashes_of_its_own() -> None:
     assert paths(directory(*TWO), "moonshot/org/model:tag") == ["moonshot/org/model:tag"]
 
 
+def test_a_model_name_may_ask_an_emulated_vendor_for_a_fault() -> None:
+    (target,) = directory(*TWO).plan("deepseek/deepseek-chat!cut@120").targets
+    assert target.address.model == b'"deepseek-chat!cut@120"'
+    assert target.label == b"x-fenli-vendor: deepseek\r\nx-fenli-model: deepseek-chat!cut@120\r\n"
+
+
 def test_a_bare_name_that_two_vendors_sell_needs_the_vendor() -> None:
     found = directory(*TWO, vendor("openai", "shared"))
     assert "write moonshot/shared or openai/shared" in refusal(found, "shared").message
@@ -120,6 +126,7 @@ def test_a_vendor_that_is_off_says_what_switches_it_on() -> None:
         "deepseek/",
         "/deepseek-chat",
         "deepseek/a b",
+        "deepseek/!",
         "deepseek/a\r\nX-Evil: 1",
         "deepseek/中文",
         'deepseek/"',

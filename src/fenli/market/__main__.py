@@ -5,14 +5,29 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from fenli.errors import ConfigError
+from fenli.market.faults import FAULT_NAMES
 from fenli.market.market import DEFAULT_VENDORS
 from fenli.market.server import MarketOptions, run_market
 
+DESCRIPTION: Final = "The emulated vendors on this machine: their formats, errors, usage and faults."
+FAULT: Final = f"may be repeated; SHARE is from 0 to 1 (every request without it), NAME one of {', '.join(FAULT_NAMES)}"
+EPILOG: Final = (
+    "One request asks for a fault in a header (x-market-fault: cut@120), or in its\n"
+    "model's name, which gets through fenli too: deepseek/deepseek-flash!cut@120"
+)
+
 
 def options_of(arguments: list[str]) -> MarketOptions:
-    parser = argparse.ArgumentParser(prog="fenli market serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="fenli market serve",
+        usage="%(prog)s [OPTION ...]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8420, help="0 takes a free one")
     parser.add_argument("--vendor", action="append", default=[], help=f"may be repeated; {', '.join(DEFAULT_VENDORS)}")
@@ -21,7 +36,7 @@ def options_of(arguments: list[str]) -> MarketOptions:
     parser.add_argument("--at-once", action="store_true", help="answer without any wait")
     parser.add_argument("--echo", action="store_true", help="answer with what the user said")
     parser.add_argument("--served", type=Path, metavar="FILE", help="append the vendors' own book to FILE")
-    parser.add_argument("--fault", action="append", default=[], metavar="[VENDOR:][SHARE*]NAME[@N]")
+    parser.add_argument("--fault", action="append", default=[], metavar="[VENDOR:][SHARE*]NAME[@N]", help=FAULT)
     parser.add_argument("--key", action="append", default=[], help="a key that every vendor takes beside its own")
     parser.add_argument("--seed", type=int)
     given = parser.parse_args(arguments)

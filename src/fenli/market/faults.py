@@ -45,6 +45,9 @@ CONNECTING: Final = frozenset((Trouble.UNREACHABLE, Trouble.UNRESOLVED, Trouble.
 _NAMES: Final[dict[str, Trouble | Kind]] = {what.value: what for group in (Trouble, Kind) for what in group}
 
 
+FAULT_NAMES: Final = tuple(_NAMES)
+
+
 class Fault(msgspec.Struct, frozen=True):
     """A trouble, or a refusal of that kind (``number``: its Retry-After in seconds)."""
 

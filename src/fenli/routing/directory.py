@@ -19,6 +19,8 @@ from fenli.vendors.contract import Vendor
 # Names outside the catalogue that callers may use (`vendor/model` always works) are remembered up to this many.
 _PASSING_MAX: Final = 4_096
 _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@+")
+# What else a model's name may hold: a path of its own, and the fault that an emulated vendor is asked for.
+_WITHIN_MODELS: Final = str.maketrans("", "", "/!")
 _NAME_MAX: Final = 200
 
 Secrets = Callable[[str], str]
@@ -95,7 +97,7 @@ class Directory:
 
     def _target(self, path: str) -> Target:
         vendor_id, _, model = path.partition("/")
-        if not _is_name(model.replace("/", "")):
+        if not _is_name(model.translate(_WITHIN_MODELS)):
             raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} is not a model name: write vendor/model", "model")
         settings, secret = self._vendors[vendor_id]
         vendor = VENDORS[settings.adapter]
