@@ -96,6 +96,13 @@ def test_a_mistake_is_named_by_line_field_and_next_step(
     assert message in first.message
 
 
+def test_a_mistyped_field_is_one_mistake(refused: Refused) -> None:
+    (problem,) = refused("[[routes]]\nnmae = 'a'\ntargets = ['local/x']")
+    assert (problem.field, problem.line) == ("routes[0].nmae", 2)
+    assert 'did you mean "name"?' in problem.message
+    assert len(refused("[[routes]]\nzzz = 'a'\ntargets = ['local/x']")) == 2
+
+
 def test_two_routes_of_one_name_are_refused_where_the_second_stands(refused: Refused) -> None:
     route = "[[routes]]\nname = 'a'\ntargets = ['local/x']\n"
     assert str(refused(route * 2)[0]).endswith('fenli.toml:5: routes[1].name: "a" is the name of routes[0] already')

@@ -63,8 +63,9 @@ class _Walk:
                 built[key] = self._refuse((*path, key), _unknown(key, path, fields))
             else:
                 built[key] = self.build(fields[key].type, item, (*path, key))
+        meant = {nearest(key, fields) for key in value if key not in fields}
         for name, field in fields.items():
-            if field.required and name not in value:
+            if field.required and name not in value and name not in meant:
                 built[name] = self._refuse(path, f'needs the field "{name}"')
         if any(item is _REFUSED for item in built.values()):
             return _REFUSED
