@@ -26,10 +26,10 @@ check: setup ## style, types and layers only
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-logo
 
-bench: setup ## measure against the others; ARGS="--help" says what
+bench: setup ## measure beside nginx and other gateways; ARGS="--help" says what
 	@.venv/bin/python -m bench $(ARGS)
 
-bench-soak: setup ## hours of mixed load: memory must stay flat
+bench-soak: setup ## a million calls with streams between: memory must stay flat
 	@.venv/bin/python -m bench soak $(ARGS)
 
 lock: ## resolve the dependencies again; ARGS="--upgrade" moves them

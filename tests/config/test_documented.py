@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import typing
 from pathlib import Path
 from types import UnionType
@@ -31,6 +32,12 @@ def structs(kind: object) -> typing.Iterator[type[msgspec.Struct]]:
 @pytest.mark.parametrize("name", sorted(fields(Document)))
 def test_every_field_is_documented(name: str) -> None:
     assert f"`{name}`" in PAGE or f".{name}`" in PAGE
+
+
+def test_every_variable_is_documented() -> None:
+    sources = (Path(__file__).parents[2] / "src").rglob("*.py")
+    used = {name for source in sources for name in re.findall(r"\bFENLI_[A-Z]+\b", source.read_text())}
+    assert {name for name in used if f"| `{name}` |" not in PAGE} == set()
 
 
 @pytest.mark.parametrize("section", Document.__struct_fields__)
