@@ -53,10 +53,11 @@ class Row:
 
 
 class Segment:
-    """What is in force over ``[start, end)``. ``only``: the one row, when it takes any request. ``undecided``: rows
-    that hang on a holiday calendar which does not reach this day."""
+    """What is in force over ``[start, end)``. ``only``: the one row, when it takes any request. ``dearest``: the row that
+    costs the most whatever the request, where there is such a row. ``undecided``: rows that hang on a holiday calendar
+    which does not reach this day."""
 
-    __slots__ = ("end", "offer_id", "only", "prices", "rows", "start", "undecided")
+    __slots__ = ("dearest", "end", "offer_id", "only", "prices", "rows", "start", "undecided")
 
     def __init__(self, start: int, end: int, rows: Sequence[Row], undecided: Sequence[Row]) -> None:
         self.start = start
@@ -67,6 +68,15 @@ class Segment:
         self.only = only
         self.prices = only.prices if only else None
         self.offer_id = only.offer_id if only else ""
+        self.dearest = _dearest(self.rows)
+
+
+def _dearest(rows: Sequence[Row]) -> Row | None:
+    for row in rows:
+        most = all(row.input_max >= other.input_max and row.output_max >= other.output_max for other in rows)
+        if most and row.plain and row.reads and row.writes:
+            return row
+    return None
 
 
 class Lane:

@@ -88,8 +88,8 @@ class Tariff:
         segment = self._worst.now
         if not segment.start <= at < segment.end:
             segment = self._worst.at(at)
-        row = segment.only
-        if row is not None and row.reads and row.writes:
+        row = segment.dearest
+        if row is not None:
             return Rating(prompt * row.input_max + output * row.output_max, self._currency, row.offer_id)
         picos, chosen, known = -1, "", False
         for row in segment.rows:
