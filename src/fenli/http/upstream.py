@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 
@@ -134,10 +134,9 @@ class ClientConnection(asyncio.Protocol):
         if not body and method in _BODILESS_METHODS:
             transport.write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, headers))
         elif len(body) <= COPIED:
-            transport.write(
-                b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
-                % (method, target, headers, len(body), body)  # type: ignore[str-format]  # %b takes Pieces, too
-            )
+            # %b takes Pieces, too
+            parts: tuple[Any, ...] = (method, target, headers, len(body), body)
+            transport.write(b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % parts)
         else:
             head = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (method, target, headers, len(body))
             transport.writelines((head, *body.pieces) if isinstance(body, Pieces) else (head, body))

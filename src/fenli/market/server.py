@@ -1,8 +1,8 @@
 """The other face: the market as a real server, with the same model, scripts and player.
 
-    GET  /market/served     the vendors' own book, as JSON lines
-    GET  /market/vendors    what is emulated, and where
-    *    /{vendor}/...      the vendor's own paths
+GET  /market/served     the vendors' own book, as JSON lines
+GET  /market/vendors    what is emulated, and where
+*    /{vendor}/...      the vendor's own paths
 """
 
 from __future__ import annotations

@@ -57,9 +57,7 @@ class MarketSending:
         "_reading", "_receiver", "_request", "_scheduler", "_size", "_transport", "_waiting", "_watch",
     )  # fmt: skip
 
-    def __init__(
-        self, transport: MarketTransport, request: Request, deadlines: Deadlines, receiver: Receiver
-    ) -> None:
+    def __init__(self, transport: MarketTransport, request: Request, deadlines: Deadlines, receiver: Receiver) -> None:
         self._transport = transport
         self._network = transport.network
         self._scheduler = transport.market.scheduler
