@@ -53,9 +53,9 @@ class Row:
 
 
 class Segment:
-    """What is in force over ``[start, end)``. ``only``: the one row, when it takes any request. ``dearest``: the row that
-    costs the most whatever the request, where there is such a row. ``undecided``: rows that hang on a holiday calendar
-    which does not reach this day."""
+    """What is in force over ``[start, end)``. ``only``: the one row, when it takes any request. ``dearest``: the row
+    that costs the most whatever the request, where there is such a row. ``undecided``: rows that hang on a holiday
+    calendar which does not reach this day."""
 
     __slots__ = ("dearest", "end", "offer_id", "only", "prices", "rows", "start", "undecided")
 
