@@ -99,36 +99,38 @@ class Attempt:
 
     def rate(self, ask: ChatRequest, now: int) -> None:
         """Finds usage, grade and cost. Whatever cannot be known stays None, with a note that says why."""
-        self._meter(ask)
-        if self.usage is None:
-            return
-        tariff = self.target.tariff
-        if tariff is None:
-            self.grade, self.note = Grade.UNKNOWN, self.note or "unpriced"
-            return
-        at = now if tariff.basis == "end" else self.started
-        try:
-            self.cost = tariff.rate(self.usage, at, _THINKING if self.target.vendor.thinking(ask) else None)
-        except (PriceError, UsageError) as error:
-            self.grade, self.note = Grade.UNKNOWN, f"unpriced: {error}"[:300]
-            return
-        self.rated_at = at
-
-    def _meter(self, ask: ChatRequest) -> None:
-        raw = self.answer.usage
-        if raw is not None:
+        target, raw = self.target, self.answer.usage
+        if raw is None:
+            self._estimate(ask)
+            if self.usage is None:
+                return
+        else:
             try:
-                self.usage = self.target.vendor.usage(raw)
+                self.usage = target.vendor.usage(raw)
             except UsageError as error:
                 self.note = str(error)[:300]
                 return
             self.grade = _MEASURED
-        elif self.content_at is not None:
-            self.usage = {"input": estimated_input(ask), "output": max(1, self.answer.counted())}
-            self.grade = Grade.ESTIMATED
-            self.note = "the vendor sent no usage"
-        else:
+        tariff = target.tariff
+        if tariff is None:
+            self.grade, self.note = _UNKNOWN, self.note or "unpriced"
+            return
+        at = now if tariff.basis == "end" else self.started
+        try:
+            self.cost = tariff.rate(self.usage, at, _THINKING if target.vendor.thinking(ask) else None)
+        except (PriceError, UsageError) as error:
+            self.grade, self.note = _UNKNOWN, f"unpriced: {error}"[:300]
+            return
+        self.rated_at = at
+
+    def _estimate(self, ask: ChatRequest) -> None:
+        """What we counted ourselves; nothing where the vendor may have charged before a word of content came."""
+        if self.content_at is None:
             self.note = "the vendor may have charged: no usage came"
+            return
+        self.usage = {"input": estimated_input(ask), "output": max(1, self.answer.counted())}
+        self.grade = Grade.ESTIMATED
+        self.note = "the vendor sent no usage"
 
     def settled(self, number: int, now: int, final: bool, outcome: str) -> Settled:
         cost, answer = self.cost, self.answer

@@ -6,17 +6,19 @@ from typing import Final
 
 import msgspec
 
+_ABSENT: Final = msgspec.Raw()
 
-class _Choice(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw()
+
+class _Choice(msgspec.Struct, gc=False):
+    usage: msgspec.Raw = _ABSENT
 
 
 class _Completion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
 
 
 _decode = msgspec.json.Decoder(_Completion).decode
@@ -94,10 +96,12 @@ class WholeAnswer:
             return
         self.upstream_id = completion.id
         self.model = completion.model
-        self.error = given(completion.error)
-        if self.error is not None:
-            return
-        self.usage = given(completion.usage)
+        if completion.error is not _ABSENT:
+            self.error = given(completion.error)
+            if self.error is not None:
+                return
+        if completion.usage is not _ABSENT:
+            self.usage = given(completion.usage)
         if not completion.choices:
             self.damage = "the answer has no choices"
             return
