@@ -73,7 +73,9 @@ class App:
         if exchange.method != b"POST":
             raise _wrong_method(exchange, "POST")
         headers = exchange.headers
-        directory = self._directory()
+        directory = self.snapshots.directory
+        if directory is None or self.draining:
+            directory = self._directory()
         key = self._key(directory, headers)
         if b"content-encoding" in headers and headers[b"content-encoding"] != b"identity":
             raise CallRefused(Code.BAD_HTTP, "the body is compressed: send it without content-encoding")

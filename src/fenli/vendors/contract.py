@@ -10,7 +10,6 @@ request.
 from __future__ import annotations
 
 import enum
-import operator
 import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Protocol
@@ -124,7 +123,7 @@ class UsageMap:
     to look (a dot goes down one level); the first that holds a number counts.
     """
 
-    __slots__ = ("_cache_write", "_cached", "_completion", "_decode", "_prompt", "_reasoning", "_total")
+    __slots__ = ("_decode", "_read")
 
     def __init__(
         self,
@@ -136,10 +135,9 @@ class UsageMap:
         cache_write: tuple[str, ...] = ("prompt_tokens_details.cache_write_tokens",),
         reasoning: tuple[str, ...] = ("completion_tokens_details.reasoning_tokens",),
     ) -> None:
-        self._prompt, self._completion, self._total = _getter(prompt), _getter(completion), _getter(total)
-        self._cached, self._cache_write, self._reasoning = _getter(cached), _getter(cache_write), _getter(reasoning)
         shape = _usage_shape(*prompt, *completion, *total, *cached, *cache_write, *reasoning)
         self._decode: Callable[[bytes], object] = msgspec.json.Decoder(shape).decode
+        self._read = _reader(prompt, completion, total, cached, cache_write, reasoning)
 
     def meters(self, raw: bytes) -> dict[str, int]:
         """Raises UsageError when a number is missing, negative, no integer, or the parts exceed the whole."""
@@ -147,11 +145,10 @@ class UsageMap:
             usage = self._decode(raw)
         except NO_ANSWER as error:
             raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
-        prompt, completion, total = self._prompt(usage), self._completion(usage), self._total(usage)
+        prompt, completion, total, cached, cache_write, reasoning = self._read(usage)
         if prompt is None or completion is None:
             raise UsageError(f"the usage names no {'prompt' if prompt is None else 'completion'} tokens: {raw[:200]!r}")
-        cached, cache_write = self._cached(usage) or 0, self._cache_write(usage) or 0
-        reasoning = self._reasoning(usage) or 0
+        cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
         if cached + cache_write > prompt or reasoning > completion:
             raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
         if total is not None and total != prompt + completion:
@@ -187,34 +184,29 @@ def _usage_shape(*places: str) -> type[msgspec.Struct]:
     return msgspec.defstruct("VendorUsage", fields, gc=False)
 
 
-def _getter(places: tuple[str, ...]) -> Callable[[object], int | None]:
-    first, *others = [_place_getter(place) for place in places]
-    if not others:
-        return first
+def _reader(*roles: tuple[str, ...]) -> Callable[[object], tuple[int | None, ...]]:
+    """A function that fetches, for each role, the first of its places that holds a number.
 
-    def get(usage: object) -> int | None:
-        value = first(usage)
-        for other in others:
-            if value is not None:
-                break
-            value = other(usage)
+    It is written out and compiled, as dataclasses are, since every call goes through it: a third of the time that
+    getters of getters take.
+    """
+    outers = sorted({place.partition(".")[0] for places in roles for place in places if "." in place})
+    lines = ["def read(usage):", *(f"    {outer} = usage.{outer}" for outer in outers)]
+    lines.append(f"    return ({', '.join(_first_of(places) for places in roles)},)")
+    names: dict[str, Callable[[object], tuple[int | None, ...]]] = {}
+    exec("\n".join(lines), names)  # noqa: S102  made of identifiers of our own, see _first_of
+    return names["read"]
+
+
+def _first_of(places: tuple[str, ...]) -> str:
+    """An expression for the first place whose value is not None."""
+    outer, _, name = places[0].partition(".")
+    assert outer.isidentifier()
+    assert name.isidentifier() or not name
+    value = f"({outer}.{name} if {outer} is not None else None)" if name else f"usage.{outer}"
+    if len(places) == 1:
         return value
-
-    return get
-
-
-def _place_getter(place: str) -> Callable[[object], int | None]:
-    outer, _, name = place.partition(".")
-    get_outer = operator.attrgetter(outer)
-    if not name:
-        return get_outer
-    get_name = operator.attrgetter(name)
-
-    def get(usage: object) -> int | None:
-        nested = get_outer(usage)
-        return None if nested is None else get_name(nested)
-
-    return get
+    return f"(value if (value := {value}) is not None else {_first_of(places[1:])})"
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:
