@@ -129,6 +129,13 @@ def test_without_a_key_of_ours_there_is_nothing(house: House, headers: dict[str,
     assert house.deepseek.asked == []
 
 
+def test_a_refusal_has_an_id_of_its_own_and_no_call(house: House) -> None:
+    first, second = house.call(model="no-such-model"), house.call(model="no-such-model")
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert "x-fenli-call-id" not in first.headers
+    assert house.books() == []
+
+
 @pytest.mark.parametrize("headers", [{"authorization": f"bearer {SECRET}"}, {"x_api_key": SECRET}])
 def test_a_key_may_come_in_either_header(house: House, headers: dict[str, str]) -> None:
     assert house.ask(key=None, **headers).status == 200

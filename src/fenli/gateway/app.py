@@ -207,6 +207,8 @@ class App:
         if status not in (408, 429, 500, 503):
             lines += _NO_RETRY
         self.metrics.refused(refusal.code)
+        self._number += 1  # an id to ask about, though there is nothing in the books
+        lines += b"x-request-id: %b\r\n" % call_id(self.run, self._number).encode()
         exchange.reply(status, lines, refusal_body(refusal))
 
 
