@@ -152,9 +152,7 @@ class ServerExchange:
         if head is not None:
             self._head = None
         elif self._modern and len(data) <= COPIED:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-            connection.server.bytes_out += len(data)
-            connection.transport.write(data)
+            connection.send_later(b"%x\r\n%b\r\n" % (len(data), data))
             return
         else:
             head = b""

@@ -36,6 +36,7 @@ class Server:
 
     __slots__ = (
         "_drained",
+        "_late",
         "_listening",
         "_tick",
         "accepted",
@@ -91,6 +92,7 @@ class Server:
         self.linger_span = self.deadlines.linger + tick
         self._tick = tick
         self._listening: list[asyncio.Server] = []
+        self._late: list[ServerConnection] = []
         self._drained: asyncio.Future[None] | None = None
 
     @property
@@ -147,6 +149,16 @@ class Server:
         return bool(done)
 
     # For the connections
+
+    def send_later(self, connection: ServerConnection) -> None:
+        if not self._late:
+            self.loop.call_soon(self._send_late)
+        self._late.append(connection)
+
+    def _send_late(self) -> None:
+        late, self._late = self._late, []
+        for connection in late:
+            connection.send_late()
 
     def admit(self, connection: ServerConnection) -> bool:
         """Counts a new connection. False when it is one too many and has to be told so."""
