@@ -1,4 +1,4 @@
-"""Whatever an emulated vendor refuses with, the vendor's adapter reads as the kind that was meant (vendors.md, 24)."""
+"""Whatever an emulated vendor refuses with, the vendor's adapter reads as the kind that was meant."""
 
 from __future__ import annotations
 

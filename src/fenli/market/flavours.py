@@ -1,4 +1,4 @@
-"""How each vendor's answers differ, as data. Facts: vendors.md, the sections named beside each.
+"""How each vendor's answers differ, as data. Facts: a survey of their pages and SDKs, 2026-11.
 
 A `Refusal` is one way in which a vendor says no; the first of its kind is the one shown when nothing asks for another.
 """
@@ -67,7 +67,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
 
 _TOO_LONG = "This model's maximum context length is exceeded: reduce the length of the messages."
 
-OPENAI: Final = Flavour(  # section 1
+OPENAI: Final = Flavour(
     id="openai",
     shows_reasoning=False,
     fingerprint="fp_market",
@@ -86,7 +86,7 @@ OPENAI: Final = Flavour(  # section 1
     ),
 )  # fmt: skip
 
-DEEPSEEK: Final = Flavour(  # section 12
+DEEPSEEK: Final = Flavour(
     id="deepseek",
     placement=Placement.LAST_CHUNK,
     usage=UsageShape(
@@ -112,7 +112,7 @@ DEEPSEEK: Final = Flavour(  # section 12
     ),
 )  # fmt: skip
 
-MOONSHOT: Final = Flavour(  # section 5
+MOONSHOT: Final = Flavour(
     id="moonshot",
     envelope=Envelope.TYPE,
     placement=Placement.CHOICE,
@@ -141,7 +141,7 @@ MOONSHOT: Final = Flavour(  # section 5
     ),
 )  # fmt: skip
 
-ZHIPU: Final = Flavour(  # section 4: codes are strings, 429 covers arrears too
+ZHIPU: Final = Flavour(  # codes are strings, 429 covers arrears too
     id="zhipu",
     envelope=Envelope.CODE,
     placement=Placement.LAST_CHUNK,
@@ -172,7 +172,7 @@ ZHIPU: Final = Flavour(  # section 4: codes are strings, 429 covers arrears too
     ),
 )
 
-ALIBABA: Final = Flavour(  # section 13: two spellings of some codes
+ALIBABA: Final = Flavour(  # two spellings of some codes
     id="alibaba",
     request_id_member="request_id",
     refusals=(
@@ -207,7 +207,7 @@ ALIBABA: Final = Flavour(  # section 13: two spellings of some codes
     ),
 )  # fmt: skip
 
-BYTEDANCE: Final = Flavour(  # section 16
+BYTEDANCE: Final = Flavour(
     id="bytedance",
     answer_id="",
     model_prefixes=("ep-",),
@@ -241,7 +241,7 @@ BYTEDANCE: Final = Flavour(  # section 16
     ),
 )  # fmt: skip
 
-LOCAL: Final = Flavour(  # section 21c: llama.cpp
+LOCAL: Final = Flavour(  # llama.cpp
     id="local",
     envelope=Envelope.LLAMA,
     needs_key=False,

@@ -23,7 +23,7 @@ from fenli.sim.random import Stream
 from fenli.vendors.contract import Vendor, parse_base_url
 
 FAULT_HEADER: Final = "x-market-fault"
-_CACHE_UNIT: Final = 64  # tokens; DeepSeek caches in units of this size (vendors.md section 12 names no other)
+_CACHE_UNIT: Final = 64  # tokens; DeepSeek caches in units of this size
 _REMEMBERED: Final = 4096
 _ANY_REFUSAL: Final = Refusal(Kind.SERVER_ERROR, 500, "Internal error")
 

@@ -1,6 +1,6 @@
 """阿里 Alibaba Qwen (百炼 DashScope), compatible mode.
 
-Sources: dashscope SDK 2.0.2 (v2/errors.py), litellm; vendors.md section 13. Codes come in two spellings.
+Sources: dashscope SDK 2.0.2 (v2/errors.py), litellm. Codes come in two spellings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``.
 
-Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54; vendors.md section 16.
+Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DeepSeek. Sources: its API docs on pricing, rate limits, error codes (read up to 2026-11); vendors.md section 12."""
+"""DeepSeek. Sources: its API docs on pricing, rate limits, error codes (read up to 2026-11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The on-device model: a llama.cpp server (also any other one, by configuration). vendors.md section 21c.
+"""The on-device model: a llama.cpp server (also any other one, by configuration).
 
 The process itself lives in `fenli.vendors.local`; its address is settled when it starts.
 """

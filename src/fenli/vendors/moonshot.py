@@ -1,6 +1,6 @@
 """月之暗面 Moonshot (Kimi), the site for China and the international one: keys do not cross.
 
-Sources: its error page (zh and en), its SDK kosong; vendors.md section 5.
+Sources: its error page (zh and en), its SDK kosong.
 """
 
 from __future__ import annotations

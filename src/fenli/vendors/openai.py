@@ -1,4 +1,4 @@
-"""OpenAI, the reference of the dialect. Sources: openai SDK 3.54; vendors.md section 1."""
+"""OpenAI, the reference of the dialect. Sources: openai SDK 3.54."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class _Thinking(msgspec.Struct):
 
 _decode_thinking = msgspec.json.Decoder(bool | _Thinking | None).decode
 
-# What a status means where the vendor's own rules say nothing (vendors.md, section 24 and its phrase hints).
+# What a status means where the vendor's own rules say nothing (a survey of their error pages, 2026-11).
 _BY_STATUS = {
     400: Kind.BAD_REQUEST,
     401: Kind.BAD_KEY,

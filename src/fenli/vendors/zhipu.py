@@ -1,6 +1,6 @@
 """智谱 Zhipu (bigmodel.cn) and Z.ai, its international site.
 
-Sources: its API code and FAQ pages, zai-sdk 0.2.3; vendors.md section 4. Codes are strings; 429 covers arrears too.
+Sources: its API code and FAQ pages, zai-sdk 0.2.3. Codes are strings; 429 covers arrears too.
 """
 
 from __future__ import annotations
