@@ -7,7 +7,6 @@ import gc
 import ipaddress
 import logging
 import signal
-import ssl
 import threading
 from pathlib import Path
 from typing import Final, Literal
@@ -25,6 +24,7 @@ from fenli.gateway.storage import JournalStorage
 from fenli.http.client import Client
 from fenli.http.limits import Limits, ServerDeadlines
 from fenli.http.server import Server
+from fenli.http.tls import server_context
 from fenli.values.ids import run_id
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,8 @@ class _Worker:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await server.listen(options.host, options.port, reuse_port=options.reuse_port, tls=_tls(options))
+        tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert is not None else None
+        await server.listen(options.host, options.port, reuse_port=options.reuse_port, tls=tls)
         timers = [asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share(app))]
         syncing = threading.Thread(target=self._sync, args=(recorder,), name="journal-sync", daemon=True)
         if options.durability == "group":
@@ -152,16 +153,6 @@ class _Worker:
                 self._metrics.share()
             except OSError as error:
                 log.error("the counters cannot be shared: %s", error)
-
-
-def _tls(options: WorkerOptions) -> ssl.SSLContext | None:
-    if options.tls_cert is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.tls_cert, options.tls_key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,8 +14,8 @@ def client_context(cafile: str | os.PathLike[str] | None = None) -> ssl.SSLConte
     return context
 
 
-def server_context(certificate: str | os.PathLike[str], key: str | os.PathLike[str]) -> ssl.SSLContext:
-    """Raises OSError or ssl.SSLError when the files do not fit."""
+def server_context(certificate: str | os.PathLike[str], key: str | os.PathLike[str] | None = None) -> ssl.SSLContext:
+    """Without ``key`` the certificate's file holds it too. Raises OSError or ssl.SSLError when the files do not fit."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
