@@ -48,7 +48,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "answer", "content_at", "cost", "failing", "grade", "headers", "note", "number", "over", "pieces", "rated_at",
+        "answer", "content_at", "cost", "facts", "failing", "grade", "headers", "note", "number", "over", "pieces", "rated_at",
         "reached", "size", "started", "status", "target", "usage",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Attempt:
         self.grade = _UNKNOWN
         self.rated_at: int | None = None
         self.note: str | None = None
+        self.facts: dict[str, bool | str] | None = None
 
     def keep(self, data: bytes) -> None:
         """Part of an error's body; what is beyond the bound is dropped."""
@@ -117,7 +118,10 @@ class Attempt:
             return
         at = now if tariff.basis == "end" else self.started
         try:
-            self.cost = tariff.rate(self.usage, at, _THINKING if target.vendor.thinking(ask) else None)
+            thinking = target.vendor.thinking(ask)
+            if thinking:
+                self.facts = {"thinking": True}
+            self.cost = tariff.rate(self.usage, at, _THINKING if thinking else None)
         except (PriceError, UsageError) as error:
             self.grade, self.note = _UNKNOWN, f"unpriced: {error}"[:300]
             return
@@ -153,6 +157,7 @@ class Attempt:
             upstream_id if upstream_id is None or len(upstream_id) <= NAME_MAX else None,
             model if model is None or len(model) <= NAME_MAX else None,
             self.note,
+            self.facts,
         )
 
 

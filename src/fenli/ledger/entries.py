@@ -14,7 +14,9 @@ from fenli.values.ids import call_id
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at one vendor, ended. ``picos``: what it cost, None while unknown; ``held_picos``: what was held.
 
-    Units: picos of ``currency``; instants and spans in nanoseconds; ``usage`` in units by meter.
+    Units: picos of ``currency``; instants and spans in nanoseconds; ``usage`` in units by meter. ``facts`` as in
+    `ledger.records.Settled`. ``project`` and ``customer`` are those of the key; ``charge_picos`` of ``charge_currency``
+    is what the customer pays, None while that is unknown or nobody pays.
     """
 
     call: str
@@ -43,6 +45,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     first_content: int | None = None
     upstream_id: str | None = None
     note: str | None = None
+    facts: dict[str, bool | str] | None = None
+    project: str | None = None
+    customer: str | None = None
+    charge_currency: str | None = None
+    charge_picos: int | None = None
 
 
 class OpenHold(msgspec.Struct, frozen=True, array_like=True):
@@ -159,4 +166,5 @@ class Poster:
             first_content=settled.first_content if settled else None,
             upstream_id=settled.upstream_id if settled else None,
             note=end.note,
+            facts=settled.facts if settled else None,
         )

@@ -55,7 +55,10 @@ class Attempted(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
-    """``usage`` is by meter; ``raw_usage`` the vendor's own JSON; ``rated_at`` the instant whose price counted."""
+    """``usage`` is by meter; ``raw_usage`` the vendor's own JSON; ``rated_at`` the instant whose price counted.
+
+    ``facts`` are those that chose the price row and are not what `prices.facts` takes for granted.
+    """
 
     number: int
     attempt: int
@@ -74,6 +77,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     upstream_id: str | None = None
     answered_model: str | None = None
     note: str | None = None
+    facts: dict[str, bool | str] | None = None
 
 
 class Released(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):

@@ -20,13 +20,16 @@ GENESIS: Final = bytes(32)
 CHAINED: Final = (
     "call", "attempt", "opened_at", "closed_at", "final", "key", "asked", "vendor", "model", "answered_model", "stream",
     "retry", "request_id", "outcome", "status", "grade", "usage", "raw_usage", "currency", "picos", "held_picos",
-    "offer", "rated_at", "first_content", "upstream_id", "note",
+    "offer", "rated_at", "first_content", "upstream_id", "note", "facts", "project", "customer", "charge_currency",
+    "charge_picos",
 )  # fmt: skip
 
 _values = attrgetter(*CHAINED)
-_GRADE, _USAGE, _PICOS, _HELD = map(CHAINED.index, ("grade", "usage", "picos", "held_picos"))
+_GRADE, _USAGE, _FACTS = map(CHAINED.index, ("grade", "usage", "facts"))
+_AMOUNTS: Final = tuple(map(CHAINED.index, ("picos", "held_picos", "charge_picos")))
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 _encode_json = msgspec.json.Encoder(order="sorted").encode
+_decode_facts = msgspec.json.Decoder(dict[str, bool | str]).decode
 _decode_usage = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -51,8 +54,10 @@ def row_of(sequence: int, entry: Entry, chain: bytes) -> tuple[object, ...]:
     values[_GRADE] = str(entry.grade)
     if entry.usage is not None:
         values[_USAGE] = units_text(entry.usage)
-    values[_PICOS] = stored_integer(entry.picos)
-    values[_HELD] = stored_integer(entry.held_picos)
+    if entry.facts is not None:
+        values[_FACTS] = _encode_json(entry.facts).decode()
+    for place in _AMOUNTS:
+        values[place] = stored_integer(values[place])
     return (sequence, *values, chain)
 
 
@@ -63,6 +68,7 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
     values["stream"] = bool(row["stream"])
     values["grade"] = Grade(row["grade"])
     values["usage"] = None if row["usage"] is None else units_of(row["usage"])
+    values["facts"] = None if row["facts"] is None else _decode_facts(row["facts"])
     return Entry(**values)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 
 from fenli.store import ExactInteger
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0006"
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 metadata = MetaData()
@@ -76,6 +76,11 @@ entries = Table(
     Column("upstream_id", Text),
     Column("note", Text),
     Column("chain", LargeBinary, nullable=False),
+    Column("facts", Text),  # JSON object: what chose the price row, where it is not taken for granted
+    Column("project", Text),
+    Column("customer", Text),
+    Column("charge_currency", Text),
+    Column("charge_picos", ExactInteger),
     UniqueConstraint("call", "attempt"),
     Index("entries_by_opened_at", "opened_at"),
     sqlite_strict=True,
