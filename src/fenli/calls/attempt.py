@@ -48,8 +48,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "answer", "content_at", "cost", "facts", "failing", "grade", "headers", "note", "number", "over", "pieces", "rated_at",
-        "reached", "size", "started", "status", "target", "usage",
+        "answer", "content_at", "cost", "facts", "failing", "grade", "headers", "note", "number", "over", "pieces",
+        "rated_at", "reached", "size", "started", "status", "target", "usage",
     )  # fmt: skip
 
     def __init__(self, number: int, target: Target, answer: Answer, started: int) -> None:

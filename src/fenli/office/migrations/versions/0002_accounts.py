@@ -1,4 +1,7 @@
-"""Customers, projects, wallets, price plans, and the double-entry accounts. See `office.tables` for what each column means."""
+"""Customers, projects, wallets, price plans, and the double-entry accounts.
+
+See `office.tables` for what each column means.
+"""
 
 from alembic import op
 
