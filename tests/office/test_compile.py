@@ -7,7 +7,7 @@ import pytest
 
 from fenli.clock import SECOND
 from fenli.errors import ConfigError
-from fenli.office.compile import compile_snapshot, switched_off
+from fenli.office.compile import Stored, compile_snapshot, switched_off
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices import PriceBook
 from fenli.routing.directory import Directory
@@ -25,7 +25,7 @@ def book() -> PriceBook:
 
 
 def compiled(book: PriceBook, settings: Settings = Settings(), now: int = NOW, **environ: str) -> Snapshot:  # noqa: B008
-    return compile_snapshot(settings, (Key("key_a", "app", bytes(32)),), book, ENVIRON | environ, now)
+    return compile_snapshot(settings, Stored((Key("key_a", "app", bytes(32)),)), book, ENVIRON | environ, now)
 
 
 def vendor(snapshot: Snapshot, name: str) -> VendorSettings:

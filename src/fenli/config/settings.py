@@ -14,7 +14,7 @@ from fenli.config.on_device import OnDevice
 from fenli.config.problems import ConfigRefused, Located, dotted
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
-from fenli.office.compile import compile_snapshot
+from fenli.office.compile import Stored, compile_snapshot
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
@@ -89,7 +89,7 @@ def _routes(config: Config, on: set[str]) -> Iterator[Route]:
 
 
 def _compiled(settings: Settings, book: PriceBook) -> Snapshot:
-    return compile_snapshot(settings, (), book, os.environ, SystemClock().now())
+    return compile_snapshot(settings, Stored(), book, os.environ, SystemClock().now())
 
 
 def _located(config: Config, settings: Settings, book: PriceBook) -> list[Located]:

@@ -1,4 +1,4 @@
-"""Compiling the snapshot: settings, keys, prices and the environment become the one value that workers decide from."""
+"""Compiling the snapshot: settings, prices, environment, keys and budgets become the one value workers decide from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from fenli.budgets import Budget
 from fenli.clock import SECOND
 from fenli.errors import ConfigError
 from fenli.office.settings import Settings, VendorSetting
@@ -31,8 +32,16 @@ _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """What the snapshot takes from the store. ``budgets`` and ``prompt_ratios`` as in `Snapshot`."""
+
+    keys: tuple[Key, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    prompt_ratios: dict[str, int] = {}
+
+
 def compile_snapshot(
-    settings: Settings, keys: Iterable[Key], book: PriceBook, environ: Mapping[str, str], now: int
+    settings: Settings, stored: Stored, book: PriceBook, environ: Mapping[str, str], now: int
 ) -> Snapshot:
     """Raises ConfigError that names the wrong setting and the nearest right one. No secret gets into the snapshot."""
     if settings.attempts_max < 1:
@@ -42,11 +51,13 @@ def compile_snapshot(
     snapshot = Snapshot(
         version="",
         compiled_at=0,
-        keys=tuple(keys),
+        keys=stored.keys,
         vendors=vendors,
         routes=tuple(_checked_routes(settings, vendors)),
         offers=offers,
         attempts_max=settings.attempts_max,
+        budgets=stored.budgets,
+        prompt_ratios=stored.prompt_ratios,
     )
     version = hashlib.sha256(_encode(snapshot)).hexdigest()[:16]
     return msgspec.structs.replace(snapshot, version=version, compiled_at=now)

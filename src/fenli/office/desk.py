@@ -1,4 +1,4 @@
-"""The desk: settings, prices and keys as they stand, and the snapshot that is made of them whenever they change."""
+"""The desk: settings, prices, keys and budgets as they stand, and the snapshot made of them whenever they change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import msgspec
 
 from fenli.clock import SECOND, Clock
 from fenli.errors import FenliError
-from fenli.office.compile import compile_snapshot, switched_off
+from fenli.office.budgets import binding_budgets
+from fenli.office.compile import Stored, compile_snapshot, switched_off
 from fenli.office.keys import working_keys
 from fenli.office.settings import Settings
 from fenli.prices import PriceBook
-from fenli.routing.snapshot import Key, Snapshot, read_snapshot, write_snapshot
+from fenli.routing.snapshot import Snapshot, read_snapshot, write_snapshot
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Desk:
         self._watch = watch
         self._clock = clock
         self._lock = threading.RLock()
-        self._keys: tuple[Key, ...] = ()
+        self._stored = Stored()
         self._book: PriceBook
         self._snapshot: Snapshot
         self._marks: _Marks = {}
@@ -76,9 +77,9 @@ class Desk:
             self._marks = _marks(self._watch, self.settings)
             settings = self._load_settings()
             book = PriceBook.load(*settings.price_directories)
-            keys = working_keys(self._database)
-            snapshot = compile_snapshot(settings, keys, book, self._environ, now)
-            self.settings, self._book, self._keys = settings, book, keys
+            stored = self._read()
+            snapshot = compile_snapshot(settings, stored, book, self._environ, now)
+            self.settings, self._book, self._stored = settings, book, stored
             self._loaded_at, self._error = now, None
             self._marks = _marks(self._watch, settings)
             self._publish(snapshot)
@@ -96,7 +97,7 @@ class Desk:
             return self._error
 
     def check(self) -> None:
-        """Looks for what has changed since the last time: files, keys, or merely the hour."""
+        """Looks for what has changed since the last time: files, keys, budgets, or merely the hour."""
         with self._lock:
             if _marks(self._watch, self.settings) != self._marks:
                 self.reload_or_keep()
@@ -106,10 +107,10 @@ class Desk:
             if version == self._data_version and not stale:
                 return
             self._data_version = version
-            keys = working_keys(self._database)
-            if keys != self._keys or stale:
-                self._keys = keys
-                self._publish(compile_snapshot(self.settings, keys, self._book, self._environ, now))
+            stored = self._read()
+            if stored != self._stored or stale:
+                self._stored = stored
+                self._publish(compile_snapshot(self.settings, stored, self._book, self._environ, now))
 
     def status(self) -> DeskStatus:
         with self._lock:
@@ -123,6 +124,9 @@ class Desk:
                 vendors=tuple(vendor.id for vendor in snapshot.vendors),
                 vendors_off=switched_off(self.settings, self._environ),
             )
+
+    def _read(self) -> Stored:
+        return Stored(keys=working_keys(self._database), budgets=binding_budgets(self._database))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

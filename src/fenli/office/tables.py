@@ -139,3 +139,70 @@ findings = Table(
     UniqueConstraint("kind", "place"),
     sqlite_strict=True,
 )
+
+# Never deleted. A budget that was removed has neither leases nor draws.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # as in `fenli.budgets.Scope`, like period and mode
+    Column("subject", Text, nullable=False),  # an id; "" for the organisation
+    Column("currency", Text, nullable=False),
+    Column("limit_picos", ExactInteger, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("span", Integer, nullable=False),
+    Column("notices", Text, nullable=False),  # JSON list of percents
+    Column("effective_from", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("removed_at", Integer),
+    sqlite_strict=True,
+)
+
+# What a run may spend of a budget's window, from its start on. Committed before the run is told.
+leases = Table(
+    "leases",
+    metadata,
+    Column("budget", Text, ForeignKey("budgets.id"), primary_key=True),
+    Column("window_start", Integer, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("total", ExactInteger, nullable=False),
+    sqlite_strict=True,
+)
+
+# What the posted entries of a run took out of a budget's window.
+budget_draws = Table(
+    "budget_draws",
+    metadata,
+    Column("budget", Text, ForeignKey("budgets.id"), primary_key=True),
+    Column("window_start", Integer, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("picos", ExactInteger, nullable=False),
+    sqlite_strict=True,
+)
+
+# That the draws of a window passed a percentage of the limit. Once each.
+budget_notices = Table(
+    "budget_notices",
+    metadata,
+    Column("budget", Text, ForeignKey("budgets.id"), primary_key=True),
+    Column("window_start", Integer, primary_key=True),
+    Column("percent", Integer, primary_key=True),
+    Column("given_at", Integer, nullable=False),
+    Column("picos", ExactInteger, nullable=False),  # drawn by then
+    Column("limit_picos", ExactInteger, nullable=False),  # as it was then
+    sqlite_strict=True,
+)
+
+# How many tokens the prompts of a model came to by the vendor's count, for their bytes.
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("vendor", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("samples", Integer, nullable=False),
+    Column("most_ppm", Integer, nullable=False),  # the most tokens that a million bytes would have come to
+    sqlite_strict=True,
+)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from fenli.budgets import Budget
 from fenli.prices.offers import Offer
 
 
@@ -61,7 +62,11 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """``version`` is a hash of the content. ``offers`` are by vendor; only vendors that are on appear."""
+    """``version`` is a hash of the content. ``offers`` are by vendor; only vendors that are on appear.
+
+    ``budgets`` are those for whose sake calls may be refused. ``prompt_ratios``: by ``vendor/model``, the tokens that
+    1,000 bytes of a text prompt come to at most; a model that is not in it has not been measured enough.
+    """
 
     version: str
     compiled_at: int
@@ -70,6 +75,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
     offers: dict[str, tuple[Offer, ...]]
     attempts_max: int = 4
+    budgets: tuple[Budget, ...] = ()
+    prompt_ratios: dict[str, int] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
