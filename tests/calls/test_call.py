@@ -107,6 +107,15 @@ def test_an_answer_without_usage_is_estimated() -> None:
     assert entry.note == "the vendor sent no usage"
 
 
+def test_a_running_total_is_an_estimate_where_the_stream_is_cut_and_measured_where_it_ends_well() -> None:
+    chunk = words("Hi")[:-3] + b',"usage":' + USAGE + b"}\n\n"
+    cut = CallStage(stream=True).ask().head().body(chunk).fail(ConnectionLost("gone", sent=True)).settle().entries[0]
+    assert (cut.grade, cut.picos, cut.usage) == (Grade.ESTIMATED, 18, {"input": 10, "output": 4})
+    assert "running total" in (cut.note or "")
+    whole = CallStage(stream=True).ask().answer(200, chunk, STOP, DONE).settle().entries[0]
+    assert (whole.grade, whole.picos, whole.note) == (Grade.MEASURED, 18, None)
+
+
 def test_usage_that_contradicts_itself_is_unknown_and_kept() -> None:
     wrong = USAGE.replace(b"14", b"15")
     stage = CallStage().ask().answer(200, WHOLE.replace(USAGE, wrong)).settle()

@@ -22,11 +22,12 @@ from fenli.sim.random import Chance
 from fenli.sim.wall import Wall
 from fenli.vendors.contract import parse_base_url
 
-SEVEN = ("deepseek", "moonshot", "zhipu", "alibaba", "bytedance", "openai", "local")
+EMULATED = ("deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance", "openai", "local")
 MODELS = {
     "deepseek": "deepseek-chat",
     "moonshot": "kimi-k2.6",
     "zhipu": "glm-4.6",
+    "stepfun": "step-3.7-flash",
     "alibaba": "qwen-plus",
     "bytedance": "doubao-seed-1.6",
     "openai": "gpt-4o-mini",
@@ -90,7 +91,7 @@ def says(text: str, **more: object) -> dict[str, object]:
 def echoing(*names: str, pace: Pace | None = None) -> list[EmulatedVendor]:
     """Echoing vendors, a millisecond a token unless a pace is given."""
     pace = pace or Pace(MILLISECOND, MILLISECOND)
-    return [emulate(name, behaviour=Echo(), pace=pace) for name in names or SEVEN]
+    return [emulate(name, behaviour=Echo(), pace=pace) for name in names or EMULATED]
 
 
 class VirtualFace:

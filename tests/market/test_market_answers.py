@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from faces import MODELS, SEVEN
+from faces import EMULATED, MODELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +32,7 @@ CALLS = st.builds(ToolCall, name=st.sampled_from(["get_weather", "查询"]), arg
 REPLIES = st.builds(
     Reply, text=TEXTS, reasoning=TEXTS, tool_calls=st.lists(CALLS, max_size=2).map(tuple), cached=st.integers(0, 9)
 )
+EXTRA = ("extra_chunk", "choice")  # where a chunk of its own carries the usage that was asked for
 
 
 class Nowhere:
@@ -108,7 +109,7 @@ class Collected:
 
     def message(self, part: dict[str, Any]) -> None:
         self.text += part.get("content") or ""
-        self.reasoning += part.get("reasoning_content") or ""
+        self.reasoning += part.get("reasoning_content") or part.get("reasoning") or ""
         for call in part.get("tool_calls", ()):
             kept = self.calls.setdefault(call["index"], {"name": "", "arguments": ""})
             kept["name"] += call["function"].get("name", "")
@@ -134,7 +135,7 @@ def meters(serving: Serving, name: str) -> dict[str, int]:
     return {meter: count for meter, count in found.items() if count or meter in ("input", "output")}
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 @settings(deadline=None, max_examples=60)
 @given(reply=REPLIES, cuts=st.lists(st.integers(0, 100_000), max_size=30), asked=st.booleans(),
        spelling=st.sampled_from(Spelling), prefix=st.sampled_from([b"data: ", b"data:"]))  # fmt: skip
@@ -156,10 +157,10 @@ def test_a_stream_is_read_back_exactly(
     assert VENDORS[name].usage(answer.usage) == meters(serving, name)
     assert answer.upstream_id == serving.id
     assert answer.model == MODELS[name]
-    assert (b'"choices":[]' in out.replace(b" ", b"")) is (asked and FLAVOURS[name].placement != "last_chunk")
+    assert (b'"choices":[]' in out.replace(b" ", b"")) is (asked and FLAVOURS[name].placement in EXTRA)
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 @settings(deadline=None, max_examples=40)
 @given(reply=REPLIES, cuts=st.lists(st.integers(0, 100_000), max_size=10), spelling=st.sampled_from(Spelling))
 def test_an_answer_in_one_piece_is_read_back_exactly(
@@ -177,7 +178,7 @@ def test_an_answer_in_one_piece_is_read_back_exactly(
     assert answer.upstream_id == serving.id
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 @settings(deadline=None, max_examples=25)
 @given(reply=REPLIES, cuts=st.lists(st.integers(0, 100_000), max_size=20), n=st.integers(2, 3))
 def test_several_choices_are_read_back(name: str, reply: Reply, cuts: list[int], n: int) -> None:
@@ -192,7 +193,7 @@ def test_several_choices_are_read_back(name: str, reply: Reply, cuts: list[int],
     assert VENDORS[name].usage(answer.usage) == meters(serving, name)
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 @settings(deadline=None, max_examples=25)
 @given(cut=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 100_000), max_size=10))
 def test_a_stream_cut_before_its_finish_is_never_whole(name: str, cut: int, cuts: list[int]) -> None:
@@ -206,7 +207,7 @@ def test_a_stream_cut_before_its_finish_is_never_whole(name: str, cut: int, cuts
     assert not answer.finished
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_limit_ends_the_answer(name: str, stream: bool) -> None:
     script, serving = serve(name, Reply(text="four" * 10), max_tokens=3, stream=stream)
@@ -215,7 +216,7 @@ def test_a_limit_ends_the_answer(name: str, stream: bool) -> None:
     assert (read.finish, read.text, serving.completion_tokens) == ("length", "four" * 3, 3)
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 def test_usage_stands_where_the_vendor_puts_it(name: str) -> None:
     placement = FLAVOURS[name].placement
     asked, _ = serve(name, Reply(text="four" * 3), stream=True, stream_options={"include_usage": True})
@@ -223,12 +224,39 @@ def test_usage_stands_where_the_vendor_puts_it(name: str) -> None:
     events = [json.loads(payload) for event in split_events(body_of(asked))[0]
               if (payload := data_of(event)) and payload != b"[DONE]"]  # fmt: skip
     last = events[-1]
-    assert (last["choices"] == []) is (placement != "last_chunk")
+    assert (last["choices"] == []) is (placement in EXTRA)
     assert last["usage"]["completion_tokens"] == 3
-    assert ("usage" in events[0]) is (placement == "extra_chunk")
+    assert ("usage" in events[0]) is (placement in ("extra_chunk", "every_chunk"))
     assert (b'"total_tokens"' in body_of(unasked)) is (placement != "extra_chunk")
     if placement == "choice":
         assert events[-2]["choices"][0]["usage"]["completion_tokens"] == 3
+
+
+def test_a_running_total_comes_with_every_chunk() -> None:
+    script, serving = serve("stepfun", Reply(reasoning="four" * 2, text="four" * 3), stream=True)
+    chunks = [json.loads(payload) for event in split_events(body_of(script))[0]
+              if (payload := data_of(event)) and payload != b"[DONE]"]  # fmt: skip
+    assert [chunk["usage"]["completion_tokens"] for chunk in chunks] == [0, 1, 2, 3, 4, 5, 5]
+    assert {chunk["usage"]["prompt_tokens"] for chunk in chunks} == {serving.prompt_tokens}
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [*[""] * 6, "stop"]
+    assert [chunk["choices"][0]["delta"]["role"] for chunk in chunks] == ["assistant", *[""] * 6]
+    assert chunks[1]["choices"][0]["delta"]["reasoning"] == "four"
+
+
+def test_a_running_total_of_a_cut_stream_is_what_had_been_sent() -> None:
+    script, serving = serve("stepfun", Reply(text="four" * 10), stream=True, model="step-3.7-flash!cut@900")
+    answer = StreamAnswer(wants_usage=False)
+    answer.feed(body_of(script))
+    answer.end()
+    assert not answer.finished
+    assert answer.usage is not None
+    assert VENDORS["stepfun"].usage(answer.usage)["output"] == serving.completion_tokens == 2
+
+
+def test_reasoning_comes_in_another_vendors_style_when_asked_to() -> None:
+    script, _ = serve("stepfun", Reply(reasoning="hm", text="ok"), reasoning_format="deepseek-style")
+    message = json.loads(body_of(script))["choices"][0]["message"]
+    assert (message["reasoning_content"], message.get("reasoning")) == ("hm", None)
 
 
 def test_deepseek_keeps_the_connection_alive() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from faces import MODELS, SEVEN, VirtualFace, ask_of, echoing, says
+from faces import EMULATED, MODELS, VirtualFace, ask_of, echoing, says
 
 from fenli.errors import Kind
 from fenli.market.dialect import error_body, error_object
@@ -35,7 +35,7 @@ def _code_decides(name: str, refusal: Refusal) -> bool:
         return False
     if refusal.kind is Kind.CONTEXT_TOO_LONG:
         return name not in ("alibaba", "bytedance")
-    return name != "deepseek"
+    return name not in ("deepseek", "stepfun")
 
 
 CODED = [
@@ -52,7 +52,7 @@ def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: R
     assert VENDORS[name].classify(200, [], body).kind is refusal.kind
 
 
-@pytest.mark.parametrize("name", SEVEN)
+@pytest.mark.parametrize("name", EMULATED)
 def test_the_model_refuses_in_the_vendors_way(name: str) -> None:
     vendor = VENDORS[name]
     cases = {

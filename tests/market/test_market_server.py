@@ -14,7 +14,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from faces import MODELS, SEVEN
+from faces import EMULATED, MODELS
 
 from fenli.errors import ConfigError
 from fenli.market.__main__ import options_of
@@ -69,7 +69,7 @@ def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stall]:
     opened.close()
 
 
-@pytest.mark.parametrize("vendor", SEVEN)
+@pytest.mark.parametrize("vendor", EMULATED)
 def test_chat(stall: Stall, vendor: str) -> None:
     answer = stall.client(vendor).chat.completions.create(model=MODELS[vendor], messages=ASK)
     entry = stall.last()
@@ -81,7 +81,7 @@ def test_chat(stall: Stall, vendor: str) -> None:
     assert (entry.vendor, entry.outcome, entry.stream) == (vendor, "whole", False)
 
 
-@pytest.mark.parametrize("vendor", SEVEN)
+@pytest.mark.parametrize("vendor", EMULATED)
 def test_stream(stall: Stall, vendor: str) -> None:
     chunks = list(stall.client(vendor).chat.completions.create(
         model=MODELS[vendor], messages=ASK, stream=True, stream_options={"include_usage": True}))  # fmt: skip
@@ -94,7 +94,7 @@ def test_stream(stall: Stall, vendor: str) -> None:
     assert entry.stream
 
 
-@pytest.mark.parametrize("vendor", SEVEN)
+@pytest.mark.parametrize("vendor", EMULATED)
 @pytest.mark.parametrize("stream", [False, True])
 def test_tools(stall: Stall, vendor: str, stream: bool) -> None:
     completions = stall.client(vendor).chat.completions
@@ -124,13 +124,13 @@ def test_after_a_tools_result_comes_text(stall: Stall) -> None:
     assert answer.choices[0].message.content
 
 
-@pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "alibaba", "bytedance"])
+@pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance"])
 def test_reasoning(stall: Stall, vendor: str) -> None:
     answer = stall.client(vendor).chat.completions.create(
         model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}}
     )
     assert answer.choices[0].message.model_extra is not None
-    assert answer.choices[0].message.model_extra["reasoning_content"]
+    assert answer.choices[0].message.model_extra["reasoning" if vendor == "stepfun" else "reasoning_content"]
     assert stall.last().reasoning_tokens > 0
 
 
@@ -151,14 +151,14 @@ def test_a_limit(stall: Stall) -> None:
     assert stall.last().completion_tokens == 2
 
 
-@pytest.mark.parametrize("vendor", [name for name in SEVEN if name != "local"])
+@pytest.mark.parametrize("vendor", [name for name in EMULATED if name != "local"])
 def test_a_wrong_key(stall: Stall, vendor: str) -> None:
     with pytest.raises(openai.AuthenticationError):
         stall.client(vendor, key="sk-wrong").chat.completions.create(model=MODELS[vendor], messages=ASK)
     assert stall.last().outcome == "refused"
 
 
-@pytest.mark.parametrize("vendor", SEVEN)
+@pytest.mark.parametrize("vendor", EMULATED)
 def test_429_and_500(stall: Stall, vendor: str) -> None:
     if vendor != "local":
         limited = stall.client(vendor, **{"x-market-fault": "rate_limited@2"})

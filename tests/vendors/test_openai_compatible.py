@@ -76,12 +76,22 @@ def test_only_the_model_changes_in_a_plain_request() -> None:
     assert request.body == b'{"messages":' + messages + b',"model":"b","top_p":0.50,"x_new":{"k":1}}'
 
 
-@pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+TELL_UNASKED = ("stepfun",)
+
+
+@pytest.mark.parametrize("vendor", [vendor for name, vendor in VENDORS.items() if name not in TELL_UNASKED])
 def test_a_stream_always_asks_for_usage(vendor: OpenAICompatible) -> None:
     assert sent(vendor, stream=True)["stream_options"] == {"include_usage": True}
     options = {"include_usage": False, "other": 1}
     assert sent(vendor, stream=True, stream_options=options)["stream_options"] == {"include_usage": True, "other": 1}
     assert "stream_options" not in sent(vendor)
+
+
+@pytest.mark.parametrize("name", TELL_UNASKED)
+def test_a_vendor_that_tells_usage_unasked_is_not_asked(name: str) -> None:
+    assert "stream_options" not in sent(VENDORS[name], stream=True)
+    asked = sent(VENDORS[name], stream=True, stream_options={"include_usage": True})
+    assert asked["stream_options"] == {"include_usage": True}
 
 
 def test_one_output_limit_under_the_name_that_the_vendor_takes() -> None:

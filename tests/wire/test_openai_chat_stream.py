@@ -156,8 +156,10 @@ def test_usage_on_every_chunk_delays_none_of_them_and_the_last_one_counts() -> N
     assert answer.feed(chunk("a", usage=early)) == role + role + chunk("a", usage=early)
     assert answer.feed(chunk("b")) == chunk("b")
     assert answer.feed(chunk("c", usage=early)) == chunk("c", usage=early)
+    assert answer.partial
     assert read(answer, [chunk(finish="stop", usage=USAGE), DONE]) == chunk(finish="stop", usage=USAGE) + DONE
     assert answer.usage == USAGE
+    assert not answer.partial
 
 
 def test_usage_before_the_content_keeps_its_place() -> None:

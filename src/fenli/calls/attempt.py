@@ -112,6 +112,8 @@ class Attempt:
                 self.note = str(error)[:300]
                 return
             self.grade = _MEASURED
+            if self.answer.partial and not self.answer.finished:
+                self.grade, self.note = Grade.ESTIMATED, "the last running total: the vendor may have produced more"
         tariff = target.tariff
         if tariff is None:
             self.grade, self.note = _UNKNOWN, self.note or "unpriced"

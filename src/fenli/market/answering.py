@@ -56,11 +56,11 @@ def words_of(reply: Reply, limit: int | None) -> Words:
 class Answering:
     """One answer under way: what `whole` and `streamed` share."""
 
-    __slots__ = ("_call_ids", "_count", "_flavour", "_head", "_lead", "_pace", "_pen", "_told", "_words")
+    __slots__ = ("_call_ids", "_count", "_flavour", "_head", "_pace", "_pen", "_reasoning", "_told", "_words")
 
     def __init__(
         self, flavour: Flavour, pen: Pen, words: Words, count: Count, told: dict[str, Any] | None, pace: Pace,
-        head: tuple[tuple[bytes, bytes], ...], chance: Stream,
+        head: tuple[tuple[bytes, bytes], ...], chance: Stream, reasoning_member: str,
     ) -> None:  # fmt: skip
         self._flavour = flavour
         self._pen = pen
@@ -69,12 +69,14 @@ class Answering:
         self._told = told
         self._pace = pace
         self._head = head
+        self._reasoning = reasoning_member
         self._call_ids = [f"call_{chance.bytes(8).hex()}" for _ in words.calls]
 
     def whole(self, choices: int, request_id: str) -> list[Action]:
         words = self._words
         calls = tuple(ToolCall(name, "".join(arguments)) for name, arguments in words.calls)
-        reasoning = "".join(words.reasoning) if self._flavour.shows_reasoning else ""
+        shown = words.reasoning and self._flavour.shows_reasoning
+        reasoning = {self._reasoning: "".join(words.reasoning)} if shown else {}
         body = message("".join(words.text), reasoning, calls, self._call_ids)
         answer = self._pen.whole(
             [{"index": index, "message": body, "finish_reason": words.finish} for index in range(choices)],
@@ -101,14 +103,15 @@ class Answering:
             actions = [Wait(half), head, Wait(pace.first_token - half)]
         produced = 0
         for index in range(choices):
-            actions.append(Body(pen.chunk(index, {"role": "assistant", "content": ""}), produced))
+            first = {"role": "assistant", "content": ""}
+            actions.append(Body(pen.chunk(index, first, usage=self._running(produced)), produced))
         for delta, tokens in self._deltas():
             if pace.token:
                 actions.append(Wait(pace.token * max(1, tokens)))
             for index in range(choices):
                 produced += tokens
                 if delta is not None:
-                    actions.append(Body(pen.chunk(index, delta), produced))
+                    actions.append(Body(pen.chunk(index, delta, usage=self._running(produced)), produced))
         total = self._count.completion
         actions += self._endings(choices, asked_usage)
         actions += [Enter(Outcome.WHOLE, total), Body(pen.event(DONE), total, final=True), End()]
@@ -118,7 +121,7 @@ class Answering:
         """Each delta with the tokens it brings; None for tokens that are counted and not shown."""
         words, flavour = self._words, self._flavour
         for piece in words.reasoning:
-            yield ({"reasoning_content": piece} if flavour.shows_reasoning else None), 1
+            yield ({self._reasoning: piece} if flavour.shows_reasoning else None), 1
         for piece in words.text:
             yield {"content": piece}, 1
         for index, (name, arguments) in enumerate(words.calls):
@@ -130,24 +133,30 @@ class Answering:
             for piece in arguments:
                 yield call_delta(index, piece), 1
 
+    def _running(self, produced: int) -> dict[str, Any] | None:
+        """The usage so far, where chunks carry it. A vendor that tells none at the end tells none before it."""
+        if self._flavour.placement is not Placement.EVERY_CHUNK or self._told is None:
+            return None
+        return self._flavour.usage.object(self._count.upto(produced))
+
     def _endings(self, choices: int, asked_usage: bool) -> list[Action]:
         """The chunks with the finish reasons, and the usage where the flavour puts it."""
         pen, told, total, finish = self._pen, self._told, self._count.completion, self._words.finish
         placement = self._flavour.placement
         endings: list[Action] = []
         for index in range(choices):
-            last = told if index == choices - 1 else None
+            last = told if index == choices - 1 else self._running(total)
             endings.append(
                 Body(
                     pen.chunk(
                         index, {}, finish,
-                        usage=last if placement is Placement.LAST_CHUNK else None,
+                        usage=last if placement in (Placement.LAST_CHUNK, Placement.EVERY_CHUNK) else None,
                         choice_usage=last if placement is Placement.CHOICE else None,
                     ),
                     total,
                 )
             )  # fmt: skip
-        if asked_usage and placement is not Placement.LAST_CHUNK:
+        if asked_usage and placement in (Placement.EXTRA_CHUNK, Placement.CHOICE):
             endings.append(Body(pen.usage_chunk(told), total))
         return endings
 

@@ -57,7 +57,10 @@ class Pen:
         self, index: int, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, Any] | None = None,
         choice_usage: dict[str, Any] | None = None,
     ) -> bytes:  # fmt: skip
-        choice: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": finish}
+        flavour = self._flavour
+        if flavour.delta_role is not None:
+            delta = {"role": flavour.delta_role, **delta}
+        choice: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": finish or flavour.unfinished}
         if choice_usage is not None:
             choice["usage"] = choice_usage
         return self._event([choice], usage)
@@ -75,11 +78,10 @@ class Pen:
         return self._prefix + encode(chunk, self._spelling) + b"\n\n"
 
 
-def message(text: str, reasoning: str, calls: tuple[ToolCall, ...], ids: list[str]) -> dict[str, Any]:
-    """The assistant's message of an answer in one piece."""
+def message(text: str, reasoning: dict[str, str], calls: tuple[ToolCall, ...], ids: list[str]) -> dict[str, Any]:
+    """The assistant's message of an answer in one piece, with the members that its ``reasoning`` is."""
     body: dict[str, Any] = {"role": "assistant", "content": None if calls and not text else text}
-    if reasoning:
-        body["reasoning_content"] = reasoning
+    body |= reasoning
     if calls:
         body["tool_calls"] = [
             {"index": index, "id": ids[index], "type": "function",

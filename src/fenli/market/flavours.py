@@ -21,6 +21,7 @@ class Placement(enum.StrEnum):
     EXTRA_CHUNK = "extra_chunk"  # asked for with stream_options; a chunk of its own, ``usage: null`` on the others
     LAST_CHUNK = "last_chunk"  # unasked, on the chunk with the finish reason
     CHOICE = "choice"  # in ``choices[0].usage`` of that chunk; an extra chunk as well when asked for
+    EVERY_CHUNK = "every_chunk"  # unasked, as a running total
 
 
 class Envelope(enum.StrEnum):
@@ -42,7 +43,9 @@ class Refusal(msgspec.Struct, frozen=True):
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """``keep_alive``: the span between signs of life while the first token is waited for; 0 for none.
     ``paths``: further paths, beside the catalogue's, at which chat is served. ``filtered``: the finish reason of an
-    answer that a filter ended. ``model_patterns``: prefixes of ids taken beside the catalogue's models."""
+    answer that a filter ended. ``model_prefixes``: of ids taken beside the catalogue's models. ``reasoning_member``:
+    where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
+    finish reason, and those behind the first of their role (None: nothing)."""
 
     id: str
     envelope: Envelope = Envelope.OPENAI
@@ -51,6 +54,9 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     answer_id: str = "chatcmpl-"
     needs_key: bool = True
     shows_reasoning: bool = True
+    reasoning_member: str = "reasoning_content"
+    unfinished: str | None = None
+    delta_role: str | None = None
     splits_arguments: bool = True
     keep_alive: int = 0
     filtered: str = "content_filter"
@@ -172,6 +178,29 @@ ZHIPU: Final = Flavour(  # codes are strings, 429 covers arrears too
     ),
 )
 
+STEPFUN: Final = Flavour(  # the words of its errors are made up: its pages show the status alone
+    id="stepfun",
+    envelope=Envelope.TYPE,
+    placement=Placement.EVERY_CHUNK,
+    usage=UsageShape(cached=("cached_tokens",), reasoning=None),
+    answer_id="",
+    reasoning_member="reasoning",
+    unfinished="",
+    delta_role="",
+    refusals=(
+        Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
+        Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),
+        Refusal(Kind.RATE_LIMITED, 429, "Too many requests", type="rate_limited"),
+        Refusal(Kind.OVERLOADED, 503, "The server is overloaded", type="overloaded"),
+        Refusal(Kind.CONTENT_FILTERED, 451, "The content did not pass the review", type="censorship_block"),
+        Refusal(Kind.CONTEXT_TOO_LONG, 400, _TOO_LONG, type="request_params_invalid"),
+        Refusal(Kind.BAD_REQUEST, 400, "The request is not valid.", type="request_params_invalid"),
+        Refusal(Kind.MODEL_NOT_FOUND, 400, "The model does not exist, or it is not yours: model not found",
+                type="request_params_invalid"),
+        Refusal(Kind.SERVER_ERROR, 500, "Internal server error", type="server_error"),
+    ),
+)  # fmt: skip
+
 ALIBABA: Final = Flavour(  # two spellings of some codes
     id="alibaba",
     request_id_member="request_id",
@@ -260,7 +289,7 @@ LOCAL: Final = Flavour(  # llama.cpp
 )  # fmt: skip
 
 FLAVOURS: Final[dict[str, Flavour]] = {
-    flavour.id: flavour for flavour in (OPENAI, DEEPSEEK, MOONSHOT, ZHIPU, ALIBABA, BYTEDANCE, LOCAL)
+    flavour.id: flavour for flavour in (OPENAI, DEEPSEEK, MOONSHOT, ZHIPU, STEPFUN, ALIBABA, BYTEDANCE, LOCAL)
 } | {
     "moonshot-intl": msgspec.structs.replace(MOONSHOT, id="moonshot-intl"),
     "zai": msgspec.structs.replace(ZHIPU, id="zai"),

@@ -19,7 +19,7 @@ from fenli.sim.random import Chance, Stream
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-DEFAULT_VENDORS: Final = ("deepseek", "moonshot", "zhipu", "alibaba", "bytedance", "openai", "local")
+DEFAULT_VENDORS: Final = ("deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance", "openai", "local")
 
 
 def market_key(vendor: str) -> str:

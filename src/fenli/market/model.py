@@ -127,7 +127,8 @@ class EmulatedVendor:
             null_usage=asked_usage and flavour.placement is Placement.EXTRA_CHUNK,
         )  # fmt: skip
         pace, headers = reply.pace or self.pace, self._headers(request_id)
-        answering = Answering(flavour, pen, words, count, told, pace, headers, chance)
+        member = "reasoning_content" if chat.reasoning_format == "deepseek-style" else flavour.reasoning_member
+        answering = Answering(flavour, pen, words, count, told, pace, headers, chance, member)
         actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)

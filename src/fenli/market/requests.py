@@ -41,6 +41,7 @@ class ChatBody(msgspec.Struct):
     thinking: dict[str, Any] | None = None
     enable_thinking: bool | None = None
     reasoning_effort: str | None = None
+    reasoning_format: str | None = None
 
     @property
     def limit(self) -> int | None:

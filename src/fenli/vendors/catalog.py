@@ -11,8 +11,10 @@ from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.llama_cpp import LOCAL
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.vendors.openai import OPENAI
+from fenli.vendors.stepfun import STEPFUN
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
 VENDORS: Final[dict[str, Vendor]] = {
-    vendor.id: vendor for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+    vendor.id: vendor
+    for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, STEPFUN, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
 }

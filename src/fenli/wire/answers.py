@@ -11,12 +11,14 @@ from typing import Protocol
 class Answer(Protocol):
     """``begun``: first content has been seen; until then `feed` returns nothing, so the call may still change targets.
     ``finished``: the answer itself said that it is whole. ``usage``: the vendor's own usage object, the last one that
-    was not null, as JSON. ``error``: the vendor's own error, found inside an answer whatever its HTTP status said.
+    was not null, as JSON; ``partial``: it came before the end, as a running total. ``error``: the vendor's own error,
+    found inside an answer whatever its HTTP status said.
     ``damage``: why these bytes are no answer at all."""
 
     begun: bool
     finished: bool
     usage: bytes | None
+    partial: bool
     error: bytes | None
     damage: str | None
     upstream_id: str | None

@@ -47,13 +47,14 @@ class StreamAnswer:
     __slots__ = (
         "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_late", "_pair", "_received",
         "_rest", "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model",
-        "upstream_id", "usage",
+        "partial", "upstream_id", "usage",
     )  # fmt: skip
 
     def __init__(self, wants_usage: bool, choices: int = 1) -> None:
         self.begun = False
         self.finished = False
         self.usage: bytes | None = None
+        self.partial = False
         self.error: bytes | None = None
         self.damage: str | None = None
         self.upstream_id: str | None = None
@@ -182,6 +183,7 @@ class StreamAnswer:
             self._usage_event = None
         if usage is not None:
             self.usage = usage
+            self.partial = not last
         if usage is None or not last:
             waiting.append(event)
         elif choices or self._wants_usage:

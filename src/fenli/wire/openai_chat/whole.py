@@ -58,6 +58,7 @@ class WholeAnswer:
         "finished",
         "limit",
         "model",
+        "partial",
         "upstream_id",
         "usage",
     )
@@ -67,6 +68,7 @@ class WholeAnswer:
         self.begun = False
         self.finished = False
         self.usage: bytes | None = None
+        self.partial = False
         self.error: bytes | None = None
         self.damage: str | None = None
         self.upstream_id: str | None = None

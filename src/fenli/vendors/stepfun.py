@@ -1,0 +1,26 @@
+"""阶跃星辰 StepFun.
+
+Sources: its pages on Chat Completions, error codes, reasoning and accounts, as of 2026-06-19. They show no error body,
+so what a 400 means beyond a bad request is read from its words.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.contract import UsageMap
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+STEPFUN = OpenAICompatible(
+    id="stepfun",
+    title="StepFun",
+    title_zh="阶跃星辰",
+    base_url="https://api.stepfun.com/v1",
+    key_variables=("STEPFUN_API_KEY", "STEP_API_KEY"),
+    asks_usage=False,  # every chunk carries it
+    limit_field="max_tokens",
+    usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
+    errors=(
+        ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
+        ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|maximum context|exceeds? .*context|上下文"),
+    ),
+)
