@@ -4,13 +4,16 @@ FenliError
 ├── ValueRefused            a value that must not exist
 │   ├── MoneyError          a float, two currencies, finer than a pico
 │   ├── UsageError          a negative or unknown meter
+│   ├── BalanceError        a vendor's reply that tells no balance
 │   ├── InstantError        a date without a zone
 │   └── KeyRefused          a key that cannot be made or found
 ├── ConfigError             a configuration that does not load: file, line, field, next step
 ├── PriceError              a price file or a look-up that has no single answer
 │   ├── PriceFileError      refused at load: file, row, what to write instead
 │   ├── NoOffer             no row was in force
-│   └── AmbiguousOffer      two rows or more were in force
+│   ├── AmbiguousOffer      two rows or more were in force
+│   ├── RateRefused         a rate of exchange that cannot be kept
+│   └── NoRate              no rate of exchange was in force
 ├── BooksError              the journal or the store contradicts itself
 ├── CallRefused             a call that goes to no vendor (carries a code of the closed list)
 ├── RequestError            HTTP: what a client sent cannot be served (carries the status)
@@ -47,6 +50,10 @@ class UsageError(ValueRefused):
     pass
 
 
+class BalanceError(ValueRefused):
+    pass
+
+
 class InstantError(ValueRefused):
     pass
 
@@ -72,6 +79,14 @@ class NoOffer(PriceError):
 
 
 class AmbiguousOffer(PriceError):
+    pass
+
+
+class RateRefused(PriceError):
+    pass
+
+
+class NoRate(PriceError):
     pass
 
 

@@ -20,7 +20,7 @@ from fenli.cli.running import (
 )
 from fenli.cli.serve import base_url, free_port
 from fenli.errors import ConfigError, FenliError
-from fenli.gateway.snapshots import resolve_secret
+from fenli.routing.credentials import resolve_secret
 
 RUNNING = Running(
     base_url="http://127.0.0.1:8410/v1",

@@ -4,6 +4,8 @@ import pytest
 from recorded import kind, meters
 
 from fenli.errors import Kind
+from fenli.vendors.balances import Balance, Holding
+from fenli.vendors.catalog import VENDORS
 
 
 def test_its_cache_hits_are_part_of_the_prompt_and_its_reasoning_of_the_completion() -> None:
@@ -65,3 +67,20 @@ ERRORS = [
 @pytest.mark.parametrize(("status", "error", "wanted"), ERRORS)
 def test_what_its_errors_mean(status: int, error: dict[str, str | int], wanted: Kind) -> None:
     assert kind("deepseek", status, **error) is wanted
+
+
+def test_its_balance_is_told_in_each_currency_with_what_was_granted_and_paid_in() -> None:
+    told = b"""{"is_available": true, "balance_infos": [
+        {"currency": "CNY", "total_balance": "110.00", "granted_balance": "10.00", "topped_up_balance": "100.00"},
+        {"currency": "USD", "total_balance": "-0.25", "granted_balance": "0.00", "topped_up_balance": "-0.25"}]}"""
+    found = VENDORS["deepseek"].balance
+    assert found is not None
+    yuan = Holding("CNY", 110 * 10**12, 10 * 10**12, 100 * 10**12)
+    assert found.read(told, "CNY") == Balance((yuan, Holding("USD", -25 * 10**10, 0, -25 * 10**10)), usable=True)
+
+
+def test_an_account_that_can_call_no_more_says_so() -> None:
+    told = b'{"is_available": false, "balance_infos": [{"currency": "CNY", "total_balance": "0.00"}]}'
+    found = VENDORS["deepseek"].balance
+    assert found is not None
+    assert found.read(told, None) == Balance((Holding("CNY", 0),), usable=False)

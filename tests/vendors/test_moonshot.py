@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from recorded import failure, kind, meters
 
-from fenli.errors import Kind
+from fenli.errors import BalanceError, Kind
+from fenli.vendors.balances import Balance, Holding
+from fenli.vendors.catalog import VENDORS
 
 
 def test_its_cached_tokens_stand_at_the_top() -> None:
@@ -61,3 +63,21 @@ ERRORS = [
 @pytest.mark.parametrize(("status", "error", "wanted"), ERRORS)
 def test_what_its_errors_mean(status: int, error: dict[str, str | int], wanted: Kind) -> None:
     assert kind("moonshot", status, **error) is wanted
+
+
+@pytest.mark.parametrize(("site", "currency"), [("moonshot", "CNY"), ("moonshot-intl", "USD")])
+def test_its_balance_comes_as_numbers_in_the_sites_currency(site: str, currency: str) -> None:
+    told = b"""{"code": 0, "scode": "0x0", "status": true,
+        "data": {"available_balance": 46.58893, "voucher_balance": 46.58893, "cash_balance": -3.00001}}"""
+    found = VENDORS[site].balance
+    assert found is not None
+    assert found.read(told, currency) == Balance(
+        (Holding(currency, 46_588_930_000_000, 46_588_930_000_000, -3_000_010_000_000),)
+    )
+
+
+def test_its_numbers_do_not_count_where_the_code_says_that_it_failed() -> None:
+    found = VENDORS["moonshot"].balance
+    assert found is not None
+    with pytest.raises(BalanceError, match="its code is not 0"):
+        found.read(b'{"code": 5, "data": {"available_balance": 0}, "status": false}', "CNY")

@@ -4,6 +4,7 @@ import pytest
 from recorded import kind, meters
 
 from fenli.errors import Kind
+from fenli.vendors.balances import Balance, Holding
 from fenli.vendors.catalog import VENDORS
 
 
@@ -41,3 +42,12 @@ ERRORS = [
 @pytest.mark.parametrize(("status", "error", "wanted"), ERRORS)
 def test_what_its_errors_mean(status: int, error: dict[str, str | int], wanted: Kind) -> None:
     assert kind("stepfun", status, **error) is wanted
+
+
+def test_what_was_ever_paid_in_and_granted_is_no_part_of_its_balance() -> None:
+    told = (
+        b'{"object":"account","type":"prepaid","balance":0.50,"total_cash_balance":0.00,"total_voucher_balance":26.00}'
+    )
+    found = VENDORS["stepfun"].balance
+    assert found is not None
+    assert found.read(told, "CNY") == Balance((Holding("CNY", 5 * 10**11),))

@@ -9,29 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from fenli.errors import ConfigError, FenliError
+from fenli.errors import FenliError
+from fenli.routing.credentials import resolve_secret
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import read_snapshot
 
 log = logging.getLogger(__name__)
-
-
-def resolve_secret(reference: str) -> str:
-    """The secret of ``env:NAME`` or ``file:PATH`` (its first line); nothing for an empty reference."""
-    if not reference:
-        return ""
-    kind, _, rest = reference.partition(":")
-    if kind == "env":
-        secret = os.environ.get(rest, "").strip()
-        if not secret:
-            raise ConfigError(f"the environment variable {rest} is empty: set it and restart fenli")
-        return secret
-    if kind == "file":
-        try:
-            return Path(rest).read_text().partition("\n")[0].strip()
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"the file of a key cannot be read: {error}") from None
-    raise ConfigError("a credential is of no known kind: write env:NAME or file:PATH")
 
 
 class SnapshotFile:

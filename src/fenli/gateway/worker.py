@@ -15,7 +15,6 @@ import msgspec
 import uvloop
 
 from fenli.clock import SECOND, SystemClock
-from fenli.gateway.addresses import may_connect
 from fenli.gateway.app import App, http_error
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
@@ -26,6 +25,7 @@ from fenli.http.limits import Limits, ServerDeadlines
 from fenli.http.server import Server
 from fenli.http.tls import server_context
 from fenli.values.ids import run_id
+from fenli.vendors.addresses import may_connect
 
 log = logging.getLogger(__name__)
 

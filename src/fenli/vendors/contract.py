@@ -19,6 +19,7 @@ import msgspec
 
 from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
+from fenli.vendors.balances import BalanceMap
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.whole import NO_ANSWER
@@ -74,12 +75,18 @@ class Vendor(Protocol):
     def models(self) -> tuple[Model, ...]: ...
     @property
     def disconnect(self) -> Disconnect: ...
+    @property
+    def balance(self) -> BalanceMap | None:
+        """Where it tells what is left of our money with it; None where it does not."""
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         """Prepared once per target. Raises ConfigError when ``base_url`` is not usable."""
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         """The request for one attempt at ``now`` (a signature's timestamp)."""
+
+    def balance_request(self, base_url: str, secret: str) -> Request:
+        """Asks for the balance; only where there is a ``balance``. Raises ConfigError like `address`."""
 
     def thinking(self, ask: ChatRequest) -> bool:
         """Whether this request switches thinking on: a condition of some prices."""

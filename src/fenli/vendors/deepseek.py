@@ -1,8 +1,9 @@
-"""DeepSeek. Sources: its API docs on pricing, rate limits, error codes (read up to 2026-11)."""
+"""DeepSeek. Sources: its API docs on pricing, rate limits, error codes, user balance (read up to 2026-11)."""
 
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
@@ -14,6 +15,15 @@ DEEPSEEK = OpenAICompatible(
     key_variables=("DEEPSEEK_API_KEY",),
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens")),
+    balance=BalanceMap(
+        path="/user/balance",
+        within="balance_infos",
+        currency="currency",
+        total="total_balance",
+        granted="granted_balance",
+        topped_up="topped_up_balance",
+        usable="is_available",
+    ),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, status=400, text="content exists risk"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model not exist"),

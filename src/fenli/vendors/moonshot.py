@@ -1,6 +1,7 @@
 """月之暗面 Moonshot (Kimi), the site for China and the international one: keys do not cross.
 
-Sources: its error page (zh and en), its SDK kosong.
+Sources: its error page (zh and en), its page on balances, its SDK kosong. A balance is in CNY at home and in USD
+abroad, which the reply does not say; cash may be negative, and then the vouchers alone are what can be used.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from fenli.errors import Kind
+from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
@@ -18,6 +20,14 @@ MOONSHOT = OpenAICompatible(
     base_url="https://api.moonshot.cn/v1",
     key_variables=("MOONSHOT_API_KEY",),
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
+    balance=BalanceMap(
+        path="/users/me/balance",
+        within="data",
+        total="available_balance",
+        granted="voucher_balance",
+        topped_up="cash_balance",
+        succeeded=("code", "0"),
+    ),
     errors=(
         ErrorRule(Kind.NO_BALANCE, code="exceeded_current_quota_error"),
         ErrorRule(Kind.RATE_LIMITED, code="rate_limit_reached_error"),

@@ -10,6 +10,7 @@ import msgspec
 from fenli import __version__
 from fenli.errors import ConfigError, Failure, Kind
 from fenli.http.transport import Origin, Pieces, Request
+from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
 from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
@@ -93,6 +94,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     limit_field: str | None = None
     thinking_field: str | None = None
     usage_map: UsageMap = UsageMap()
+    balance: BalanceMap | None = None
     errors: tuple[ErrorRule, ...] = ()
 
     @property
@@ -101,11 +103,14 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)
-        if not (secret.isascii() and secret.isprintable()):
-            raise ConfigError(f"the key of {self.id} has characters that no HTTP header can carry")
         return Address(
             origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret
         )
+
+    def balance_request(self, base_url: str, secret: str) -> Request:
+        assert self.balance is not None
+        origin, prefix = parse_base_url(base_url)
+        return Request(origin, b"GET", (prefix + self.balance.path).encode(), self._headers(origin, secret), b"")
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         fields = ask.fields.copy()
@@ -151,6 +156,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return _BY_STATUS.get(status) or (Kind.BAD_REQUEST if 400 <= status < 500 else Kind.SERVER_ERROR)
 
     def _headers(self, origin: Origin, secret: str) -> bytes:
+        if not (secret.isascii() and secret.isprintable()):
+            raise ConfigError(f"the key of {self.id} has characters that no HTTP header can carry")
         default_port = {"http": 80, "https": 443}.get(origin.scheme)
         host = f"[{origin.host}]" if ":" in origin.host else origin.host
         host = host if origin.port == default_port else f"{host}:{origin.port}"

@@ -1,12 +1,14 @@
 """阶跃星辰 StepFun.
 
 Sources: its pages on Chat Completions, error codes, reasoning and accounts, as of 2026-06-19. They show no error body,
-so what a 400 means beyond a bad request is read from its words.
+so what a 400 means beyond a bad request is read from its words. Of an account it tells, beside what is left, the sums
+ever paid in and ever granted, which are no parts of it.
 """
 
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
 
@@ -19,6 +21,7 @@ STEPFUN = OpenAICompatible(
     asks_usage=False,  # every chunk carries it
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
+    balance=BalanceMap(path="/accounts", total="balance"),
     errors=(
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|maximum context|exceeds? .*context|上下文"),
