@@ -1,16 +1,18 @@
 """What a gateway process and the office say to each other about leases, and how it is framed on their socket.
 
     gateway                                office
-    Hello(run, what it has) ────────────>  takes the lower of both accounts of each lease
+    Hello(run, what it has) ────────────>  counts that and nothing else
     Ask(budget, window, need, like) ────>
                                    <─────  Granted(the lease's new total; how the budget stands)
-    Keep(budget, window, total) ────────>  the lease is no more than that from now on
+    Keep(budget, window, total, was) ───>  the lease is no more than that from now on
                                    <─────  Recall(budget): give back what you can spare
 
 A lease is a total: how much of a budget's window one run may spend in all, from its start on. It is never spent beyond
 what the gateway has been told, and never counted lower than what the office has told: a message that is lost costs
-nothing but room. Amounts are picos of the budget's currency, at most `AMOUNT_MAX` of the records; windows are named by
-their start. A frame is a 4-byte big-endian length and msgpack.
+nothing but room. Messages may cross: a `Keep` that was sent before a `Granted` was read counts for nothing, which its
+``was`` shows, and the gateway goes by each `Granted` as it reads it. A `Hello` begins a connection; what is unread of
+the one before it is thrown away by both. Amounts are picos of the budget's currency, at most `AMOUNT_MAX` of the
+records; windows are named by their start. A frame is a 4-byte big-endian length and msgpack.
 """
 
 from __future__ import annotations
@@ -46,15 +48,21 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Keep(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """What is beyond ``total`` goes back. ``total`` is never below what the run has spent and held."""
+    """What is beyond ``total`` goes back. ``total`` is never below what the run has spent and held.
+
+    ``was``: the lease's total until now.
+    """
 
     budget: str
     window: int
     total: int
+    was: int
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """The answer to an `Ask`. ``total`` may be less than was needed, when there is no more.
+    """The answer to an `Ask`; those about one budget come in the order of the questions.
+
+    ``total`` is the lease's from now on. It may be less than was needed, when there is no more.
 
     ``spent``: posted to the window by all runs; ``elsewhere``: leased to other runs or held by them; ``until``: when
     the amount begins anew, None where it never does. For the refusal's words only.
@@ -69,7 +77,7 @@ class Granted(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Recall(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """Another run needs it: answer with a `Keep` of what is spent and held, once."""
+    """Another run needs it: answer with a `Keep` of what is spent and held for each window, in one write."""
 
     budget: str
 
