@@ -12,7 +12,8 @@ import msgspec
 
 from fenli.prices.calendars import Calendar, CalendarFile
 from fenli.prices.offers import Offer
-from fenli.prices.rows import CURRENCIES, RowReader, instant_field, unknown_fields
+from fenli.prices.rows import RowReader, instant_field, unknown_fields
+from fenli.values.money import CURRENCIES
 
 HEADER: Final = (
     "vendor", "names", "currency", "instant_basis", "instant_basis_assumed", "as_of", "offers", "aliases",

@@ -16,9 +16,8 @@ from fenli.prices.offers import TOKENS, TOKENS_PER_UNIT, UNITS, Conditions, Offe
 from fenli.prices.windows import WEEKDAYS, span_minutes
 from fenli.values import METERS
 from fenli.values.instants import instant_of
-from fenli.values.money import picos_of
+from fenli.values.money import CURRENCIES, picos_of
 
-CURRENCIES: Final = ("CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD")
 CONFIDENCES: Final = ("high", "medium", "low")
 TIER_MODES: Final = ("whole",)
 FIELDS: Final = (

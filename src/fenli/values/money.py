@@ -9,6 +9,9 @@ from fenli.errors import MoneyError
 
 PICO: Final = 10**12
 
+# The currencies that vendors' prices, customers' contracts and rates of exchange may be in.
+CURRENCIES: Final = ("CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD")
+
 # No exponent, no infinity, no other script's digits; 30 digits are more money than there is.
 _AMOUNT: Final = re.compile(r"(-)?([0-9]{1,30})(?:\.([0-9]+))?")
 
@@ -92,6 +95,13 @@ def picos_of(amount: str) -> int:
     if len(fraction) > 12:
         raise MoneyError(f"{amount} is finer than a pico (12 decimals)")
     return int(f"{sign}{units}{fraction:0<12}")
+
+
+def currency_of(text: str) -> str:
+    """``text`` where it is the code of a currency that books may be kept in. Raises MoneyError."""
+    if text not in CURRENCIES:
+        raise MoneyError(f"{text!r} is no currency that fenli knows: write one of {', '.join(CURRENCIES)}")
+    return text
 
 
 def decimal_of(picos: int) -> str:
