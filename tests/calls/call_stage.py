@@ -209,15 +209,18 @@ class CallStage:
     def _on_finish(self, effect: Finish) -> None:
         self._on_write(effect)  # type: ignore[arg-type]
         self.finished = True
+        self.ended = effect.ended
 
     def _on_abort(self, effect: Abort) -> None:
         self._on_write(effect)  # type: ignore[arg-type]
         self.aborted = True
+        self.ended = effect.ended
 
     def _on_reply(self, effect: Reply) -> None:
         self._speaking()
         assert self.started is None
         self.reply = effect
+        self.ended = effect.ended
 
     def _on_ended(self, effect: Ended) -> None:
         self.ended = effect

@@ -11,6 +11,7 @@ import uvloop
 from fenli.clock import MILLISECOND, SECOND
 from fenli.http.client import Client
 from fenli.http.limits import Limits, PoolLimits
+from fenli.http.plain import PlainReplies
 from fenli.http.proxy import Proxies
 from fenli.http.server import Server
 from fenli.http.sweeper import NEVER
@@ -129,6 +130,12 @@ class Heard:
     def completed(self) -> None:
         self.events.append("completed")
         self._over.set()
+
+    def answered(self, status, headers, body) -> None:
+        self.head_received(status, headers)
+        if body:
+            self.body_received(body)
+        self.completed()
 
     def failed(self, error) -> None:
         self.events.append("failed")
@@ -280,6 +287,7 @@ class StubClient:
     def __init__(self, limits: PoolLimits) -> None:
         self.limits = limits
         self.sweeper = StubSweeper()
+        self.plain = PlainReplies(limits)
 
 
 class StubExchange:
@@ -316,6 +324,12 @@ class Notes:
 
     def completed(self) -> None:
         self.told.append("completed")
+
+    def answered(self, status, headers, body) -> None:
+        self.head_received(status, headers)
+        if body:
+            self.body_received(body)
+        self.completed()
 
     def failed(self, error) -> None:
         self.told.append(type(error).__name__)

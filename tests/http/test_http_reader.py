@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fenli.http.limits import Limits
+from fenli.http.plain import PlainRequests
 from fenli.http.reader import RequestReader
 
 LIMITS = Limits(header_bytes=2_000, headers=20, body_bytes=1_000)
@@ -20,7 +21,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 def read(*pieces: bytes, limits: Limits = LIMITS, direct: bool = False):
     """What was asked, and how it ended. ``direct``: bodies of declared length go past the parser wherever they can."""
     asked = []
-    reader = RequestReader(limits, lambda *message: asked.append(message))
+    reader = RequestReader(limits, lambda *message: asked.append(message), PlainRequests(limits))
     directly = False
     for piece in pieces:
         data = piece
@@ -222,7 +223,7 @@ def test_an_upgrade_keeps_its_body():
 
 def test_a_body_in_one_piece_is_not_copied():
     taken = []
-    reader = RequestReader(LIMITS, lambda *message: taken.append(message[4]))
+    reader = RequestReader(LIMITS, lambda *message: taken.append(message[4]), PlainRequests(LIMITS))
     reader.on_message_begin()
     reader.feed(POST + b"Content-Length: 5\r\n\r\n")
     piece = b"hello"
@@ -239,14 +240,14 @@ def test_a_body_past_the_parser_is_one_view_of_all_of_it():
 
 
 def test_chunks_never_go_past_the_parser():
-    reader = RequestReader(LIMITS, lambda *message: None)
+    reader = RequestReader(LIMITS, lambda *message: None, PlainRequests(LIMITS))
     reader.feed(CHUNKED + b"5\r\nhe")
     assert (reader.size, reader.missing) == (2, 0)
 
 
 def test_crumbs_are_joined_now_and_then():
     limits = Limits(body_bytes=100_000)
-    reader = RequestReader(limits, lambda *message: None)
+    reader = RequestReader(limits, lambda *message: None, PlainRequests(limits))
     reader.feed(POST + b"Content-Length: 20000\r\n\r\n")
     for _ in range(19_999):
         reader.feed(b"x")

@@ -66,6 +66,12 @@ class Heard:
         assert self.end is None
         self.end = "completed"
 
+    def answered(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.head_received(status, headers)
+        if body:
+            self.body_received(body)
+        self.completed()
+
     def failed(self, error: Exception) -> None:
         assert self.end is None
         self.end = error

@@ -1,6 +1,6 @@
 """The life of one call, as a state machine.
 
-    begin ─> sending ─> head ─> body* ─> complete   each with the attempt's number;
+    begin ─> sending ─> head ─> body* ─> complete   each with the attempt's number; the three at once are `answered`;
                     └──── failed ─────┘             attempts follow each other until one has content
     client_gone, wake, journal_failed               at any time
 
@@ -150,6 +150,18 @@ class Call:
             return self._fail(attempt, Failure(Kind.TRUNCATED, "the answer ended before it was whole"), now)
         return self._finish(attempt, b"", now)
 
+    def answered(self, number: int, status: int, headers: list[tuple[bytes, bytes]], data: bytes, now: int) -> Effects:
+        """The whole reply at once: `head`, `body` and `complete`."""
+        self.head(number, status, headers)
+        attempt = self._attempts[number - 1]
+        if self.ask.stream:
+            return [*self.body(number, data, now), *self.complete(number, now)]
+        if attempt.failing:
+            attempt.keep(data)
+        else:
+            attempt.answer.feed(data)
+        return self.complete(number, now)
+
     def failed(self, number: int, error: Exception, now: int) -> Effects:
         """The transport gave the attempt up. ``error`` is a TransportError."""
         attempt = self._attempts[number - 1]
@@ -208,7 +220,8 @@ class Call:
         status = CODES[Code.JOURNAL_UNAVAILABLE][0]
         if self.stage is _WAITING:
             body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
-            effects.append(Reply(status, self._headers(attempt, _JSON, now), body))
+            lines = self._headers(attempt, _JSON, now)
+            return [*effects, Reply(status, lines, body, self._ended(attempt, Kind.SERVER_ERROR, status))]
         return [*effects, self._ended(attempt, Kind.SERVER_ERROR, status)]
 
     def _open(self) -> list[Attempt]:
@@ -270,16 +283,19 @@ class Call:
             attempt.content_at = now
         effects: list[Effect] = self._drop_others(attempt, now) if len(self._attempts) > 1 else []
         effects += self._close(attempt, OK, now)
-        if self.stage is not _DRAINING:
-            tail = attempt.answer.tail(self._cost_members(attempt) if self.wants_cost else None)
-            if not self.ask.stream:
-                effects.append(Reply(200, self._headers(attempt, _JSON, now), tail))
-            elif self.stage is _RELAYING:
-                effects.append(Finish(out + tail))
-            else:
-                effects.append(Start(200, self._headers(attempt, _EVENTS, now), out))
-                effects.append(Finish(tail))
-        effects.append(self._ended(attempt, OK, 200))
+        stage = self.stage
+        ended = self._ended(attempt, OK, 200)
+        if stage is _DRAINING:
+            effects.append(ended)
+            return effects
+        tail = attempt.answer.tail(self._cost_members(attempt) if self.wants_cost else None)
+        if not self.ask.stream:
+            effects.append(Reply(200, self._headers(attempt, _JSON, now), tail, ended))
+        elif stage is _RELAYING:
+            effects.append(Finish(out + tail, ended))
+        else:
+            effects.append(Start(200, self._headers(attempt, _EVENTS, now), out))
+            effects.append(Finish(tail, ended))
         return effects
 
     def _broken(self, attempt: Attempt, out: bytes, now: int) -> Effects:
@@ -302,15 +318,16 @@ class Call:
         if len(self._open()) > 1:
             return self._close(attempt, failure.kind, now, final=False, failure=failure)
         effects = self._close(attempt, failure.kind, now, failure=failure)
-        if self.stage is _RELAYING:
-            status = 200
-            effects.append(Abort(encode_event(stream_error(failure, attempt.target, self.id))))
-        elif self.stage is _WAITING:
+        stage = self.stage
+        if stage is _RELAYING:
+            event = encode_event(stream_error(failure, attempt.target, self.id))
+            effects.append(Abort(event, self._ended(attempt, failure.kind, 200)))
+        elif stage is _WAITING:
             status, lines, body = error_reply(failure, attempt.target, attempt.headers, self.id)
-            effects.append(Reply(status, self._headers(attempt, lines, now), body))
+            ended = self._ended(attempt, failure.kind, status)
+            effects.append(Reply(status, self._headers(attempt, lines, now), body, ended))
         else:
-            status = 499
-        effects.append(self._ended(attempt, failure.kind, status))
+            effects.append(self._ended(attempt, failure.kind, 499))
         return effects
 
     def _may_go_on(self, failure: Failure, now: int) -> bool:

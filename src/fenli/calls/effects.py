@@ -27,24 +27,43 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The call is over; its last record has been appended. ``picos`` is None while the cost is unknown.
+
+    An effect of its own only where nobody is left to be told.
+    """
+
+    outcome: str
+    target: Target
+    status: int
+    usage: dict[str, int] | None
+    currency: str | None
+    picos: int | None
+    first_content: int | None
+    attempts: int
+
+
 class Finish(msgspec.Struct, frozen=True, gc=False):
-    """The started reply is complete behind ``data``."""
+    """The started reply is complete behind ``data``, and the call over."""
 
     data: bytes
+    ended: Ended
 
 
 class Abort(msgspec.Struct, frozen=True, gc=False):
-    """The started reply stays incomplete, and must be seen to, behind ``data``."""
+    """The started reply stays incomplete, and must be seen to, behind ``data``; the call is over."""
 
     data: bytes
+    ended: Ended
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """The whole reply at once."""
+    """The whole reply at once, and the call over."""
 
     status: int
     headers: bytes
     body: bytes
+    ended: Ended
 
 
 class Append(msgspec.Struct, frozen=True, gc=False):
@@ -61,19 +80,6 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
     """Close the attempt's connection; nothing more is wanted from it."""
 
     attempt: int
-
-
-class Ended(msgspec.Struct, frozen=True, gc=False):
-    """The call is over; its last record has been appended. ``picos`` is None while the cost is unknown."""
-
-    outcome: str
-    target: Target
-    status: int
-    usage: dict[str, int] | None
-    currency: str | None
-    picos: int | None
-    first_content: int | None
-    attempts: int
 
 
 Closing = Reply | Finish | Abort | Ended

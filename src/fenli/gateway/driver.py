@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fenli.calls.call import Call
-from fenli.calls.effects import Append, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Abort, Append, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
 from fenli.clock import Clock
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Sending, Transport
@@ -118,15 +118,16 @@ class CallDriver:
         if exchange is None:
             return
         kind = type(effect)
-        if kind is Reply:
-            exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
-        elif kind is Ended:
-            self._over(effect)  # type: ignore[arg-type]
-        elif kind is Finish:
-            exchange.finish(effect.data)  # type: ignore[union-attr]
-        else:
-            exchange.write(effect.data)  # type: ignore[union-attr]
-            exchange.abort()
+        try:
+            if kind is Reply:
+                exchange.reply(effect.status, effect.headers, effect.body)  # type: ignore[union-attr]
+            elif kind is Finish:
+                exchange.finish(effect.data)  # type: ignore[union-attr]
+            elif kind is Abort:
+                exchange.write(effect.data)  # type: ignore[union-attr]
+                exchange.abort()
+        finally:
+            self._over(effect if kind is Ended else effect.ended)  # type: ignore[union-attr, arg-type]
 
     def send(self, effect: Send) -> None:
         if not self.call.sending(effect.attempt, self.now()):
@@ -177,6 +178,13 @@ class AttemptReceiver:
         driver = self._driver
         driver.sendings.pop(self._number, None)
         effects = self._call.complete(self._number, driver.now())
+        if effects:
+            driver.perform(effects)
+
+    def answered(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        driver = self._driver
+        driver.sendings.pop(self._number, None)
+        effects = self._call.answered(self._number, status, headers, body, driver.now())
         if effects:
             driver.perform(effects)
 

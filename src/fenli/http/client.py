@@ -11,6 +11,7 @@ from fenli.clock import MILLISECOND
 from fenli.errors import ConnectionLost, TimedOut, TransportError
 from fenli.http.dial import Allowed, Route
 from fenli.http.limits import PoolLimits
+from fenli.http.plain import PlainReplies
 from fenli.http.pool import Pool
 from fenli.http.proxy import Proxies
 from fenli.http.sweeper import NEVER, Sweeper
@@ -28,7 +29,7 @@ class Client:
     the environment's. ``allowed(origin, address)`` is asked about every resolved address before it is connected to.
     """
 
-    __slots__ = ("_allowed", "_closing", "_proxies", "_tls", "limits", "loop", "pools", "sweeper")
+    __slots__ = ("_allowed", "_closing", "_proxies", "_tls", "limits", "loop", "plain", "pools", "sweeper")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Client:
         self.limits = limits or PoolLimits()
         self.loop = asyncio.get_running_loop()
         self.sweeper = Sweeper(self.loop, tick=tick)
+        self.plain = PlainReplies(self.limits)
         self.pools: dict[Origin, Pool] = {}
         self._tls = tls
         self._proxies = Proxies.from_environment(os.environ) if proxies is None else proxies

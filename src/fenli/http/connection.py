@@ -68,7 +68,7 @@ class ServerConnection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self.server = server
         self.deadline = NEVER
-        self._reader = RequestReader(server.limits, self._enqueue)
+        self._reader = RequestReader(server.limits, self._enqueue, server.plain)
         self._stage = _SILENT
         self._since = 0  # when the body began
         self._current: ServerExchange | None = None

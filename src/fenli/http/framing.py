@@ -30,8 +30,12 @@ def check_host(host: bytes | None) -> None:
     """RFC 9112 §3.2: exactly one Host, and a valid one (a second is refused when it arrives)."""
     if host is None:
         raise RequestError(400, "The Host header is missing. HTTP/1.1 needs exactly one.")
-    if _HOST.fullmatch(host) is None:
+    if not valid_host(host):
         raise RequestError(400, "The Host header is not a host name.")
+
+
+def valid_host(host: bytes) -> bool:
+    return _HOST.fullmatch(host) is not None
 
 
 def check_coding(coding: bytes, version: str) -> None:

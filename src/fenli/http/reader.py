@@ -5,7 +5,8 @@
 
 A large body of declared length can do without the parser: ``receive_directly``, then fill ``room`` and say ``filled``.
 
-llhttp does the parsing; ``framing`` says what it lets through and we do not.
+llhttp does the parsing; ``framing`` says what it lets through and we do not. ``plain`` spares it the requests that are
+whole in one read and leave no doubt.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fenli.errors import RequestError
 from fenli.http.framing import SINGLE, check_coding, check_host, check_version, split_target
 from fenli.http.limits import Limits
 from fenli.http.memory import body_memory
+from fenli.http.plain import PlainRequests
 
 Sink = Callable[[bytes, bytes, bytes, dict[bytes, bytes], bytes | memoryview, bool, bool], None]
 
@@ -53,6 +55,7 @@ class RequestReader:
         "_parser",
         "_path",
         "_pieces",
+        "_plain",
         "_query",
         "_repeats",
         "_room",
@@ -75,8 +78,9 @@ class RequestReader:
     _url: bytes
     size: int
 
-    def __init__(self, limits: Limits, sink: Sink) -> None:
+    def __init__(self, limits: Limits, sink: Sink, plain: PlainRequests) -> None:
         self._limits = limits
+        self._plain = plain
         self._digits = len(str(limits.body_bytes))
         self._sink = sink
         self._parser = httptools.HttpRequestParser(self)
@@ -97,6 +101,15 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Takes what was read. Never raises; look at ``refusal``."""
+        if not self.begun:
+            whole = self._plain.read(data)
+            if whole is not None:
+                self._method, path, headers, body = whole
+                try:
+                    self._sink(self._method, path, b"", headers, body, True, True)
+                except RequestError as refusal:
+                    self._stop(refusal)
+                return
         self._complete = False
         self._fresh = not self.begun
         self._data = data

@@ -12,6 +12,7 @@ from fenli.clock import MILLISECOND, SECOND, Clock, SystemClock
 from fenli.http.connection import ServerConnection
 from fenli.http.exchange import ServerExchange
 from fenli.http.limits import Limits, ServerDeadlines
+from fenli.http.plain import PlainRequests
 from fenli.http.status import StatusLines
 from fenli.http.sweeper import Sweeper
 
@@ -54,6 +55,7 @@ class Server:
         "lines",
         "linger_span",
         "loop",
+        "plain",
         "refused",
         "requests",
         "stall_span",
@@ -79,6 +81,7 @@ class Server:
         self.clock = clock or SystemClock()
         self.error_body = error_body or plain_error
         self.lines = StatusLines()
+        self.plain = PlainRequests(self.limits)
         self.draining = False
         self.accepted = 0
         self.requests = 0

@@ -6,7 +6,7 @@
 
 Callbacks come in this order, never after ``cancel()``, and never from inside ``send()`` itself:
 
-    head_received  body_received*  completed
+    head_received  body_received*  completed   or the three in one: answered
                  └───── failed at any point ┘
 """
 
@@ -83,6 +83,9 @@ class Receiver(Protocol):
     def body_received(self, data: bytes) -> None: ...
 
     def completed(self) -> None: ...
+
+    def answered(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """The whole reply, in place of the other three; ``body`` may be empty."""
 
     def failed(self, error: Exception) -> None:
         """``error`` is a TransportError."""

@@ -199,6 +199,11 @@ class ClientConnection(asyncio.Protocol):
             # RFC 9112 §9.2: bytes nobody asked for end the connection, lest they answer the next request.
             self.close()
             return
+        if not self._touched and not self._silent:
+            whole = self._client.plain.read(data)
+            if whole is not None:
+                self._answered(exchange, *whole)
+                return
         self._touched = True
         self._reading = len(data)
         try:
@@ -230,6 +235,16 @@ class ClientConnection(asyncio.Protocol):
         elif self._fault is not None:
             message = f"{self._pool.where} does not speak HTTP/1.1: {self._fault}. Check the address."
             self._fail(ProtocolError(message, sent=True))
+
+    def _answered(self, exchange: ClientExchange, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """The whole reply in one read."""
+        self._release(exchange, self.transport.get_write_buffer_size() == 0)
+        try:
+            exchange.receiver.answered(status, headers, body)
+        except Exception as error:
+            log.exception("A receiver failed")
+            exchange.ended = False
+            exchange.fail(TransportError(f"The receiver of the reply failed: {error!r}", sent=True))
 
     def _wait_on(self, exchange: ClientExchange, size: int) -> None:
         """Sets the deadline for what has to come next."""
@@ -340,28 +355,34 @@ class ClientConnection(asyncio.Protocol):
     def _complete(self) -> None:
         exchange = self.exchange
         assert exchange is not None
-        self.exchange = None
-        exchange.ended = True
-        clean = self._alive and not self._excess and self._fault is None
         # RFC 9112 §9.3: a reply that overtook its request leaves the rest of it unread.
-        if clean and not self.transport.is_closing() and self.transport.get_write_buffer_size() == 0:
-            if exchange.paused:
-                self.transport.resume_reading()
+        overtook = self.transport.get_write_buffer_size() > 0
+        clean = self._alive and not self._excess and self._fault is None and not overtook
+        if clean:
             if self._silent:
                 self._parser = httptools.HttpResponseParser(self)  # llhttp does not know that it was a HEAD
-            self._served = True
             self._phase = "head"
             self._headers = []
             self._coding = None
             self._done = self._touched = False
             self._fed = self._barren = self._interims = 0
-            self._pool.give_back(self)
-        else:
-            self.close()
+        self._release(exchange, clean)
         try:
             exchange.receiver.completed()
         except Exception:
             log.exception("A receiver failed")
+
+    def _release(self, exchange: ClientExchange, clean: bool) -> None:
+        """The reply is whole. ``clean``: another may come on this connection."""
+        self.exchange = None
+        exchange.ended = True
+        if clean and not self.transport.is_closing():
+            if exchange.paused:
+                self.transport.resume_reading()
+            self._served = True
+            self._pool.give_back(self)
+        else:
+            self.close()
 
     def _fail(self, error: TransportError) -> None:
         exchange, self.exchange = self.exchange, None

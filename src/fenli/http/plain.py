@@ -1,0 +1,166 @@
+"""Heads that need no parser: every line is plain, and most have been seen before.
+
+Clients and vendors send the same header lines over and over, so each line is looked at once and remembered. Whatever
+is not plain beyond doubt (a coding, an expectation, an upgrade, a line twice, anything that is not a token, a colon and
+printable ASCII) is left to the parser, whose word is the law; so is a message that is not whole in one read.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeVar
+
+from fenli.http.framing import valid_host
+from fenli.http.limits import Limits, PoolLimits
+
+# Lines remembered by one of these at most, and the longest that is.
+_LINES_MAX: Final = 4_096
+_LINE_MAX: Final = 1_024
+_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*((?:[!-~](?:[ -~\t]*[!-~])?)?)[ \t]*")
+_REQUEST: Final = re.compile(rb"(GET|POST) (/[A-Za-z0-9/._~:@!$&'()*+,;=%-]*) HTTP/1\.1")
+_STATUS: Final = re.compile(rb"HTTP/1\.1 (2[0-9][0-9]|[45][0-9][0-9])(?: [ -~]*)?")
+_LENGTH: Final = re.compile(rb"[0-9]{1,15}")
+_END: Final = b"\r\n\r\n"
+# These change how a message is framed or what becomes of the connection.
+_FRAMING: Final = frozenset(
+    (b"connection", b"expect", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
+)
+_BODILESS: Final = (204, 205)
+
+Start = tuple[bytes, bytes]
+Line = tuple[bytes, bytes]
+_Value = TypeVar("_Value")
+
+
+class PlainRequests:
+    """What was learnt from the requests to one server."""
+
+    __slots__ = ("_body_bytes", "_header_bytes", "_headers", "_lines", "_starts")
+
+    def __init__(self, limits: Limits) -> None:
+        self._header_bytes = limits.header_bytes
+        self._headers = limits.headers
+        self._body_bytes = limits.body_bytes
+        self._starts: dict[bytes, Start] = {}
+        self._lines: dict[bytes, Line] = {}
+
+    def read(self, data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bytes] | None:
+        """Method, path, headers (names in lower case) and body, if ``data`` is one whole plain request to the byte."""
+        end = data.find(_END)
+        if not 0 < end <= self._header_bytes:
+            return None
+        first, *lines = data[:end].split(b"\r\n")
+        start = self._starts.get(first) or self._learn_start(first)
+        if start is None:
+            return None
+        try:
+            headers = dict(map(self._lines.__getitem__, lines))
+        except KeyError:
+            if not self._learn(lines):
+                return None
+            headers = dict(map(self._lines.__getitem__, lines))
+        body = data[end + 4 :]
+        # A name for each line, so that none came twice.
+        if len(lines) != len(headers) or len(lines) > self._headers or b"host" not in headers:
+            return None
+        if int(headers.get(b"content-length", 0)) != len(body) or len(body) > self._body_bytes:
+            return None
+        return *start, headers, body
+
+    def _learn_start(self, line: bytes) -> Start | None:
+        found = _REQUEST.fullmatch(line)
+        if found is None:
+            return None
+        start = (found[1], found[2])
+        _remember(self._starts, line, start)
+        return start
+
+    def _learn(self, lines: list[bytes]) -> bool:
+        for line in lines:
+            if line not in self._lines:
+                pair = _plain(line)
+                if pair is None or len(line) > _LINE_MAX:
+                    return False
+                name, value = pair[0].lower(), pair[1]
+                if name == b"host" and not valid_host(value):
+                    return False
+                _remember(self._lines, line, (name, value))
+        # Where so much was new that the first of it is forgotten already, the parser is as good.
+        return all(line in self._lines for line in lines)
+
+
+class PlainReplies:
+    """What was learnt from the replies of one client's origins."""
+
+    __slots__ = ("_header_bytes", "_lengths", "_lines", "_statuses")
+
+    def __init__(self, limits: PoolLimits) -> None:
+        self._header_bytes = limits.header_bytes
+        self._statuses: dict[bytes, int] = {}
+        self._lengths: dict[bytes, int] = {}
+        self._lines: dict[bytes, Line] = {}
+
+    def read(self, data: bytes) -> tuple[int, list[Line], bytes] | None:
+        """Status, headers (names as sent) and body, if ``data`` is one whole plain reply to the byte.
+
+        For a reply to anything but HEAD.
+        """
+        end = data.find(_END)
+        if not 0 < end <= self._header_bytes:
+            return None
+        lines = data[:end].split(b"\r\n")
+        status = self._statuses.get(lines[0]) or self._learn_status(lines[0])
+        if status is None:
+            return None
+        known, lengths = self._lines, self._lengths
+        headers = []
+        size = -1
+        for line in lines[1:]:
+            pair = known.get(line) or self._learn(line)
+            if pair is None:
+                return None
+            headers.append(pair)
+            if line in lengths:
+                if size >= 0:
+                    return None
+                size = lengths[line]
+        body = data[end + 4 :]
+        return (status, headers, body) if size == len(body) else None
+
+    def _learn_status(self, line: bytes) -> int | None:
+        found = _STATUS.fullmatch(line)
+        if found is None or int(found[1]) in _BODILESS:
+            return None
+        _remember(self._statuses, line, int(found[1]))
+        return int(found[1])
+
+    def _learn(self, line: bytes) -> Line | None:
+        pair = _plain(line)
+        if pair is None:
+            return None
+        if len(self._lines) >= _LINES_MAX:
+            self._lengths.clear()  # it holds some of what is forgotten now
+        _remember(self._lines, line, pair)
+        if pair[0].lower() == b"content-length":
+            self._lengths[line] = int(pair[1])
+        return pair
+
+
+def _plain(line: bytes) -> Line | None:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    name, value = found[1], found[2]
+    lower = name.lower()
+    if lower in _FRAMING and not (lower == b"connection" and value.lower() == b"keep-alive"):
+        return None
+    if lower == b"content-length" and _LENGTH.fullmatch(value) is None:
+        return None
+    return name, value
+
+
+def _remember(known: dict[bytes, _Value], line: bytes, value: _Value) -> None:
+    if len(known) >= _LINES_MAX:
+        known.clear()
+    if len(line) <= _LINE_MAX:
+        known[line] = value
