@@ -10,10 +10,12 @@ from typing import Final
 from fenli.errors import ConfigError
 from fenli.market.faults import FAULT_NAMES
 from fenli.market.market import DEFAULT_VENDORS
-from fenli.market.server import MarketOptions, run_market
+from fenli.market.server import BALANCE, MarketOptions, run_market
 
 DESCRIPTION: Final = "The emulated vendors on this machine: their formats, errors, usage and faults."
 FAULT: Final = f"may be repeated; SHARE is from 0 to 1 (every request without it), NAME one of {', '.join(FAULT_NAMES)}"
+LEFT: Final = f"may be repeated; what is left with the vendors that tell it, and what of it was granted ({BALANCE})"
+PRICE: Final = "of a million tokens, whatever the model (1): made up, so that what is left can be worked out"
 EPILOG: Final = (
     "One request asks for a fault in a header (x-market-fault: cut@120), or in its\n"
     "model's name, which gets through fenli too: deepseek/deepseek-flash!cut@120"
@@ -38,6 +40,8 @@ def options_of(arguments: list[str]) -> MarketOptions:
     parser.add_argument("--served", type=Path, metavar="FILE", help="append the vendors' own book to FILE")
     parser.add_argument("--fault", action="append", default=[], metavar="[VENDOR:][SHARE*]NAME[@N]", help=FAULT)
     parser.add_argument("--key", action="append", default=[], help="a key that every vendor takes beside its own")
+    parser.add_argument("--balance", action="append", default=[], metavar="[VENDOR:]PAID[+GRANTED]", help=LEFT)
+    parser.add_argument("--price", default="1", metavar="AMOUNT", help=PRICE)
     parser.add_argument("--seed", type=int)
     given = parser.parse_args(arguments)
     return MarketOptions(
@@ -50,6 +54,8 @@ def options_of(arguments: list[str]) -> MarketOptions:
         served=given.served,
         faults=tuple(given.fault),
         keys=tuple(given.key),
+        balances=tuple(given.balance),
+        price=given.price,
         seed=given.seed,
     )
 

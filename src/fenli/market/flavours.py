@@ -12,6 +12,7 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.errors import Kind
+from fenli.market.accounts import Teller, by_currency, with_sums_ever, with_vouchers
 from fenli.market.usage import UsageShape
 
 
@@ -65,6 +66,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     paths: tuple[str, ...] = ()
     model_prefixes: tuple[str, ...] = ()
+    teller: Teller | None = None
     refusals: tuple[Refusal, ...]
 
     def refusal(self, kind: Kind) -> Refusal | None:
@@ -102,6 +104,7 @@ DEEPSEEK: Final = Flavour(
     keep_alive=SECOND,
     fingerprint="fp_market_prod0820_fp8_kvcache",
     paths=("/v1/chat/completions",),
+    teller=Teller("/user/balance", "CNY", by_currency),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Authentication Fails, Your api key is invalid", "invalid_request_error",
                 "authentication_error"),
@@ -123,6 +126,7 @@ MOONSHOT: Final = Flavour(
     envelope=Envelope.TYPE,
     placement=Placement.CHOICE,
     usage=UsageShape(cached=("cached_tokens",), reasoning=None),
+    teller=Teller("/users/me/balance", "CNY", with_vouchers),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", type="invalid_authentication_error"),
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="incorrect_api_key_error"),
@@ -187,6 +191,7 @@ STEPFUN: Final = Flavour(  # the words of its errors are made up: its pages show
     reasoning_member="reasoning",
     unfinished="",
     delta_role="",
+    teller=Teller("/accounts", "CNY", with_sums_ever),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
         Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),
@@ -291,6 +296,8 @@ LOCAL: Final = Flavour(  # llama.cpp
 FLAVOURS: Final[dict[str, Flavour]] = {
     flavour.id: flavour for flavour in (OPENAI, DEEPSEEK, MOONSHOT, ZHIPU, STEPFUN, ALIBABA, BYTEDANCE, LOCAL)
 } | {
-    "moonshot-intl": msgspec.structs.replace(MOONSHOT, id="moonshot-intl"),
+    "moonshot-intl": msgspec.structs.replace(
+        MOONSHOT, id="moonshot-intl", teller=Teller("/users/me/balance", "USD", with_vouchers)
+    ),
     "zai": msgspec.structs.replace(ZHIPU, id="zai"),
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from fenli.errors import ConfigError
+from fenli.market.accounts import Account
 from fenli.market.faults import Faults
 from fenli.market.flavours import FLAVOURS
 from fenli.market.model import EmulatedVendor
@@ -73,6 +74,9 @@ class Market:
         count = script.count.upto(tokens)
         if outcome is Outcome.REFUSED:
             count = type(count)()
+        account = self.vendors[vendor].account
+        if account is not None:
+            account.draw(count.prompt + count.completion)
         self.book.enter(
             Serving(
                 vendor=vendor,
@@ -100,9 +104,12 @@ def emulate(
     behaviour: Behaviour | None = None,
     pace: Pace | None = None,
     faults: Faults | None = None,
+    account: Account | None = None,
 ) -> EmulatedVendor:
     """The vendor of that id, as the catalogue describes it. Raises ConfigError when it is not emulated."""
     if name not in FLAVOURS:
         raise ConfigError(f"{name!r} is not emulated: choose among {', '.join(FLAVOURS)}")
     known = frozenset([market_key(name)] if keys is None else keys)
-    return EmulatedVendor(VENDORS[name], FLAVOURS[name], keys=known, behaviour=behaviour, pace=pace, faults=faults)
+    return EmulatedVendor(
+        VENDORS[name], FLAVOURS[name], keys=known, behaviour=behaviour, pace=pace, faults=faults, account=account
+    )

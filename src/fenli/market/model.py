@@ -10,6 +10,7 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.errors import ConfigError, Kind
+from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.dialect import Pen, Spelling, encode, error_body
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
@@ -29,12 +30,13 @@ _ANY_REFUSAL: Final = Refusal(Kind.SERVER_ERROR, 500, "Internal error")
 
 
 class EmulatedVendor:
-    """``keys`` are the bearer keys it knows. ``spelling`` and ``event_prefix`` vary its JSON and its SSE."""
+    """``keys`` are the bearer keys it knows. ``account`` is ours with it, where it tells what is left: without money in
+    it no call is served. ``spelling`` and ``event_prefix`` vary its JSON and its SSE."""
 
     def __init__(
         self, vendor: Vendor, flavour: Flavour, *, keys: frozenset[str], behaviour: Behaviour | None = None,
         pace: Pace | None = None, faults: Faults | None = None, spelling: Spelling = Spelling.COMPACT,
-        event_prefix: bytes = b"data: ",
+        event_prefix: bytes = b"data: ", account: Account | None = None,
     ) -> None:  # fmt: skip
         self.vendor = vendor
         self.flavour = flavour
@@ -44,6 +46,7 @@ class EmulatedVendor:
         self.faults = faults or Faults()
         self.spelling = spelling
         self.event_prefix = event_prefix
+        self.account = None if flavour.teller is None else account or Account(flavour.teller.currency)
         self.prefix = parse_base_url(vendor.base_url)[1]
         self.models = {model.id: model for model in vendor.models}
         self._paths = {self.prefix + "/chat/completions", *flavour.paths}
@@ -56,6 +59,8 @@ class EmulatedVendor:
             return self._refused(Kind.BAD_KEY, request_id)
         if ask.path == self.prefix + "/models" and ask.method == "GET":
             return self._listing(request_id)
+        if self._tells(ask):
+            return self._balance(self._asked_fault(ask, "", now, chance), request_id, chance)
         if ask.path not in self._paths or ask.method != "POST":
             nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
             return self._refusal(nowhere, request_id)
@@ -72,9 +77,11 @@ class EmulatedVendor:
         return scheme.lower() == "bearer" and key.strip() in self.keys
 
     def _fault(self, ask: Ask, chat: ChatBody, now: int, chance: Stream) -> Fault | None:
-        model, mark, forced = chat.model.partition("!")
-        chat.model = model
-        forced = forced if mark else ask.headers.get(FAULT_HEADER, "")
+        chat.model, _, forced = chat.model.partition("!")
+        return self._asked_fault(ask, forced, now, chance)
+
+    def _asked_fault(self, ask: Ask, forced: str, now: int, chance: Stream) -> Fault | None:
+        forced = forced or ask.headers.get(FAULT_HEADER, "")
         if not forced:
             return self.faults.draw(now, chance)
         try:
@@ -85,6 +92,8 @@ class EmulatedVendor:
     def _script(self, chat: ChatBody, fault: Fault | None, request_id: str, now: int, chance: Stream) -> Script:
         if fault is not None and isinstance(fault.what, Kind):
             return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        if self.account is not None and self.account.left <= 0:
+            return self._refused(Kind.NO_BALANCE, request_id)
         if chat.model not in self.models and not chat.model.startswith(self.flavour.model_prefixes or ("\0",)):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
         sizes = chat.sizes()
@@ -132,9 +141,8 @@ class EmulatedVendor:
         actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)
-        status = next((action.status for action in actions if type(action) is Head), 0)
         return Script(
-            answer_id, chat.model, status, stream, count, tuple(actions),
+            answer_id, chat.model, _status(actions), stream, count, tuple(actions),
             None if told is None else encode(told), None if fault is None else str(fault),
         )  # fmt: skip
 
@@ -164,11 +172,36 @@ class EmulatedVendor:
     def _listing(self, request_id: str) -> Script:
         models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in self.models]
         listing = {"object": "list", "data": models}
+        return Script(request_id, "", 200, False, Count(), self._in_one_piece(encode(listing), request_id))
+
+    def _tells(self, ask: Ask) -> bool:
+        teller = self.flavour.teller
+        return teller is not None and (ask.method, ask.path) == ("GET", self.prefix + teller.path)
+
+    def _balance(self, fault: Fault | None, request_id: str, chance: Stream) -> Script:
+        teller, account = self.flavour.teller, self.account
+        assert teller is not None
+        assert account is not None
+        if fault is not None and isinstance(fault.what, Kind):
+            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        actions = self._in_one_piece(encode(teller.reply(account), self.spelling), request_id)
+        if fault is None or fault.what is Trouble.NO_DONE:  # an end mark is a stream's affair
+            return Script(request_id, "", 200, False, Count(), actions)
+        assert isinstance(fault.what, Trouble)
+        trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
+        played = troubled(list(actions), trouble, fault.number, self.flavour, chance)
+        return Script(request_id, "", _status(played), False, Count(), tuple(played), None, str(fault))
+
+    def _in_one_piece(self, body: bytes, request_id: str) -> tuple[Action, ...]:
         head = Head(200, (*self._headers(request_id), (b"content-type", b"application/json")))
-        return Script(request_id, "", 200, False, Count(), (head, Body(encode(listing)), End()))
+        return head, Body(body), End()
 
     def _headers(self, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
         return ((self.flavour.request_id_header, request_id.encode()),)
+
+
+def _status(actions: list[Action]) -> int:
+    return next((action.status for action in actions if type(action) is Head), 0)
 
 
 class _PromptCache:

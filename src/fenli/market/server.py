@@ -22,7 +22,9 @@ from fenli.clock import SECOND
 from fenli.errors import ConfigError
 from fenli.http.exchange import ServerExchange
 from fenli.http.server import Server
+from fenli.market.accounts import Account, parse_account
 from fenli.market.faults import CONNECTING, FaultRule, Faults, parse_rule
+from fenli.market.flavours import FLAVOURS
 from fenli.market.market import DEFAULT_VENDORS, Market, emulate, market_key
 from fenli.market.player import Player
 from fenli.market.replies import AT_ONCE, Behaviour, Echo, Pace, Synthetic
@@ -37,6 +39,7 @@ from fenli.vendors.catalog import VENDORS
 _JSON: Final = b"content-type: application/json\r\n"
 _LINES: Final = b"content-type: application/x-ndjson\r\n"
 _KEPT: Final = 100_000
+BALANCE: Final = "1000+10"
 _TROUBLES: Final = frozenset(trouble.value for trouble in CONNECTING)
 
 
@@ -129,7 +132,8 @@ def _is_one_piece(script: Script) -> bool:
 
 class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     """``tokens_per_second`` None answers at once. ``faults`` as `fenli.market.faults.parse_rule` reads them, for all
-    vendors or, as ``vendor:fault``, for one. ``seed`` None takes a fresh one."""
+    vendors or, as ``vendor:fault``, for one. ``balances`` as `fenli.market.accounts.parse_account` reads them, for all
+    vendors that tell what is left or for one; a million tokens cost ``price``. ``seed`` None takes a fresh one."""
 
     host: str = "127.0.0.1"
     port: int = 8420
@@ -140,6 +144,8 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     served: Path | None = None
     faults: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    balances: tuple[str, ...] = ()
+    price: str = "1"
     seed: int | None = None
 
 
@@ -158,6 +164,7 @@ def build_market(options: MarketOptions, scheduler: Scheduler) -> Market:
             raise ConfigError("tokens per second must be more than 0: leave it out to answer at once")
         pace = Pace(options.first_token_ms * 1_000_000, int(SECOND / options.tokens_per_second))
     behaviour: Behaviour = Echo() if options.echo else Synthetic()
+    accounts = _accounts(options)
     vendors = [
         emulate(
             name,
@@ -165,11 +172,29 @@ def build_market(options: MarketOptions, scheduler: Scheduler) -> Market:
             behaviour=behaviour,
             pace=pace,
             faults=Faults(tuple(rules[name])),
+            account=accounts.get(name),
         )
         for name in options.vendors
     ]
     seed = secrets.randbits(63) if options.seed is None else options.seed
     return Market(scheduler, Chance(seed), vendors, ServedBook(options.served, kept=_KEPT))
+
+
+def _accounts(options: MarketOptions) -> dict[str, Account]:
+    """Ours with each vendor that tells what is left; what is written for one vendor wins over what is for all."""
+    telling = [name for name in options.vendors if name in FLAVOURS and FLAVOURS[name].teller is not None]
+    balances = dict.fromkeys(telling, BALANCE)
+    for text in sorted(options.balances, key=lambda text: ":" in text):
+        vendor, mark, balance = text.rpartition(":")
+        if mark and vendor not in balances:
+            raise ConfigError(f"{text!r} names no vendor here that tells what is left: {', '.join(telling) or 'none'}")
+        balances |= dict.fromkeys([vendor] if mark else telling, balance)
+    accounts = {}
+    for name, balance in balances.items():
+        teller = FLAVOURS[name].teller
+        assert teller is not None
+        accounts[name] = parse_account(teller.currency, balance, options.price)
+    return accounts
 
 
 def run_market(options: MarketOptions) -> None:
