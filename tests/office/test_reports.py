@@ -72,7 +72,7 @@ def test_every_grouping_adds_up_to_the_same(worker: Worker, database: Database, 
 
 
 def test_an_unknown_grouping_is_refused(database: Database) -> None:
-    with pytest.raises(ValueRefused, match="key, model, vendor, day"):
+    with pytest.raises(ValueRefused, match="key, project, customer, route, model, vendor, grade, day"):
         usage(database, by="hour", zone=UTC)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import insert, or_, select, update
 
 from fenli.errors import KeyRefused
-from fenli.office.tables import keys
+from fenli.office.tables import keys, projects
 from fenli.routing.snapshot import Key
 from fenli.store import Database
 
@@ -88,8 +88,12 @@ def revoke_key(database: Database, id_or_name: str, *, now: int) -> KeyInfo:
 def working_keys(database: Database) -> tuple[Key, ...]:
     """The keys that the workers let in."""
     with database.read() as connection:
-        rows = connection.execute(select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id)).all()
-    return tuple(Key(row.id, row.name, row.digest, _models(row.models), bool(row.show_cost)) for row in rows)
+        query = select(keys, projects.c.customer).join(projects, projects.c.id == keys.c.project, isouter=True)
+        rows = connection.execute(query.where(keys.c.revoked_at.is_(None)).order_by(keys.c.id)).all()
+    return tuple(
+        Key(row.id, row.name, row.digest, _models(row.models), bool(row.show_cost), row.project, row.customer)
+        for row in rows
+    )
 
 
 def _info(row: Any) -> KeyInfo:

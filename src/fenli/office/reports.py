@@ -17,8 +17,8 @@ from fenli.office.tables import entries, usage_rollups
 from fenli.store import Database
 from fenli.values.instants import instant_of, moment_of
 
-By = Literal["key", "model", "vendor", "day"]
-BY: Final[tuple[By, ...]] = ("key", "model", "vendor", "day")
+By = Literal["key", "project", "customer", "route", "model", "vendor", "grade", "day"]
+BY: Final[tuple[By, ...]] = ("key", "project", "customer", "route", "model", "vendor", "grade", "day")
 EVER: Final = 2**63 - 1
 PAGE: Final = 1_000
 
@@ -31,11 +31,13 @@ class EntryRow(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Exact sums over one group (a key's id, a vendor, ``vendor/model``, a day ``2026-11-23``) in one currency.
+    """Exact sums over one group (an id, a public name, ``vendor/model``, a day ``2026-11-23``) in one pair of
+    currencies. The group is "" for what has no project or no customer.
 
     Amounts in picos. ``picos`` is what is known; ``unknown`` attempts cost something that is not known, for which
     ``unknown_held`` had been set aside, and for ``unknown_unheld`` of them not even that is known.
-    ``currency`` is None for what no price was known of.
+    ``currency`` is None for what no price was known of. ``charge_picos`` of ``charge_currency`` is what customers pay,
+    as far as it is known; for ``charge_unknown`` attempts they pay what is not known. Nobody pays where it is None.
     """
 
     group: str
@@ -47,6 +49,9 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     unknown_held: int
     unknown_unheld: int
+    charge_currency: str | None
+    charge_picos: int
+    charge_unknown: int
 
 
 def list_entries(
@@ -90,11 +95,12 @@ def usage(
     if by not in BY:
         raise ValueRefused(f"usage by {by!r}: choose one of {', '.join(BY)}")
     first, last = since or 0, EVER if until is None else until
-    totals: dict[tuple[str, str], Sums] = {}
+    totals: dict[tuple[str, str, str], Sums] = {}
     with database.read() as connection:
         for group, sums in _sums(connection, first, last, by, zone):
-            totals.setdefault((_name(group, by, zone), group.currency), Sums()).merge(sums)
-    return [_row(name, currency, sums) for (name, currency), sums in sorted(totals.items())]
+            name = _name(group, by, zone)
+            totals.setdefault((name, group.currency, group.charge_currency), Sums()).merge(sums)
+    return [_row(*names, sums) for names, sums in sorted(totals.items())]
 
 
 def read_entries(connection: Connection, query: Select[Any]) -> Iterator[EntryRow]:
@@ -138,11 +144,17 @@ def _name(group: Group, by: By, zone: tzinfo) -> str:
         return moment_of(group.hour, zone).date().isoformat()
     if by == "model":
         return f"{group.vendor}/{group.model}"
-    return group.key if by == "key" else group.vendor
+    name: str = getattr(group, "asked" if by == "route" else by)
+    return name
 
 
-def _row(name: str, currency: str, sums: Sums) -> UsageRow:
-    return UsageRow(group=name, currency=currency or None, **msgspec.structs.asdict(sums))
+def _row(name: str, currency: str, charge_currency: str, sums: Sums) -> UsageRow:
+    return UsageRow(
+        group=name,
+        currency=currency or None,
+        charge_currency=charge_currency or None,
+        **msgspec.structs.asdict(sums),
+    )
 
 
 def _whole_hours(zone: tzinfo) -> bool:

@@ -6,32 +6,37 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection
 
 from fenli.clock import SECOND
 from fenli.ledger.entries import Entry
 from fenli.ledger.records import Grade
 from fenli.office.rows import units_of, units_text
-from fenli.office.tables import usage_rollups
+from fenli.store import stored_integer
 
 HOUR: Final = 3600 * SECOND
 
 
 class Group(NamedTuple):
-    """What one rollup sums over. ``hour``: the instant at which it begins; ``currency``: "" where none is known."""
+    """What one rollup sums over. ``hour``: the instant at which it begins; "" where a name or a currency is none."""
 
     hour: int
     key: str
+    project: str
+    customer: str
+    asked: str
     vendor: str
     model: str
     currency: str
+    charge_currency: str
     grade: str
 
 
 class Sums(msgspec.Struct):
     """``picos`` adds up the known costs only; what is not known is counted in ``unknown``, with what was held for it.
 
-    ``unknown_unheld``: how many of the unknown had no hold either, their model having no price.
+    ``unknown_unheld``: how many of the unknown had no hold either, their model having no price. ``charge_picos`` and
+    ``charge_unknown`` are the customers' side, of the entries that have a charge.
     """
 
     calls: int = 0
@@ -41,6 +46,8 @@ class Sums(msgspec.Struct):
     unknown: int = 0
     unknown_held: int = 0
     unknown_unheld: int = 0
+    charge_picos: int = 0
+    charge_unknown: int = 0
 
     def add(self, entry: Entry) -> None:
         self.calls += entry.final
@@ -53,24 +60,54 @@ class Sums(msgspec.Struct):
             self.unknown += 1
             self.unknown_held += entry.held_picos or 0
             self.unknown_unheld += entry.held_picos is None
+        if entry.charge_picos is not None:
+            self.charge_picos += entry.charge_picos
+        elif entry.charge_currency is not None:
+            self.charge_unknown += 1
 
     def merge(self, other: Sums) -> None:
         for meter, units in other.usage.items():
             self.usage[meter] = self.usage.get(meter, 0) + units
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def less(self, other: Sums) -> None:
+        """Takes back what was merged; a meter of which nothing is left is absent again."""
+        for meter, units in other.usage.items():
+            self.usage[meter] -= units
+        self.usage = {meter: units for meter, units in self.usage.items() if units}
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) - getattr(other, name))
 
-_COUNTS: Final = ("calls", "attempts", "picos", "unknown", "unknown_held", "unknown_unheld")
-_SAME_GROUP: Final = and_(*(usage_rollups.c[name] == bindparam(f"in_{name}") for name in Group._fields))
-_SELECT: Final = select(usage_rollups).where(_SAME_GROUP)
-_UPDATE: Final = update(usage_rollups).where(_SAME_GROUP)
-_INSERT: Final = insert(usage_rollups)
+
+COUNTS: Final = (
+    "calls", "attempts", "picos", "unknown", "unknown_held", "unknown_unheld", "charge_picos", "charge_unknown",
+)  # fmt: skip
+_COLUMNS: Final = ("usage", *COUNTS)
+
+# Bound by hand, as in `office.rows`. What does not fit SQLite's integers is added up here, not there.
+_WHERE: Final = " AND ".join(f'"{name}" = ?' for name in Group._fields)
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM usage_rollups WHERE {_WHERE}"  # noqa: S608  names of ours
+_UPDATE: Final = f"UPDATE usage_rollups SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE {_WHERE}"  # noqa: S608
+_INSERT: Final = "INSERT INTO usage_rollups ({}) VALUES ({})".format(  # noqa: S608
+    ", ".join(f'"{name}"' for name in (*_COLUMNS, *Group._fields)), ", ".join("?" * len((*_COLUMNS, *Group._fields)))
+)
+_DELETE: Final = f"DELETE FROM usage_rollups WHERE {_WHERE}"  # noqa: S608
 
 
 def group_of(entry: Entry) -> Group:
-    hour = entry.opened_at - entry.opened_at % HOUR
-    return Group(hour, entry.key, entry.vendor, entry.model, entry.currency or "", str(entry.grade))
+    return Group(
+        entry.opened_at - entry.opened_at % HOUR,
+        entry.key,
+        entry.project or "",
+        entry.customer or "",
+        entry.asked,
+        entry.vendor,
+        entry.model,
+        entry.currency or "",
+        entry.charge_currency or "",
+        str(entry.grade),
+    )
 
 
 def summed(entries: Iterable[Entry]) -> dict[Group, Sums]:
@@ -88,24 +125,40 @@ def add_to_rollups(connection: Connection, sums: dict[Group, Sums]) -> None:
     """Adds ``sums`` to what the store has. Within a write transaction."""
     fresh, changed = [], []
     for group, more in sums.items():
-        wanted = {f"in_{name}": value for name, value in group._asdict().items()}
-        row = connection.execute(_SELECT, wanted).mappings().one_or_none()
+        row = connection.exec_driver_sql(_SELECT, group).one_or_none()
         if row is None:
-            fresh.append(group._asdict() | _columns(more))
+            fresh.append((*_columns(more), *group))
         else:
-            total = sums_of(row)
+            total = _read(row)
             total.merge(more)
-            changed.append(wanted | _columns(total))
+            changed.append((*_columns(total), *group))
     if fresh:
-        connection.execute(_INSERT, fresh)
+        connection.exec_driver_sql(_INSERT, fresh)
     if changed:
-        connection.execute(_UPDATE, changed)
+        connection.exec_driver_sql(_UPDATE, changed)
+
+
+def move(connection: Connection, entry: Entry, corrected: Entry) -> None:
+    """Takes ``entry`` out of the group it was summed in and puts ``corrected`` into its own."""
+    group = group_of(entry)
+    left = _read(connection.exec_driver_sql(_SELECT, group).one())
+    left.less(summed([entry])[group])
+    if left.attempts:
+        connection.exec_driver_sql(_UPDATE, (*_columns(left), *group))
+    else:
+        connection.exec_driver_sql(_DELETE, group)
+    add_to_rollups(connection, summed([corrected]))
 
 
 def sums_of(row: Any) -> Sums:
     """The sums in a row of `usage_rollups`, a mapping by column."""
-    return Sums(usage=units_of(row["usage"]), **{name: row[name] for name in _COUNTS})
+    return Sums(usage=units_of(row["usage"]), **{name: row[name] for name in COUNTS})
 
 
-def _columns(sums: Sums) -> dict[str, Any]:
-    return {"usage": units_text(sums.usage)} | {name: getattr(sums, name) for name in _COUNTS}
+def _read(row: Any) -> Sums:
+    usage, *counts = row
+    return Sums(usage=units_of(usage), **dict(zip(COUNTS, map(int, counts), strict=True)))
+
+
+def _columns(sums: Sums) -> tuple[Any, ...]:
+    return (units_text(sums.usage), *(stored_integer(getattr(sums, name)) for name in COUNTS))

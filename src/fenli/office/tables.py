@@ -24,6 +24,27 @@ keys = Table(
     Column("show_cost", Integer, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("revoked_at", Integer),
+    Column("project", Text),  # a row of `projects`, for good; NULL for our own use
+    sqlite_strict=True,
+)
+
+# Who pays us. Rows of both tables are never changed: entries are booked by what they say.
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("customer", Text, ForeignKey("customers.id")),  # NULL: nobody but us pays for it
+    Column("created_at", Integer, nullable=False),
     sqlite_strict=True,
 )
 
@@ -107,15 +128,19 @@ open_holds = Table(
     sqlite_strict=True,
 )
 
-# Sums of entries by the UTC hour in which their attempt was opened. Currency "" where none is known.
+# Sums of entries, as corrected, by the UTC hour in which their attempt was opened. "" where a name or currency is none.
 usage_rollups = Table(
     "usage_rollups",
     metadata,
     Column("hour", Integer, primary_key=True),
     Column("key", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    Column("customer", Text, primary_key=True),
+    Column("asked", Text, primary_key=True),
     Column("vendor", Text, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("currency", Text, primary_key=True),
+    Column("charge_currency", Text, primary_key=True),
     Column("grade", Text, primary_key=True),
     Column("calls", Integer, nullable=False),  # entries that ended their call
     Column("attempts", Integer, nullable=False),
@@ -124,6 +149,8 @@ usage_rollups = Table(
     Column("unknown", Integer, nullable=False),  # entries whose cost is not known
     Column("unknown_held", ExactInteger, nullable=False),  # what was held for those, picos
     Column("unknown_unheld", Integer, nullable=False),  # how many of those had no hold, being unpriced
+    Column("charge_picos", ExactInteger, nullable=False),  # of the entries whose charge is known
+    Column("charge_unknown", Integer, nullable=False),  # entries that a customer pays for, nobody knows how much yet
     sqlite_strict=True,
 )
 
@@ -137,6 +164,138 @@ findings = Table(
     Column("what", Text, nullable=False),
     Column("next_step", Text, nullable=False),
     UniqueConstraint("kind", "place"),
+    sqlite_strict=True,
+)
+
+# Two sides and what is pending on them; sums of `transfers`, kept for speed and checked by `fenli ledger verify`.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),  # as in `ledger.chart.Kind`
+    Column("owner", Text, nullable=False),  # a customer, a vendor, a lot; "" for ourselves
+    Column("currency", Text, nullable=False),
+    Column("debits_posted", ExactInteger, nullable=False),
+    Column("credits_posted", ExactInteger, nullable=False),
+    Column("debits_pending", ExactInteger, nullable=False),
+    Column("credits_pending", ExactInteger, nullable=False),
+    Column("opened_at", Integer, nullable=False),
+    UniqueConstraint("kind", "owner", "currency"),
+    sqlite_strict=True,
+)
+
+# Never updated, never deleted: what was wrong is put right by a further one.
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("id", Integer, primary_key=True),  # from 1, without a gap
+    Column("key", Text, nullable=False, unique=True),  # says what it is for: the same one cannot be made twice
+    Column("kind", Text, nullable=False),  # why money moves; as in `ledger.chart.Move`
+    Column("phase", Text, nullable=False),  # posted, pending, post, void; as in `ledger.accounts.Phase`
+    Column("debit", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("credit", Integer, ForeignKey("accounts.id"), nullable=False),
+    Column("amount", ExactInteger, nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("first", Integer),  # the entries of the batch it sums up, by sequence; both ends are in
+    Column("last", Integer),
+    Column("names", Integer),  # the transfer that it resolves or corrects
+    Column("reference", Text),  # of the papers of whoever asked for it
+    Column("why", Text),
+    Column("chain", LargeBinary, nullable=False),
+    Index("transfers_by_debit", "debit"),
+    Index("transfers_by_credit", "credit"),
+    sqlite_strict=True,
+)
+
+transfers_end = Table(
+    "transfers_end",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transfer", Integer, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+# Money or units set apart that calls draw on until they are used up or over: a customer's credits and allowances,
+# our packs and balances at vendors. Only `used` and `lapsed_at` ever change.
+lots = Table(
+    "lots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("side", Text, nullable=False),  # customer, vendor
+    Column("owner", Text, nullable=False),  # the id of one
+    Column("kind", Text, nullable=False),  # as in `ledger.lots.LotKind`
+    Column("unit", Text, nullable=False),  # money (picos of the currency) or tokens
+    Column("currency", Text, nullable=False),
+    Column("face", ExactInteger, nullable=False),  # how many units it holds
+    Column("cash", ExactInteger, nullable=False),  # what it cost us, picos
+    Column("used", ExactInteger, nullable=False),
+    Column("scope", Text),  # JSON list: the models it is for, or the project; NULL for all
+    Column("opens_at", Integer, nullable=False),
+    Column("expires_at", Integer),
+    Column("lapsed_at", Integer),  # when what was left was written off
+    Column("created_at", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("why", Text),
+    UniqueConstraint("side", "owner", "reference"),
+    sqlite_strict=True,
+)
+
+# What the entries of a batch took out of a lot.
+lot_draws = Table(
+    "lot_draws",
+    metadata,
+    Column("lot", Integer, ForeignKey("lots.id"), primary_key=True),
+    Column("first", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+    Column("units", ExactInteger, nullable=False),
+    Column("picos", ExactInteger, nullable=False),  # at list price, or of the charge
+    Column("cash", ExactInteger, nullable=False),  # of what the lot cost us
+    sqlite_strict=True,
+)
+
+# What customers pay by. Never changed: a new price is a new plan.
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("terms", Text, nullable=False),  # JSON of `prices.plans.Terms`
+    Column("created_at", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
+# Each holds from its start until the next one of the same customer or project. Never back in time.
+plan_assignments = Table(
+    "plan_assignments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("customer", Text, ForeignKey("customers.id"), nullable=False),
+    Column("project", Text, ForeignKey("projects.id")),  # NULL: for every project without an assignment of its own
+    Column("plan", Integer, ForeignKey("plans.id")),  # NULL: from then on nothing is charged
+    Column("starts_at", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
+# What an entry's cost turned out to be. The entry stays; the newest correction of it counts.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entry", Integer, ForeignKey("entries.sequence"), nullable=False),
+    Column("call", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("picos", ExactInteger, nullable=False),
+    Column("picos_before", ExactInteger),
+    Column("charge_currency", Text),
+    Column("charge_picos", ExactInteger),
+    Column("charge_before", ExactInteger),
+    Column("why", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    UniqueConstraint("entry", "reference"),
     sqlite_strict=True,
 )
 
@@ -204,5 +363,19 @@ calibrations = Table(
     Column("model", Text, primary_key=True),
     Column("samples", Integer, nullable=False),
     Column("most_ppm", Integer, nullable=False),  # the most tokens that a million bytes would have come to
+    sqlite_strict=True,
+)
+
+# Rates of exchange. Never changed: of two rows for one pair and instant the one with the greater id counts.
+rates = Table(
+    "rates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("base", Text, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("value", Text, nullable=False),  # a decimal: so many of the quote for one of the base
+    Column("effective_from", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("recorded_at", Integer, nullable=False),
     sqlite_strict=True,
 )

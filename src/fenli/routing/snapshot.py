@@ -14,16 +14,22 @@ import msgspec
 
 from fenli.budgets import Budget
 from fenli.prices.offers import Offer
+from fenli.prices.rates import Rate
 
 
 class Key(msgspec.Struct, frozen=True):
-    """``digest`` is the sha256 of the secret. ``models`` None allows every model; otherwise public names, exactly."""
+    """``digest`` is the sha256 of the secret. ``models`` None allows every model; otherwise public names, exactly.
+
+    ``project`` and ``customer`` are ids, None where the key is for our own use.
+    """
 
     id: str
     name: str
     digest: bytes
     models: tuple[str, ...] | None = None
     show_cost: bool = False
+    project: str | None = None
+    customer: str | None = None
 
 
 class Deadlines(msgspec.Struct, frozen=True):
@@ -65,7 +71,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """``version`` is a hash of the content. ``offers`` are by vendor; only vendors that are on appear.
 
     ``budgets`` are those for whose sake calls may be refused. ``prompt_ratios``: by ``vendor/model``, the tokens that
-    1,000 bytes of a text prompt come to at most; a model that is not in it has not been measured enough.
+    1,000 bytes of a text prompt come to at most; a model that is not in it has not been measured enough. ``rates`` of
+    exchange: for budgets in another currency than a vendor's.
     """
 
     version: str
@@ -77,6 +84,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     attempts_max: int = 4
     budgets: tuple[Budget, ...] = ()
     prompt_ratios: dict[str, int] = {}
+    rates: tuple[Rate, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
