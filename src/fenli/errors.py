@@ -6,6 +6,7 @@ FenliError
 │   ├── UsageError          a negative or unknown meter
 │   ├── BalanceError        a vendor's reply that tells no balance
 │   ├── InstantError        a date without a zone
+│   ├── AccountRefused      a customer, plan, lot or transfer that cannot be made or found
 │   └── KeyRefused          a key that cannot be made or found
 ├── ConfigError             a configuration that does not load: file, line, field, next step
 ├── PriceError              a price file or a look-up that has no single answer
@@ -56,6 +57,10 @@ class BalanceError(ValueRefused):
 
 class InstantError(ValueRefused):
     pass
+
+
+class AccountRefused(ValueRefused):
+    """The message ends with the next step."""
 
 
 class KeyRefused(ValueRefused):
@@ -120,6 +125,7 @@ class Code(enum.StrEnum):
     VENDOR_TIMEOUT = "vendor_timeout"
     ANSWER_TRUNCATED = "answer_truncated"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    BUDGET_UNAVAILABLE = "budget_unavailable"
     TOO_MANY_CONNECTIONS = "too_many_connections"
     SHUTTING_DOWN = "shutting_down"
     INTERNAL_ERROR = "internal_error"
@@ -150,6 +156,7 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.VENDOR_TIMEOUT: (504, "vendor_error"),
     Code.ANSWER_TRUNCATED: (502, "vendor_error"),
     Code.JOURNAL_UNAVAILABLE: (503, "server_error"),
+    Code.BUDGET_UNAVAILABLE: (503, "server_error"),
     Code.TOO_MANY_CONNECTIONS: (503, "server_error"),
     Code.SHUTTING_DOWN: (503, "server_error"),
     Code.INTERNAL_ERROR: (500, "server_error"),
