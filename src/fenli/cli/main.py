@@ -19,9 +19,16 @@ from fenli.config.problems import ConfigRefused
 from fenli.errors import ConfigError, FenliError, InstantError
 
 # Every command and its module; a group's module has an ``app``, a single command's a function of the command's name.
-GROUPS: Final = {"key": "key", "ledger": "ledger", "prices": "prices", "config": "configuration", "market": "market"}
+GROUPS: Final = {
+    "key": "key",
+    "ledger": "ledger",
+    "prices": "prices",
+    "rates": "rates",
+    "config": "configuration",
+    "market": "market",
+}
 COMMANDS: Final = ("serve", "models", "usage", "doctor")
-ORDER: Final = ("serve", "key", "models", "usage", "ledger", "prices", "config", "market", "doctor")
+ORDER: Final = ("serve", "key", "models", "usage", "ledger", "prices", "rates", "config", "market", "doctor")
 
 
 def main() -> None:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from fenli.cli.language import say
 from fenli.cli.running import read_running
 from fenli.config.load import Config, find_config, load_config
+from fenli.errors import ConfigError
 from fenli.values.instants import instant_of, parse_instant
 
 Data = Annotated[Path | None, typer.Option("--data", envvar="FENLI_DATA", help=say("option.data"))]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help=say("option.config"))]
 Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 Since = Annotated[str | None, typer.Option("--since", help=say("option.since"))]
+Zone = Annotated[str, typer.Option("--zone", help=say("option.zone"))]
 Until = Annotated[str | None, typer.Option("--until", help=say("option.until"))]
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
@@ -44,15 +47,23 @@ def config_file(asked: Path | None, folder: Path | None) -> Path | None:
     return find_config(asked, os.environ)
 
 
-def instant(text: str | None) -> int | None:
-    """An instant: ISO 8601, a date (its first moment in UTC), or how long ago: ``30m``, ``24h``, ``7d``."""
+def instant(text: str | None, zone: tzinfo = UTC) -> int | None:
+    """An instant: ISO 8601, a date (its first moment in ``zone``), or how long ago: ``30m``, ``24h``, ``7d``."""
     if text is None:
         return None
     if ago := _AGO.fullmatch(text):
         return time.time_ns() - int(ago[1]) * _SIZES[ago[2]]
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         try:
-            return instant_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
+            return instant_of(datetime.fromisoformat(text).replace(tzinfo=zone))
         except ValueError:
             pass
     return parse_instant(text)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Raises ConfigError for what is no IANA time zone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+        raise ConfigError(say("usage.bad_zone", zone=name)) from None

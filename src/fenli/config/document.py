@@ -87,6 +87,12 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True):
     directories: list[Words] = field(default_factory=list)
 
 
+class Rates(Struct, frozen=True, forbid_unknown_fields=True):
+    """Files with rates of exchange, which reports convert by."""
+
+    files: list[Words] = field(default_factory=list)
+
+
 class Route(Struct, frozen=True, forbid_unknown_fields=True):
     """A public model name and its targets (``vendor/model``), in the order to try them."""
 
@@ -103,3 +109,4 @@ class Document(Struct, frozen=True, forbid_unknown_fields=True):
     local: Local = field(default_factory=Local)
     routes: list[Route] = field(default_factory=list)
     prices: Prices = field(default_factory=Prices)
+    rates: Rates = field(default_factory=Rates)

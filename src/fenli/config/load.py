@@ -11,11 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from fenli.config.document import Document
-from fenli.config.locate import line_of, locate
 from fenli.config.problems import ConfigRefused, Located, dotted
 from fenli.config.rules import Rules
 from fenli.config.shape import shape
 from fenli.config.spans import PATTERN, Span
+from fenli.values.toml_lines import line_of, locate
 
 FILE_NAME: Final = "fenli.toml"
 
@@ -46,8 +46,8 @@ def load_config(file: Path | None) -> Config:
     if file is None:
         return Config(Document(), None, Path.cwd())
     folder = file.absolute().parent
-    text = _read(file)
-    data = _parse(file, text)
+    text = read_text(file)
+    data = parse_toml(file, text)
     document, problems = shape(data, Document, Rules(folder, data).by_type())
     if document is None or problems:
         lines = locate(text)
@@ -64,7 +64,8 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": FILE_NAME, **described}
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Raises ConfigRefused for what is not there or no UTF-8."""
     try:
         return file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -78,7 +79,8 @@ def _read(file: Path) -> str:
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
+def parse_toml(file: Path, text: str) -> dict[str, Any]:
+    """Raises ConfigRefused with line and column for what is no TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

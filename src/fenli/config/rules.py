@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from fenli.config.document import Gateway, Local, Prices, Route, Tls, Vendor
+from fenli.config.document import Gateway, Local, Prices, Rates, Route, Tls, Vendor
 from fenli.config.problems import Path as Place
 from fenli.config.problems import Problem, did_you_mean
 from fenli.config.shape import Rule
@@ -30,7 +30,7 @@ class Rules:
     def by_type(self) -> dict[type[Any], Rule]:
         return {
             Vendor: self.vendor, Route: self.route, Local: self.local, Prices: self.prices, Tls: self.tls,
-            Gateway: self.gateway,
+            Gateway: self.gateway, Rates: self.rates,
         }  # fmt: skip
 
     def gateway(self, gateway: Gateway, path: Place) -> Iterator[Problem]:
@@ -79,6 +79,11 @@ class Rules:
         for index, directory in enumerate(prices.directories):
             if not (self._folder / directory).expanduser().is_dir():
                 yield Problem((*path, "directories", index), f"there is no directory {self._folder / directory}")
+
+    def rates(self, rates: Rates, path: Place) -> Iterator[Problem]:
+        for index, name in enumerate(rates.files):
+            if not (self._folder / name).expanduser().is_file():
+                yield Problem((*path, "files", index), f"there is no file {self._folder / name}")
 
     def tls(self, tls: Tls, path: Place) -> Iterator[Problem]:
         for name in ("cert", "key"):

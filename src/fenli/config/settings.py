@@ -9,15 +9,16 @@ import msgspec
 
 from fenli.clock import SystemClock
 from fenli.config.load import Config
-from fenli.config.locate import line_of, locate
 from fenli.config.on_device import OnDevice
 from fenli.config.problems import ConfigRefused, Located, dotted
+from fenli.config.rates import load_rates
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
 from fenli.office.compile import Stored, compile_snapshot
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
+from fenli.values.toml_lines import line_of, locate
 
 
 def settings_of(
@@ -45,6 +46,8 @@ def settings_of(
         vendors=tuple(vendors),
         routes=tuple(routes),
         price_directories=tuple(config.resolve(directory) for directory in config.document.prices.directories),
+        rate_files=tuple(config.resolve(file) for file in config.document.rates.files),
+        rates=load_rates(config),
         journal_keep_days=config.document.office.journal_keep_days,
     )
 

@@ -18,7 +18,7 @@ from fenli.office.compile import Stored, compile_snapshot, switched_off
 from fenli.office.keys import working_keys
 from fenli.office.settings import Settings
 from fenli.prices import PriceBook
-from fenli.routing.snapshot import Snapshot, read_snapshot, write_snapshot
+from fenli.routing.snapshot import Snapshot, VendorSettings, read_snapshot, write_snapshot
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,11 @@ class Desk:
                 vendors_off=switched_off(self.settings, self._environ),
             )
 
+    @property
+    def vendors(self) -> tuple[VendorSettings, ...]:
+        """Those that are on. Never waits for a reload that is under way."""
+        return self._snapshot.vendors
+
     def _read(self) -> Stored:
         return Stored(keys=working_keys(self._database), budgets=binding_budgets(self._database))
 
@@ -148,6 +153,7 @@ def _marks(watch: Iterable[Path], settings: Settings) -> _Marks:
 
 def _files(watch: Iterable[Path], settings: Settings) -> Iterator[Path]:
     yield from watch
+    yield from settings.rate_files
     for directory in (*settings.price_directories, *settings.model_directories):
         yield from directory.glob("**/*.toml")
 

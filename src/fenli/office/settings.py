@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from fenli.prices.rates import Rate
 from fenli.routing.snapshot import Deadlines, Route
 
 
@@ -14,8 +15,9 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is its name in the books; ``adapter`` the vendor of `fenli.vendors` whose protocol it speaks (``id`` when
     None). ``credential``: ``env:NAME``, ``file:/path``, ``""`` for none; None takes the vendor's own variable.
-    ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens. ``why_off`` is the
-    reason where ``enabled`` is False.
+    ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens. ``poll_balances`` is
+    how often it is asked what is left, ns; ``low_balance`` what is too little, picos. ``why_off`` is the reason where
+    ``enabled`` is False.
     """
 
     id: str
@@ -26,17 +28,22 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     currency: str | None = None
     context: int | None = None
     deadlines: Deadlines | None = None
+    poll_balances: int | None = None
+    low_balance: int | None = None
     enabled: bool = True
     why_off: str = "enabled = false"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``price_directories`` and ``model_directories`` hold ``<vendor>.toml`` files that override fenli's own; of two
-    directories the later one wins."""
+    directories the later one wins. ``rates`` are what the ``rate_files`` say."""
 
     vendors: tuple[VendorSetting, ...] = ()
     routes: tuple[Route, ...] = ()
     price_directories: tuple[Path, ...] = ()
     model_directories: tuple[Path, ...] = ()
+    rate_files: tuple[Path, ...] = ()
+    rates: tuple[Rate, ...] = ()
     attempts_max: int = 4
     journal_keep_days: int = 30
+    poll_balances: int | None = None

@@ -56,8 +56,9 @@ class Rates:
         self._pairs: dict[tuple[str, str], list[Rate]] = {}
         for rate in sorted(rates, key=lambda rate: rate.effective_from):
             if (rate.quote, rate.base) in self._pairs:
-                other = f"{rate.quote}/{rate.base}"
-                raise RateRefused(f"{rate.pair} is stated as {other} already: write its rates as {other}, too")
+                raise RateRefused(
+                    f"{rate.quote}/{rate.base} and {rate.pair} are one pair: state all of its rates one way round"
+                )
             before = self._pairs.setdefault((rate.base, rate.quote), [])
             if before and before[-1].effective_from == rate.effective_from:
                 when = format_instant(rate.effective_from)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fenli.config.locate import line_of, locate
+from fenli.values.toml_lines import line_of, locate
 
 WALK = '''# a comment with [a.table] and key = 1
 title = "x # [not.a.table]"
