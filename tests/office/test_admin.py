@@ -7,11 +7,18 @@ from books import StoppedClock, Worker, held, post_all, settled
 from starlette.testclient import TestClient
 
 from fenli.errors import ConfigError
+from fenli.market.market import Market, emulate
+from fenli.market.transport import MarketTransport
 from fenli.office.admin import AdminServer, admin_app, admin_token
+from fenli.office.balances import Poll, add_poll
 from fenli.office.desk import Desk
+from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.settings import Settings, VendorSetting
+from fenli.sim.kernel import Simulation
+from fenli.sim.random import Chance
 from fenli.store import Database
+from fenli.vendors.balances import Balance, Holding
 
 
 class Configuration:
@@ -30,7 +37,9 @@ def configuration() -> Configuration:
 def anonymous(database: Database, data: Path, posting: Posting, configuration: Configuration) -> TestClient:
     desk = Desk(database, data / "snapshot", configuration.load, {"DEEPSEEK_API_KEY": "x"}, (), StoppedClock())
     desk.reload()
-    app = admin_app(database, desk, posting, admin_token(data), StoppedClock())
+    transport = MarketTransport(Market(Simulation(), Chance(1), [emulate("deepseek")]))
+    poller = Poller(database, desk, transport, StoppedClock())
+    app = admin_app(database, desk, posting, poller, admin_token(data), StoppedClock())
     return TestClient(app, base_url="http://127.0.0.1:8411")
 
 
@@ -40,7 +49,7 @@ def client(anonymous: TestClient, data: Path) -> TestClient:
     return anonymous
 
 
-PATHS = ["/api/status", "/api/keys", "/api/entries", "/api/usage", "/metrics", "/nothing"]
+PATHS = ["/api/status", "/api/keys", "/api/entries", "/api/usage", "/api/balances", "/metrics", "/nothing"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -174,6 +183,32 @@ def test_a_reload_that_fails_says_why(client: TestClient, configuration: Configu
     assert "deepseek" in response.json()["error"]["message"]
     assert "deepsek" in client.get("/api/status").json()["desk"]["reload_error"]
     assert "fenli_reload_failed 1\n" in client.get("/metrics").text
+
+
+def test_balances_are_decimals_and_one_that_is_not_told_is_not_zero(client: TestClient, database: Database) -> None:
+    assert client.get("/api/balances").json() == {"balances": []}
+    assert "fenli_vendor_balance" not in client.get("/metrics").text
+    told = Balance((Holding("CNY", 10**13 + 1, 0, None), Holding("USD", -(10**11))), usable=True)
+    add_poll(database, Poll(vendor="deepseek", asked_at=10**18, took=5, outcome="ok", status=200, balance=told))
+    add_poll(database, Poll(vendor="moonshot", asked_at=10**18, took=5, outcome="bad_key", status=401, note="no"))
+    deepseek, moonshot = client.get("/api/balances").json()["balances"]
+    assert (deepseek["asked_at"], deepseek["usable"]) == ("2001-09-09T01:46:40.000Z", True)
+    assert deepseek["holdings"] == [
+        {"currency": "CNY", "left": "10.000000000001", "granted": "0", "topped_up": None},
+        {"currency": "USD", "left": "-0.1", "granted": None, "topped_up": None},
+    ]
+    assert (moonshot["outcome"], moonshot["note"], moonshot["holdings"]) == ("bad_key", "no", [])
+    metrics = client.get("/metrics").text
+    assert 'fenli_vendor_balance{vendor="deepseek",currency="CNY"} 10.000000000001\n' in metrics
+    assert 'fenli_vendor_balance_failed{vendor="moonshot"} 1\n' in metrics
+    assert 'fenli_vendor_balance{vendor="moonshot"' not in metrics
+
+
+def test_a_vendor_that_does_not_tell_or_is_off_cannot_be_asked(client: TestClient) -> None:
+    for vendor in ("openai", "moonshot", "nobody"):
+        response = client.post("/api/balances", params={"vendor": vendor})
+        assert response.status_code == 404
+        assert response.json()["error"]["message"].endswith("there are deepseek")
 
 
 def test_a_port_in_use_is_an_error_with_a_next_step(anonymous: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The admin API, on a listener of its own: state, keys, entries, usage, metrics. JSON, one bearer token.
+"""The admin API, on a listener of its own: state, keys, entries, usage, balances, metrics. JSON, one bearer token.
 
 Amounts travel as decimal text and as picos in text too, since neither fits a float.
 """
@@ -27,8 +27,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fenli.clock import Clock
 from fenli.errors import ConfigError, FenliError, KeyRefused, ValueRefused
 from fenli.office import reports
+from fenli.office.balances import last_polls, metrics_of, poll_as_data
 from fenli.office.desk import Desk
 from fenli.office.keys import create_key, list_keys, revoke_key
+from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.state import Books, books_state, metrics_text
 from fenli.store import Database
@@ -73,9 +75,9 @@ def admin_token(data: Path) -> str:
     return token
 
 
-def admin_app(database: Database, desk: Desk, posting: Posting, token: str, clock: Clock) -> ASGIApp:
+def admin_app(database: Database, desk: Desk, posting: Posting, poller: Poller, token: str, clock: Clock) -> ASGIApp:
     """It is addressed by the local names alone."""
-    api = _Api(database, desk, posting, clock)
+    api = _Api(database, desk, posting, poller, clock)
     routes = [
         Route("/healthz", lambda _: PlainTextResponse("ok\n")),
         Route("/api/status", api.status),
@@ -84,6 +86,8 @@ def admin_app(database: Database, desk: Desk, posting: Posting, token: str, cloc
         Route("/api/keys/{key}", api.revoke_key, methods=["DELETE"]),
         Route("/api/entries", api.entries),
         Route("/api/usage", api.usage),
+        Route("/api/balances", api.balances),
+        Route("/api/balances", api.poll_balances, methods=["POST"]),
         Route("/api/reload", api.reload, methods=["POST"]),
         Route("/metrics", api.metrics),
     ]
@@ -92,10 +96,11 @@ def admin_app(database: Database, desk: Desk, posting: Posting, token: str, cloc
 
 
 class _Api:
-    def __init__(self, database: Database, desk: Desk, posting: Posting, clock: Clock) -> None:
+    def __init__(self, database: Database, desk: Desk, posting: Posting, poller: Poller, clock: Clock) -> None:
         self._database = database
         self._desk = desk
         self._posting = posting
+        self._poller = poller
         self._clock = clock
 
     def status(self, _: Request) -> Response:
@@ -152,6 +157,16 @@ class _Api:
         rows = reports.usage(self._database, by=by, since=since, until=until, zone=zone)
         return _json({"by": by, "usage": [_usage(row) for row in rows]})
 
+    def balances(self, _: Request) -> Response:
+        return _json({"balances": [poll_as_data(poll) for poll in last_polls(self._database).values()]})
+
+    async def poll_balances(self, request: Request) -> Response:
+        try:
+            polls = await self._poller.poll(request.query_params.getlist("vendor"))
+        except ConfigError as error:
+            raise _Refused(404, str(error)) from None
+        return _json({"balances": [poll_as_data(poll) for poll in polls]})
+
     def reload(self, _: Request) -> Response:
         problem = self._desk.reload_or_keep()
         if problem is not None:
@@ -160,7 +175,8 @@ class _Api:
 
     def metrics(self, _: Request) -> Response:
         books, desk = books_state(self._database), self._desk.status()
-        return PlainTextResponse(metrics_text(books, self._posting, desk), media_type="text/plain; version=0.0.4")
+        text = metrics_text(books, self._posting, desk) + metrics_of(last_polls(self._database).values())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     def _posting_state(self, books: Books) -> dict[str, Any]:
         posting = self._posting

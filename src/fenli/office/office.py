@@ -2,7 +2,7 @@
 
     thread "post"    every 100 ms: journals -> store
     thread "watch"   every 200 ms: keys or configuration changed? -> snapshot
-    event loop       signals, admin API
+    event loop       signals, admin API; asks vendors what is left, where it is told to
 
 Traffic needs none of it: while the office is down, workers go on with the last snapshot and their journals wait.
 """
@@ -28,20 +28,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fenli.clock import Clock, SystemClock
 from fenli.errors import BooksError, FenliError
+from fenli.http.client import Client
 from fenli.office.admin import AdminServer, admin_app, admin_token
 from fenli.office.desk import Desk
+from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.retention import remove_old_journals
 from fenli.office.settings import Settings
 from fenli.office.tables import MIGRATIONS, SCHEMA
 from fenli.store import Database
 from fenli.store.upgrade import upgrade
+from fenli.vendors.addresses import may_connect
 
 log = logging.getLogger(__name__)
 
 POST_S: Final = 0.1
 WATCH_S: Final = 0.2
 HOUSEKEEPING_S: Final = 3600.0
+BALANCES_S: Final = 0.5  # how often it is looked who is due
 LAST_POSTING_S: Final = 5.0  # after SIGTERM: a longer backlog waits for the next start
 
 
@@ -91,7 +95,9 @@ class Office:
                 options.clock,
             )
             desk.reload()
-            app = admin_app(database, desk, posting, admin_token(options.data), options.clock)
+            client = Client(allowed=may_connect)
+            poller = Poller(database, desk, client, options.clock)
+            app = admin_app(database, desk, posting, poller, admin_token(options.data), options.clock)
             server = AdminServer(app, options.admin_host, options.admin_port)
             with ThreadPoolExecutor(1, "post") as post, ThreadPoolExecutor(1, "watch") as watch:
                 self._take_signals()
@@ -100,9 +106,12 @@ class Office:
                     self._post(posting, post),
                     self._watch(desk, watch),
                     self._housekeep(journal, database, desk, post),
+                    self._ask_balances(poller),
                     server.serve(self._stop),
                 )
             posting.close()
+            await poller.close()
+            await client.close()
             database.checkpoint()
         log.info("the office is closed")
 
@@ -132,6 +141,11 @@ class Office:
             now, days = self._options.clock.now(), desk.settings.journal_keep_days
             await loop.run_in_executor(thread, _attempt, partial(remove_old_journals, database, journal, days, now))
             await self._pause(HOUSEKEEPING_S)
+
+    async def _ask_balances(self, poller: Poller) -> None:
+        while not self._stop.is_set():
+            poller.turn()
+            await self._pause(BALANCES_S)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

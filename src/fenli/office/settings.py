@@ -36,7 +36,8 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``price_directories`` and ``model_directories`` hold ``<vendor>.toml`` files that override fenli's own; of two
-    directories the later one wins. ``rates`` are what the ``rate_files`` say."""
+    directories the later one wins. ``rates`` are what the ``rate_files`` say. ``poll_balances``: how often vendors are
+    asked what is left, ns, where nothing is said of the vendor; None does not ask."""
 
     vendors: tuple[VendorSetting, ...] = ()
     routes: tuple[Route, ...] = ()

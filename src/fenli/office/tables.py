@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 
 from fenli.store import ExactInteger
 
@@ -204,6 +204,7 @@ transfers = Table(
     Column("chain", LargeBinary, nullable=False),
     Index("transfers_by_debit", "debit"),
     Index("transfers_by_credit", "credit"),
+    Index("transfers_by_names", "names", sqlite_where=text("names IS NOT NULL")),
     sqlite_strict=True,
 )
 
@@ -377,5 +378,34 @@ rates = Table(
     Column("effective_from", Integer, nullable=False),
     Column("source", Text, nullable=False),
     Column("recorded_at", Integer, nullable=False),
+    sqlite_strict=True,
+)
+
+# Every time a vendor was asked what is left of our money with it. Rows are added, never changed.
+balance_polls = Table(
+    "balance_polls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vendor", Text, nullable=False),
+    Column("asked_at", Integer, nullable=False),
+    Column("took", Integer, nullable=False),  # ns, to the end of the reply
+    Column("outcome", Text, nullable=False),  # ok, not_told, or the kind of failure
+    Column("status", Integer),
+    Column("note", Text),  # why there is no balance
+    Column("usable", Integer),  # whether the vendor says that it still serves calls; NULL where it does not say
+    Column("reply", LargeBinary),  # as it came, where it told a balance
+    Index("balance_polls_by_vendor", "vendor", "asked_at"),
+    sqlite_strict=True,
+)
+
+# What it said, one row a currency.
+balances = Table(
+    "balances",
+    metadata,
+    Column("poll", Integer, ForeignKey("balance_polls.id"), primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("picos", ExactInteger, nullable=False),  # negative where we owe
+    Column("granted_picos", ExactInteger),  # of it, or NULL where that is not told
+    Column("topped_up_picos", ExactInteger),
     sqlite_strict=True,
 )
