@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from pathlib import Path
+
 from fenli_command import Fenli
 
 ADD = ("rates", "add", "USD/CNY", "7.1234", "--from", "2026-11-01", "--zone", "Asia/Shanghai", "--source", "PBoC")
@@ -47,3 +50,22 @@ def test_a_file_with_a_mistake_is_refused_by_its_line(fenli: Fenli) -> None:
     said = fenli.refused("config", "check", code=2)
     assert "fx.toml:3: rates[0].rate" in said
     assert "fx.toml:4: rates[0].effective_from: is 2026-10-01: write a date-time" in said
+
+
+def test_usage_is_converted_only_when_asked_and_shows_the_rate(books: Fenli, tmp_path: Path) -> None:
+    tmp_path.joinpath("fx.toml").write_text(
+        '[[rates]]\npair = "USD/CNY"\nrate = "8"\neffective_from = 2026-10-01T00:00:00+08:00\nsource = "bank"\n'
+    )
+    config = tmp_path / "fenli.toml"
+    config.write_text('[rates]\nfiles = ["fx.toml"]\n')
+    [row] = books.json("usage")
+    found = books.json("usage", "--currency", "USD", "--config", str(config))
+    assert (found["currency"], [rate["rate"] for rate in found["rates"]]) == ("USD", ["8"])
+    [converted] = found["rows"]
+    assert converted["currency"] == "USD"
+    assert abs(Decimal(converted["cost"]) * 8 - Decimal(row["cost"])) <= Decimal("4e-12")
+    assert Decimal(converted["unknown_held"]) * 8 == Decimal(row["unknown_held"])
+    text = books.out("usage", "--currency", "USD", "--config", str(config))
+    assert "USD/CNY is 8 from 2026-09-30T16:00:00.000Z on (bank)." in text
+    said = books.refused("usage", "--currency", "USD", code=1)
+    assert "fenli rates add CNY/USD RATE --from 2026-11-20" in said

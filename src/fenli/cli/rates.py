@@ -43,9 +43,9 @@ def add(
         else:
             add_rate(books, rate, filed, now=now)
     if json:
-        as_json(_as_data(rate))
+        as_json(rate_data(rate))
     else:
-        line(say("rates.added", pair=rate.pair, value=rate.value, when=format_instant(begins), source=rate.source))
+        line(rate_line(rate))
 
 
 @app.command("list", help=say("help.rates.list"))
@@ -58,7 +58,7 @@ def show(data: Data = None, config: ConfigFile = None, json: Json = False) -> No
             stored = recorded_rates(books)
     found = sorted([*filed, *stored], key=lambda one: (one.rate.pair, one.rate.effective_from, one.recorded_at))
     if json:
-        as_json([{**_as_data(one.rate), **_recorded(one)} for one in found])
+        as_json([{**rate_data(one.rate), **_recorded(one)} for one in found])
     elif not found:
         line(say("rates.none"))
     else:
@@ -68,6 +68,22 @@ def show(data: Data = None, config: ConfigFile = None, json: Json = False) -> No
 def all_rates(books: Database, folder: Path, config: Path | None) -> Rates:
     """Those of the files and those that were added. Raises RateRefused where they contradict each other."""
     return Rates((*load_rates(configuration(config, folder)), *stored_rates(books)))
+
+
+def rate_data(rate: Rate) -> dict[str, Any]:
+    return {
+        "pair": rate.pair,
+        "rate": str(rate.value),
+        "effective_from": format_instant(rate.effective_from),
+        "source": rate.source,
+    }
+
+
+def rate_line(rate: Rate) -> str:
+    """What a report says of a rate that it converted by."""
+    return say(
+        "rates.added", pair=rate.pair, value=rate.value, when=format_instant(rate.effective_from), source=rate.source
+    )
 
 
 def _print(found: list[RecordedRate]) -> None:
@@ -92,13 +108,4 @@ def _recorded(one: RecordedRate) -> dict[str, Any]:
     return {
         "recorded_at": format_instant(one.recorded_at) if one.recorded_at else None,
         "corrected": one.corrected,
-    }
-
-
-def _as_data(rate: Rate) -> dict[str, Any]:
-    return {
-        "pair": rate.pair,
-        "rate": str(rate.value),
-        "effective_from": format_instant(rate.effective_from),
-        "source": rate.source,
     }

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import enum
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import typer
 
 from fenli.cli.books import key_names, open_books
 from fenli.cli.language import say
-from fenli.cli.options import Data, Json, Since, Until, data_folder, instant
+from fenli.cli.options import ConfigFile, Data, Json, Since, Until, Zone, data_folder, instant, zone_named
 from fenli.cli.output import aligned, as_json, complain, line, table
 from fenli.cli.posted import wait_until_posted
-from fenli.errors import ConfigError
+from fenli.cli.rates import all_rates, rate_data, rate_line
+from fenli.office.conversion import added, converted_usage
 from fenli.office.reports import UsageRow
 from fenli.office.reports import usage as sums
+from fenli.prices.rates import Rate
 from fenli.values import Usage
-from fenli.values.money import decimal_of
+from fenli.values.money import currency_of, decimal_of
 
 
 class By(enum.StrEnum):
@@ -29,26 +30,37 @@ class By(enum.StrEnum):
 
 
 Group = Annotated[By, typer.Option("--by", help=say("option.by"))]
-Zone = Annotated[str, typer.Option("--zone", help=say("option.zone"))]
+Currency = Annotated[str | None, typer.Option("--currency", help=say("option.currency"))]
 
 
 def usage(
-    by: Group = By.MODEL, since: Since = None, until: Until = None, zone: Zone = "UTC", data: Data = None,
-    json: Json = False,
+    by: Group = By.MODEL, since: Since = None, until: Until = None, zone: Zone = "UTC", currency: Currency = None,
+    data: Data = None, config: ConfigFile = None, json: Json = False,
 ) -> None:  # fmt: skip
-    folder, first, last = data_folder(data), instant(since), instant(until)
+    folder, first, last, days = data_folder(data), instant(since), instant(until), zone_named(zone)
+    rates: list[Rate] = []
     with open_books(folder) as books:
         posted = wait_until_posted(folder, books)
         names = key_names(books) if by is By.KEY else {}
-        rows = sums(books, by=by.value, since=first, until=last, zone=_zone(zone))
+        if currency is None:
+            rows = sums(books, by=by.value, since=first, until=last, zone=days)
+        else:
+            stated, wanted = all_rates(books, folder, config), currency_of(currency)
+            found = converted_usage(books, stated, wanted, by=by.value, since=first, until=last, zone=days)
+            rows, rates = found.rows, found.rates
     if not posted:
         complain(say("ledger.lagging"))
     if json:
-        as_json([_as_data(row, by, names) for row in rows])
+        shown = [_as_data(row, by, names) for row in rows]
+        as_json(
+            shown if currency is None else {"currency": currency, "rates": list(map(rate_data, rates)), "rows": shown}
+        )
     elif not rows:
         line(say("usage.none"))
     else:
         _print(rows, by, names)
+        for rate in rates:
+            line(rate_line(rate))
 
 
 def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
@@ -79,16 +91,9 @@ def _totals(rows: list[UsageRow]) -> list[UsageRow]:
     for row in rows:
         before = totals.get(row.currency)
         totals[row.currency] = (
-            msgspec.structs.replace(row, group=say("usage.total")) if before is None else _added(before, row)
+            msgspec.structs.replace(row, group=say("usage.total")) if before is None else added(before, row)
         )
     return list(totals.values())
-
-
-def _added(one: UsageRow, other: UsageRow) -> UsageRow:
-    counts = ("calls", "attempts", "picos", "unknown", "unknown_held", "unknown_unheld")
-    meters = {meter: one.usage.get(meter, 0) + other.usage.get(meter, 0) for meter in {*one.usage, *other.usage}}
-    added = {name: getattr(one, name) + getattr(other, name) for name in counts}
-    return msgspec.structs.replace(one, usage=meters, **added)
 
 
 def _cost(row: UsageRow) -> str | None:
@@ -116,10 +121,3 @@ def _as_data(row: UsageRow, by: By, names: dict[str, str]) -> dict[str, Any]:
         "unknown_held": decimal_of(row.unknown_held),
         "unknown_unheld": row.unknown_unheld,
     }
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigError(say("usage.bad_zone", zone=name)) from None

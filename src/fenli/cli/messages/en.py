@@ -57,6 +57,7 @@ MESSAGES: Final = {
     "option.price_vendor": "Only this vendor's prices.",
     "option.at": "The instant, such as 2024-10-01T00:00:00+08:00 or 30d (ago).",
     "option.file": "The file to check.",
+    "option.currency": "Convert into this currency, by the rates in force then, and show them.",
     "option.pair": "Two currencies: what one unit of the first is worth in the second.",
     "option.rate": "A plain decimal, such as 7.1234.",
     "option.rate_from": "From then on: 2026-11-01 (see --zone) or 2026-11-01T00:00:00+08:00.",

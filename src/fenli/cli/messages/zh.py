@@ -57,6 +57,7 @@ MESSAGES: Final = {
     "option.price_vendor": "只看这个厂商的价格。",
     "option.at": "时刻,如 2024-10-01T00:00:00+08:00 或 30d(之前)。",
     "option.file": "要检查的文件。",
+    "option.currency": "按当时有效的汇率换算成这种货币,并列出汇率。",
     "option.pair": "两种货币:一单位前者折合多少后者。",
     "option.rate": "普通小数,如 7.1234。",
     "option.rate_from": "自该时刻起:2026-11-01(见 --zone)或 2026-11-01T00:00:00+08:00。",
