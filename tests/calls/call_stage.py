@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from fenli.budgets.purse import Need, Purse
 from fenli.calls.call import Call
-from fenli.calls.effects import Abort, Append, Cancel, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Abort, Append, Ask, Cancel, Effects, Ended, Finish, Reply, Send, Start, Write
 from fenli.clock import SECOND
 from fenli.ledger.entries import Entry, Poster
 from fenli.ledger.records import Held, Record
@@ -68,11 +69,13 @@ class CallStage:
 
     def __init__(self, *vendors: str, drain: bool = False, priced: bool = True, plan_: Plan | None = None, **ask: Any):
         options = {name: ask.pop(name) for name in ("attempts_max", "wants_cost", "request_id", "retry") if name in ask}
+        self.purse = ask.pop("purse", None) or Purse()
+        self.needs: list[Need] | None = None
         body = json.dumps({"model": "fast", "messages": [], **ask}).encode()
         self.now = 1000 * SECOND
         self.call = Call(
             7, "call_x7", Key("k1", "mine", b""), parse_request(body),
-            plan_ or plan(*vendors or ("deepseek",), drain=drain, priced=priced), self.now, **options,
+            plan_ or plan(*vendors or ("deepseek",), drain=drain, priced=priced), self.now, self.purse, **options,
         )  # fmt: skip
         self.poster = Poster("run")
         self.unwritten: list[Record] = []
@@ -157,7 +160,7 @@ class CallStage:
         return self
 
     def hedge(self) -> CallStage:
-        self.perform(self.call._attempt(self.now))
+        self.perform(self.call._attempt(self.call._terms(self.now, asked=True), self.now))
         return self
 
     def pass_time(self, span: int) -> CallStage:
@@ -189,6 +192,9 @@ class CallStage:
         assert self.now < self.call.deadline
         self.sends[effect.attempt] = effect
         self.waiting.append(effect.attempt)
+
+    def _on_ask(self, effect: Ask) -> None:
+        self.needs = effect.needs
 
     def _on_cancel(self, effect: Cancel) -> None:
         self.cancelled.append(effect.attempt)

@@ -17,8 +17,10 @@ from typing import Any
 import msgspec
 import uvloop
 
+from fenli.budgets.purse import Purse
 from fenli.clock import SECOND, SystemClock
 from fenli.gateway.app import App, http_error
+from fenli.gateway.leases import Leases
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
@@ -148,9 +150,11 @@ class House:
         assert self.snapshots.directory is not None
         assert self.snapshots.directory.problems == []
         client = Client(proxies=Proxies(), tick=10_000_000)
+        purse = Purse()
         self.app = App(
             run="r1", clock=SystemClock(), transport=client, recorder=self.recorder, snapshots=self.snapshots,
-            metrics=Metrics(self.data, 0), open_metrics=True,
+            metrics=Metrics(self.data, 0), open_metrics=True, purse=purse,
+            lender=Leases(purse, self.data / "leases.sock", "r1", SystemClock()),
         )  # fmt: skip
         server = Server(self.app.handle, limits=Limits(body_bytes=BODY_MAX), error_body=http_error, tick=10_000_000)
         await server.listen("127.0.0.1", 0)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from fenli.budgets.purse import Lease, Need, Purse
 from fenli.calls.call import Call
 from fenli.calls.effects import Effects, Ended
 from fenli.clock import SECOND
-from fenli.errors import ConnectionLost
+from fenli.errors import CallRefused, ConnectionLost
 from fenli.gateway.driver import Desk, Listener
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Deadlines, Receiver, Request
@@ -80,7 +81,14 @@ class World:
         self.ended: list[Ended] = []
         self.full = False
         self.recorder = Recorder(self, self.turns.append, sync_each=False)
-        self.desk = Desk(self, self, self.recorder, lambda call, ended, now: self.ended.append(ended))
+        self.purse = Purse()
+        self.asked: list[tuple[list[Need], Callable[[bool | None], None]]] = []
+        self.filled = 0
+        self.refused: list[CallRefused] = []
+        self.desk = Desk(
+            self, self, self.recorder, lambda call, ended, now: self.ended.append(ended), self.purse, self,
+            lambda exchange, refusal: self.refused.append(refusal),
+        )  # fmt: skip
         settings = [
             VendorSettings(name, name, VENDORS[name].base_url, "", ("m",), "CNY") for name in ("deepseek", "moonshot")
         ]
@@ -90,6 +98,13 @@ class World:
 
     def now(self) -> int:
         return self.instant
+
+    def ask(self, needs: list[Need], told: Callable[[bool | None], None]) -> None:
+        self.asked.append((needs, told))
+
+    def fill(self, low: list[Lease]) -> None:
+        self.filled += len(low)
+        low.clear()
 
     def send(self, request: Request, deadlines: Deadlines, receiver: Receiver) -> Sent:
         self.sent.append(Sent(request, receiver))
@@ -110,7 +125,9 @@ class World:
     def call(self, **fields: Any) -> Caller:
         self.calls += 1
         ask = parse_request(json.dumps({"model": "fast", "messages": [], **fields}).encode())
-        call = Call(self.calls, f"call_{self.calls}", Key("k", "", b""), ask, self.directory.plan("fast"), self.instant)
+        plan = self.directory.plan("fast")
+        key = Key("k", "", b"")
+        call = Call(self.calls, f"call_{self.calls}", key, ask, plan, self.instant, self.purse)
         caller = Caller()
         self.desk.begin(call, caller)
         return caller

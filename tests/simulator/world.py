@@ -14,11 +14,13 @@ import msgspec
 from journals import JournalWitness
 from visitors import Reciter, Visitor, Wish
 
+from fenli.budgets.purse import Purse
 from fenli.calls.call import Call
 from fenli.calls.effects import Ended
 from fenli.clock import MILLISECOND, SECOND
 from fenli.errors import ConnectionLost
 from fenli.gateway.app import App
+from fenli.gateway.leases import Leases
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
@@ -30,7 +32,8 @@ from fenli.market.faults import Faults, parse_rule
 from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import Pace
 from fenli.market.transport import MarketSending, MarketTransport, Network
-from fenli.prices.offers import TOKENS, Offer
+from fenli.prices.offers import Offer
+from fenli.prices.units import TOKENS
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
 from fenli.routing.targets import Target
@@ -181,9 +184,11 @@ class Worker:
         self.recorder = Recorder(self.disk, self._call_soon, sync_each=durability == "each")
         snapshots = SnapshotFile(Path("/nonexistent"))
         snapshots.directory = world.directory
+        purse = Purse()
         self.app = App(
             run=self.run, clock=world.sim, transport=self.transport, recorder=self.recorder, snapshots=snapshots,
-            metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True,
+            metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True, purse=purse,
+            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim),
         )  # fmt: skip
         self.app.desk.ended = self._ended
         self.visitors: list[Visitor] = []

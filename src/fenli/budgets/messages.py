@@ -23,6 +23,8 @@ from typing import Final
 import msgspec
 
 FRAME_MAX: Final = 1024 * 1024
+# In the data directory's `run`.
+LEASES_SOCKET: Final = "leases.sock"
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True):

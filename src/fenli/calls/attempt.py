@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fenli.budgets.purse import Hold
 from fenli.errors import (
     CallRefused,
     ConnectFailed,
@@ -19,6 +20,7 @@ from fenli.ledger.records import Grade, Settled
 from fenli.prices.facts import Facts
 from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
+from fenli.values.money import decimal_of
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, WholeAnswer
 
@@ -35,6 +37,8 @@ _LATE: Final = {
     "first_byte": "the answer's body did not begin in time",
     "idle": "the answer stood still for too long",
 }
+# How the note of an entry begins whose cost no budget had room for.
+OVER_HOLD: Final = "over_hold"
 _THINKING: Final = Facts(thinking=True)
 _UNKNOWN, _MEASURED = Grade.UNKNOWN, Grade.MEASURED  # looked up once
 
@@ -48,15 +52,16 @@ class Attempt:
     """
 
     __slots__ = (
-        "answer", "content_at", "cost", "facts", "failing", "grade", "headers", "note", "number", "over", "pieces",
-        "rated_at", "reached", "size", "started", "status", "target", "usage",
+        "answer", "content_at", "cost", "facts", "failing", "grade", "headers", "hold", "note", "number", "over",
+        "pieces", "rated_at", "reached", "size", "started", "status", "target", "usage",
     )  # fmt: skip
 
-    def __init__(self, number: int, target: Target, answer: Answer, started: int) -> None:
+    def __init__(self, number: int, target: Target, answer: Answer, started: int, hold: Hold | None = None) -> None:
         self.number = number
         self.target = target
         self.answer = answer
         self.started = started
+        self.hold = hold
         self.reached = False
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -128,6 +133,17 @@ class Attempt:
             self.grade, self.note = _UNKNOWN, f"unpriced: {error}"[:300]
             return
         self.rated_at = at
+
+    def draw(self, hold: Hold) -> None:
+        """Takes the cost out of the budgets. One that they have no room for is more than the request could use by the
+        rules that its hold was made by: it is booked as unknown, at what was held, until somebody looks into it."""
+        cost = self.cost
+        if hold.settle(cost.picos if cost is not None else None):
+            return
+        assert cost is not None
+        told = f"the vendor's usage costs {decimal_of(cost.picos)} {cost.currency}, more than was held for the call"
+        self.cost, self.rated_at, self.grade = None, None, _UNKNOWN
+        self.note = f"{OVER_HOLD}: {told}"
 
     def _estimate(self, ask: ChatRequest) -> None:
         """What we counted ourselves; nothing where the vendor may have charged before a word of content came."""

@@ -4,6 +4,8 @@
                     └──── failed ─────┘             attempts follow each other until one has content
     client_gone, wake, journal_failed               at any time
 
+Where a budget binds the call and this process has too little of it, `begin` asks for more and `allowed` goes on.
+
 Every method returns the effects to perform, in order. The driver calls `wake` once `wake_at` has passed. A call owns
 its attempts by number, so that several may run at once; the first to have content wins and speaks to the caller.
 """
@@ -13,14 +15,15 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+from fenli.budgets.purse import Purse, Shortage
 from fenli.calls.attempt import Attempt, failure_of
-from fenli.calls.effects import Abort, Append, Cancel, Effect, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Abort, Append, Ask, Cancel, Effect, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.holding import Terms, binding, bound, unbound
 from fenli.calls.replies import error_reply, explain, stream_error
-from fenli.errors import CODES, Code, Failure, Fault, Kind, PriceError
+from fenli.errors import CODES, CallRefused, Code, Failure, Fault, Kind
 from fenli.ledger.records import AMOUNT_MAX, OK, Attempted, Held, Record, Released
-from fenli.prices.tariff import Rating
 from fenli.routing.snapshot import Key
-from fenli.routing.targets import Plan, Target
+from fenli.routing.targets import Plan
 from fenli.values.money import decimal_of
 from fenli.vendors.contract import Disconnect, header
 from fenli.wire.openai_chat import ChatRequest, error_body
@@ -54,7 +57,7 @@ class Call:
 
     __slots__ = (
         "_attempts", "_booked", "_sent_at", "ask", "attempts_max", "deadline", "id", "key",
-        "number", "plan", "request_id", "retry", "stage", "started", "wake_at", "wants_cost",
+        "number", "plan", "purse", "request_id", "retry", "stage", "started", "wake_at", "wants_cost",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,7 @@ class Call:
         ask: ChatRequest,
         plan: Plan,
         started: int,
+        purse: Purse,
         *,
         wants_cost: bool = False,
         attempts_max: int = 4,
@@ -77,6 +81,7 @@ class Call:
         self.ask = ask
         self.plan = plan
         self.started = started
+        self.purse = purse
         self.wants_cost = wants_cost
         self.attempts_max = attempts_max
         self.request_id = request_id
@@ -89,7 +94,20 @@ class Call:
         self._sent_at = started
 
     def begin(self, now: int) -> Effects:
-        return self._attempt(now)
+        """Raises CallRefused where a budget has not enough left; then the call is in no book."""
+        terms = self._terms(now, asked=False)
+        if isinstance(terms, Shortage):
+            return (Ask(terms.needs),)
+        return self._attempt(terms, now)
+
+    def allowed(self, now: int, *, met: bool) -> Effects:
+        """The office has been asked; ``met``: it had what was needed. Raises CallRefused as `begin` does."""
+        if self.stage is _OVER:
+            return _NOTHING
+        terms = self._terms(now, asked=not met)
+        if isinstance(terms, Shortage):  # others were faster
+            return (Ask(terms.needs),)
+        return self._attempt(terms, now)
 
     def sending(self, number: int, now: int) -> bool:
         """Asks whether the attempt's request may go: False when it was given up while its record was written."""
@@ -207,6 +225,8 @@ class Call:
         if attempt.over:
             return _NOTHING
         attempt.over = True
+        if attempt.hold is not None:
+            attempt.hold.release()
         others = self._open()
         message = "the journal cannot be written, so no call is made: free disk space, then retry"
         effects: list[Effect] = []
@@ -217,6 +237,8 @@ class Call:
                 return effects
         for other in others:
             other.over = True
+            if other.hold is not None:
+                other.hold.settle(None)
         status = CODES[Code.JOURNAL_UNAVAILABLE][0]
         if self.stage is _WAITING:
             body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
@@ -231,6 +253,9 @@ class Call:
         """The caller is gone: end whatever is still under way, with what it has shown so far."""
         effects: list[Effect] = []
         under_way = self._open()
+        if not under_way:  # the office was being asked, and no vendor yet
+            self.stage = _OVER
+            return [Ended(Kind.CLIENT_GONE, self.plan.targets[0], 499, None, None, None, None, 0)]
         for attempt in under_way:
             effects.append(Cancel(attempt.number))
             effects += self._close(attempt, Kind.CLIENT_GONE, now, final=attempt is under_way[-1])
@@ -244,19 +269,27 @@ class Call:
                 effects += self._close(attempt, Kind.CLIENT_GONE, now, final=False)
         return effects
 
-    def _attempt(self, now: int) -> list[Effect]:
+    def _terms(self, now: int, *, asked: bool) -> Terms | Shortage:
+        """For the next attempt. Raises CallRefused."""
+        target = self.plan.targets[len(self._attempts)]
+        if not self.purse.accounts:
+            return unbound(self.ask, target, now)
+        accounts = binding(self.purse, self.key, target)
+        return bound(self.ask, target, accounts, self.purse, now, asked=asked)
+
+    def _attempt(self, terms: Terms, now: int) -> list[Effect]:
         number = len(self._attempts) + 1
         target = self.plan.targets[number - 1]
-        ask = self.ask
-        attempt = Attempt(number, target, target.vendor.answer(ask), now)
+        ask = terms.ask
+        attempt = Attempt(number, target, target.vendor.answer(ask), now, terms.hold)
         self._attempts.append(attempt)
         wake_at = now + target.deadlines.first_content
         if number == 1 or wake_at < self.wake_at or len(self._open()) == 1:
             self.wake_at = wake_at if wake_at < self.deadline else self.deadline
-        hold = self._bound(target, now)
+        most = terms.bound
         currency = picos = None
-        if hold is not None:
-            currency, picos = hold.currency, hold.picos if hold.picos < AMOUNT_MAX else AMOUNT_MAX
+        if most is not None:
+            currency, picos = most.currency, most.picos if most.picos < AMOUNT_MAX else AMOUNT_MAX
         record: Record
         if number == 1:
             record = Held(
@@ -266,16 +299,6 @@ class Call:
         else:
             record = Attempted(self.number, number, now, target.vendor_id, target.model, currency, picos)
         return [Append(record), Send(number, target, target.vendor.request(target.address, ask, now))]
-
-    def _bound(self, target: Target, now: int) -> Rating | None:
-        """The worst case: a token for every byte of the prompt, and every token of output that may come."""
-        if target.tariff is None:
-            return None
-        ask = self.ask
-        try:
-            return target.tariff.bound(ask.size, (ask.output_limit or target.output_bound) * ask.choices, now)
-        except PriceError:
-            return None
 
     def _finish(self, attempt: Attempt, out: bytes, now: int) -> Effects:
         """The answer is whole: book it, then say the last of it."""
@@ -314,7 +337,10 @@ class Call:
 
     def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
         if self.stage is _WAITING and self._may_go_on(failure, now):
-            return [*self._close(attempt, failure.kind, now, final=False, failure=failure), *self._attempt(now)]
+            terms = self._next_terms(now)
+            if terms is not None:
+                closed = self._close(attempt, failure.kind, now, final=False, failure=failure)
+                return [*closed, *self._attempt(terms, now)]
         if len(self._open()) > 1:
             return self._close(attempt, failure.kind, now, final=False, failure=failure)
         effects = self._close(attempt, failure.kind, now, failure=failure)
@@ -339,15 +365,28 @@ class Call:
             and now < self.deadline
         )
 
+    def _next_terms(self, now: int) -> Terms | None:
+        """None where a budget has no room for another attempt; a call under way does not wait for more."""
+        try:
+            terms = self._terms(now, asked=True)
+        except CallRefused:
+            return None
+        return terms if isinstance(terms, Terms) else None
+
     def _close(
         self, attempt: Attempt, outcome: str, now: int, *, final: bool = True, failure: Failure | None = None
     ) -> list[Effect]:
         """Ends the attempt's hold: released where the vendor cannot have charged, settled otherwise."""
         attempt.over = True
+        hold = attempt.hold
         if attempt.owes_nothing():
+            if hold is not None:
+                hold.release()
             note = explain(failure, attempt.target) if failure is not None else None
             return [Append(Released(self.number, attempt.number, now, final, outcome, attempt.status or None, note))]
         attempt.rate(self.ask, now)
+        if hold is not None:
+            attempt.draw(hold)
         if failure is not None:
             attempt.note = f"{attempt.note or ''} {explain(failure, attempt.target)}".strip()[:400]
         return [Append(attempt.settled(self.number, now, final, outcome))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fenli.budgets.purse import Need
 from fenli.http.transport import Request
 from fenli.ledger.records import Record
 from fenli.routing.targets import Target
@@ -76,6 +77,12 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     request: Request
 
 
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """The office is to be asked for more of some budgets; then `Call.allowed` goes on. Comes alone."""
+
+    needs: list[Need]
+
+
 class Cancel(msgspec.Struct, frozen=True, gc=False):
     """Close the attempt's connection; nothing more is wanted from it."""
 
@@ -83,5 +90,5 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 
 
 Closing = Reply | Finish | Abort | Ended
-Effect = Write | Start | Finish | Abort | Reply | Append | Send | Cancel | Ended
+Effect = Write | Start | Finish | Abort | Reply | Append | Send | Ask | Cancel | Ended
 Effects = tuple[Effect, ...] | list[Effect]

@@ -10,11 +10,12 @@ from typing import Final
 import msgspec
 
 from fenli import __version__
+from fenli.budgets.purse import Purse
 from fenli.calls.call import Call
 from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
-from fenli.gateway.driver import Desk
+from fenli.gateway.driver import Desk, Lender
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
@@ -48,6 +49,8 @@ class App:
         snapshots: SnapshotFile,
         metrics: Metrics,
         open_metrics: bool,
+        purse: Purse,
+        lender: Lender,
     ) -> None:
         self.run = run
         self.clock = clock
@@ -56,7 +59,8 @@ class App:
         self.metrics = metrics
         self.open_metrics = open_metrics
         self.draining = False
-        self.desk = Desk(clock, transport, recorder, metrics.ended)
+        self.purse = purse
+        self.desk = Desk(clock, transport, recorder, metrics.ended, purse, lender, self.refuse)
         self._number = 0
 
     def handle(self, exchange: ServerExchange) -> None:
@@ -67,7 +71,7 @@ class App:
             else:
                 self._elsewhere(exchange)
         except CallRefused as refusal:
-            self._refuse(exchange, refusal)
+            self.refuse(exchange, refusal)
 
     def chat(self, exchange: ServerExchange) -> None:
         if exchange.method != b"POST":
@@ -99,6 +103,7 @@ class App:
             ask,
             plan,
             exchange.received,
+            self.purse,
             wants_cost=wants_cost,
             attempts_max=directory.snapshot.attempts_max,
             request_id=_request_id(headers) if b"x-client-request-id" in headers else None,
@@ -197,7 +202,7 @@ class App:
             raise CallRefused(Code.INVALID_API_KEY, message)
         return key
 
-    def _refuse(self, exchange: ServerExchange, refusal: CallRefused) -> None:
+    def refuse(self, exchange: ServerExchange, refusal: CallRefused) -> None:
         status = CODES[refusal.code][0]
         lines = _JSON
         if status == 401:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Final, Protocol
 
+from fenli.budgets.purse import Lease, Need, Purse
 from fenli.calls.call import Call
-from fenli.calls.effects import Abort, Append, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Abort, Append, Ask, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
 from fenli.clock import Clock
+from fenli.errors import CallRefused, Code
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Sending, Transport
 
 log = logging.getLogger(__name__)
+
+_SILENT: Final = "a budget binds this call and the office that keeps it does not answer: retry in a few seconds"
 
 
 class Listener(Protocol):
@@ -33,18 +37,38 @@ class Exchange(Protocol):
     def abort(self) -> None: ...
 
 
-class Desk:
-    """What every call of a worker shares. ``ended`` is told of each call that is over, ``drivers`` holds the others."""
+class Lender(Protocol):
+    """Whoever may have more of a budget: `fenli.gateway.leases`, or the simulator."""
 
-    __slots__ = ("drivers", "ended", "now", "recorder", "transport")
+    def ask(self, needs: list[Need], told: Callable[[bool | None], None]) -> None: ...
+    def fill(self, low: list[Lease]) -> None: ...
+
+
+class Desk:
+    """What every call of a worker shares. ``ended`` is told of each call that is over, ``drivers`` holds the others.
+
+    ``refuse`` answers a caller whose call cannot be made.
+    """
+
+    __slots__ = ("drivers", "ended", "lender", "now", "purse", "recorder", "refuse", "transport")
 
     def __init__(
-        self, clock: Clock, transport: Transport, recorder: Recorder, ended: Callable[[Call, Ended, int], None]
+        self,
+        clock: Clock,
+        transport: Transport,
+        recorder: Recorder,
+        ended: Callable[[Call, Ended, int], None],
+        purse: Purse,
+        lender: Lender,
+        refuse: Callable[[Any, CallRefused], None],
     ) -> None:
         self.now = clock.now
         self.transport = transport
         self.recorder = recorder
         self.ended = ended
+        self.purse = purse
+        self.lender = lender
+        self.refuse = refuse
         self.drivers: dict[CallDriver, None] = {}  # in the order they began
 
     def begin(self, call: Call, exchange: Exchange) -> None:
@@ -53,10 +77,12 @@ class Desk:
         self.drivers[driver] = None
         try:
             driver.perform(call.begin(call.started))
-        except Exception:  # a bug: the server answers 500, and nothing stays behind
+        except Exception:  # refused, or a bug that the server answers with 500: nothing stays behind
             self.drivers.pop(driver, None)
             exchange.listener = None
             raise
+        if self.purse.low:
+            self.lender.fill(self.purse.low)
 
     def wake(self) -> None:
         """To be called several times a second: lets the calls whose deadline has passed know."""
@@ -109,8 +135,25 @@ class CallDriver:
                 exchange.write(effect.data)  # type: ignore[union-attr]
             elif kind is Cancel:
                 self.hang_up(effect.attempt)  # type: ignore[union-attr]
+            elif kind is Ask:
+                self._desk.lender.ask(effect.needs, self.told)  # type: ignore[union-attr]
             else:
                 self._desk.recorder.at_last(self, effect)  # type: ignore[arg-type]
+
+    def told(self, met: bool | None) -> None:
+        """What the office said to an `Ask`; None where it said nothing."""
+        exchange = self.exchange
+        if exchange is None:
+            return
+        try:
+            if met is None:
+                raise CallRefused(Code.BUDGET_UNAVAILABLE, _SILENT)
+            self.perform(self.call.allowed(self.now(), met=met))
+        except CallRefused as refusal:
+            self.exchange = None
+            self._desk.drivers.pop(self, None)
+            exchange.listener = None
+            self._desk.refuse(exchange, refusal)
 
     def close(self, effect: Closing) -> None:
         """The last of a call, once its end is written."""

@@ -24,6 +24,7 @@ class SnapshotFile:
         self.path = path
         self.directory: Directory | None = None
         self.problem: str | None = None
+        self.changed: Callable[[Directory], None] | None = None  # told of every directory before it is used
         self._secrets = secrets
         self._seen: tuple[int, ...] | None = None
 
@@ -49,6 +50,8 @@ class SnapshotFile:
         for problem in directory.problems:
             log.warning(problem)
         self.problem = None
+        if self.changed is not None:
+            self.changed(directory)
         self.directory = directory
         return True
 

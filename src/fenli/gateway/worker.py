@@ -14,8 +14,11 @@ from typing import Final, Literal
 import msgspec
 import uvloop
 
+from fenli.budgets.messages import LEASES_SOCKET
+from fenli.budgets.purse import Purse
 from fenli.clock import SECOND, SystemClock
 from fenli.gateway.app import App, http_error
+from fenli.gateway.leases import Leases
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
@@ -78,6 +81,9 @@ class _Worker:
         loop = asyncio.get_running_loop()
         client = Client(allowed=may_connect)
         recorder = Recorder(self._storage, loop.call_soon, sync_each=options.durability == "each")
+        purse = Purse()
+        leases = Leases(purse, options.data / "run" / LEASES_SOCKET, self._run, self._clock)
+        self._snapshots.changed = lambda directory: purse.update(directory.snapshot.budgets, directory.rates)
         app = App(
             run=self._run,
             clock=self._clock,
@@ -86,6 +92,8 @@ class _Worker:
             snapshots=self._snapshots,
             metrics=self._metrics,
             open_metrics=options.metrics == "open" or (options.metrics == "auto" and _is_loopback(options.host)),
+            purse=purse,
+            lender=leases,
         )
         self._snapshots.refresh()
         server = Server(
@@ -96,7 +104,9 @@ class _Worker:
             loop.add_signal_handler(number, stop.set)
         tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert is not None else None
         await server.listen(options.host, options.port, reuse_port=options.reuse_port, tls=tls)
-        timers = [asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share(app))]
+        timers = [
+            asyncio.ensure_future(timer) for timer in (self._watch(app, recorder), self._share(app), leases.run())
+        ]
         syncing = threading.Thread(target=self._sync, args=(recorder,), name="journal-sync", daemon=True)
         if options.durability == "group":
             syncing.start()

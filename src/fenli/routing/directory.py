@@ -10,9 +10,10 @@ from fenli.errors import CallRefused, Code, ConfigError
 from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.prices.book import ANY_MODEL
 from fenli.prices.offers import Offer
+from fenli.prices.rates import Rates
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Key, Snapshot, VendorSettings
-from fenli.routing.targets import OUTPUT_BOUND, Plan, Target
+from fenli.routing.targets import BYTES_ARE_TOKENS, OUTPUT_BOUND, Plan, Target
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor
 
@@ -35,6 +36,7 @@ class Directory:
     def __init__(self, snapshot: Snapshot, secrets: Secrets) -> None:
         self.snapshot = snapshot
         self.keys: dict[bytes, Key] = {key.digest: key for key in snapshot.keys}
+        self.rates = Rates(snapshot.rates)
         self.problems: list[str] = []
         self._vendors: dict[str, tuple[VendorSettings, str]] = {}
         self._offers: dict[str, dict[tuple[str, str], list[Offer]]] = {}
@@ -118,6 +120,7 @@ class Directory:
             context=settings.context or (known.context if known else None),
             output=output,
             label=f"x-fenli-vendor: {vendor_id}\r\nx-fenli-model: {model}\r\n".encode(),
+            prompt_ratio=self.snapshot.prompt_ratios.get(path, BYTES_ARE_TOKENS),
         )
 
     def _unknown(self, name: str, paths: tuple[str, ...]) -> CallRefused:

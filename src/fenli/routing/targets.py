@@ -13,12 +13,15 @@ from fenli.vendors.contract import Address, Vendor
 
 # What an answer is bounded by where neither the caller nor the vendor's catalogue says; only holds come from it.
 OUTPUT_BOUND: Final = 32_768
+# No tokenizer makes more than one token of a byte.
+BYTES_ARE_TOKENS: Final = 1_000
 
 
 class Target(msgspec.Struct, frozen=True, eq=False):
     """``vendor_id`` is the name in the books; ``label`` the answer headers that name vendor and model, for the wire.
 
-    ``context`` and ``output`` are the model's limits in tokens, None where nobody says.
+    ``context`` and ``output`` are the model's limits in tokens, None where nobody says. ``prompt_ratio``: tokens that
+    1,000 bytes of a text prompt come to at most.
     """
 
     vendor: Vendor
@@ -32,6 +35,7 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     context: int | None
     output: int | None
     label: bytes
+    prompt_ratio: int = BYTES_ARE_TOKENS
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):

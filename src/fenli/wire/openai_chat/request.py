@@ -6,6 +6,7 @@ rest is put back untouched. This also settles what a doubled member means (the l
 
 from __future__ import annotations
 
+import re
 from codecs import utf_8_decode
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ MODEL_MAX: Final = 256
 LARGE: Final = 64 * 1024
 TRUE: Final = b"true"
 _BRACKET: Final = ord("[")
+_INLINE: Final = re.compile(rb'"data:[^"]*"')
 _ASK_USAGE: Final = b'{"include_usage":true}'
 _SCHEMA: Final = "see https://platform.openai.com/docs/api-reference/chat/create for the fields"
 
@@ -72,6 +74,24 @@ class ChatRequest:
         if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
             found = "is missing" if "messages" not in fields else "must be an array"
             raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
+
+    def limited(self, output: int) -> ChatRequest:
+        """The same request with ``output`` as the limit of each answer, in tokens."""
+        fields = {name: value for name, value in self.fields.items() if name != "max_tokens"}
+        fields["max_completion_tokens"] = str(output).encode()
+        request = ChatRequest(fields, self.size)
+        request.wants_usage = self.wants_usage
+        return request
+
+    def foreign(self) -> tuple[int, int]:
+        """What is not text in the prompt: how many parts are named by an address, and the bytes of those written out.
+
+        Counted where they could be, not parsed: text that speaks of them counts, too.
+        """
+        messages = bytes(self.fields["messages"])
+        named = messages.count(b'_url"')
+        inline = sum(len(data) for data in _INLINE.findall(messages)) if b'"data:' in messages else 0
+        return named, inline
 
     def asking_usage(self) -> bytes:
         """``stream_options`` with usage asked for, whatever else the caller set in it."""
