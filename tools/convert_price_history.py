@@ -4,8 +4,10 @@
     convert_price_history.py CSV OUTDIR [--vendor deepseek ...]          write OUTDIR/<vendor>.toml
     convert_price_history.py CSV OUTDIR [--vendor deepseek ...] --check  read them back, row by row, and compare
 
-What the CSV says in words and the TOML says as data, and nothing else, is listed here: exact instants ("from 16:00 UTC
-2026-08-16"), the holiday calendar of a window, the context limit of a top tier, free rows, and `ADDED` prices.
+What the CSV says in words and the TOML says as data, and nothing else, is listed here: which meter a column is for,
+exact instants ("from 16:00 UTC 2026-08-16"), the holiday calendar of a window, the context limit of a top tier, free
+rows, and the tables below: prices and rows that no column has, what was known when, and what looks wrong and is right.
+Since the TOML is the truth once it is written, `--check` lets rows follow that came later.
 """
 
 from __future__ import annotations
@@ -54,16 +56,112 @@ VENDORS = {
     "zhipu": ("Zhipu BigModel", "智谱", "CNY"),
 }
 ENDS = {"deepseek"}  # the one vendor that published which instant counts: the completion of the request
+TAX = {"moonshot": "included"}  # Kimi's page says so; nobody else does
+HOME_LISTS = {
+    "alibaba-intl": "alibaba",
+    "huawei-intl": "huawei",
+    "minimax-intl": "minimax",
+    "moonshot-intl": "moonshot",
+    "stepfun-intl": "stepfun",
+    "zai": "zhipu",
+}
 
-# Prices that a note or the price rules (1.2, 1.8) give beside the CSV's three columns, as
+# unit: which meter the input and the output column price. Tokens keep the columns' names.
+METERS = {
+    "1M_tokens_hour": {"input": "cache_storage"},
+    "1M_tokens_minute": {"input": "cache_storage"},
+    "1M_characters": {"input": "input_characters", "output": "output_characters"},
+    "image": {"output": "images"},
+    "video": {"output": "videos"},
+    "second_of_video": {"output": "video_seconds"},
+    "minute": {"input": "audio_seconds"},
+    "call": {"output": "searches"},
+    "1000_calls": {"output": "searches"},
+    "1000_pages": {"output": "pages"},
+    "1k_TPM_day": {"output": "throughput_days"},
+    "10k_TPM_day": {"output": "throughput_days"},
+    "10k_TPM_month": {"output": "throughput_months"},
+}
+CALLS = {"context-cache-hit"}  # sold by the call, and no search
+
+# Prices that a note or the vendors' rules give beside the CSV's three columns, as
 # (vendor, model pattern, effective_from, condition pattern) -> meter and price; "x1.25" is a ratio to input.
 ADDED = (
     ("alibaba", r"qwen3\.7-max", "2026-06-09", r"promo=false", "cache_write", "15"),
     ("alibaba", r"qwen3\.8-max", "2026-08-06", r"", "cache_write", "15"),
     ("alibaba", r"qwen3\.8-flash", "2026-08-27", r"", "cache_write", "1.25"),
+    ("alibaba-intl", r"qwen3\.7-max", "2026-05-21", r"", "cache_write", "3.125"),
+    ("alibaba", r"qwen3\.5-omni-flash", "2026-03-31", r"prompt_tokens", "audio_input", "1.24"),
+    ("alibaba", r"qwen3\.5-omni-flash", "2026-05-07", r"^$", "audio_input", "18"),
+    ("alibaba", r"qwen3\.5-omni-flash", "2026-05-07", r"^$", "audio_output", "72"),
+    ("alibaba", r"qwen3\.5-omni-plus", "2026-03-31", r"prompt_tokens", "audio_input", "4.96"),
+    ("alibaba", r"qwen3\.5-omni-plus", "2026-05-07", r"^$", "audio_input", "53"),
+    ("alibaba", r"qwen3\.5-omni-plus", "2026-05-07", r"^$", "audio_output", "213"),
+    ("anthropic", r"claude-.*", r"", r"", "cache_write", "x1.25"),
+    ("anthropic", r"claude-.*", r"", r"", "cache_write_1h", "x2"),
+    ("google", r"gemini-2\.0-flash", "2025-02-11", r"^$", "audio_input", "0.7"),
+    ("google", r"gemini-2\.0-flash", "2025-02-11", r"^$", "cached_audio_input", "0.175"),
+    ("minimax", r"MiniMax-M2\.7", "2026-03-19", r"", "cache_write", "2.625"),
+    ("moonshot", r"kimi-k3", "2026-07-17", r"", "cache_write", "20"),
+    ("moonshot", r"kimi-k3", "2026-07-17", r"", "cache_write_1h", "40"),
     ("openai", r"o3", "2026-10-14", r"batch=true", "cached_input", "0.5"),
     ("openai", r"gpt-(5\.6|6|6\.1)-.*", r"", r"", "cache_write", "x1.25"),
 )
+
+# Fields of rows that are no price, as (vendor, model pattern, effective_from, currency, condition pattern) -> lines.
+# Of two schemes on one model the columns give the implicit one.
+FIELDS = (
+    ("alibaba", r"qwen3\.8-max", "2026-08-06", "CNY", r"", 'when.cache_scheme = "implicit"'),
+    ("alibaba", r"qwen3\.7-max", "2026-06-09", "CNY", r"promo=false", 'when.cache_scheme = "implicit"'),
+    ("minimax-intl", r"MiniMax-H3", "", "USD", r"", 'prices.input_images = "0.04"'),
+    ("minimax-intl", r"MiniMax-H3", "", "USD", r"", 'units = { input_images = "image" }'),
+    ("minimax-intl", r"MiniMax-H3", "", "USD", r"", "included = { input_images = 5 }"),
+    ("deepseek", r"deepseek-chat", "2025-02-09", "CNY", r"", "known_from = 2024-12-26T00:00:00+08:00"),
+    ("deepseek", r"deepseek-(chat|reasoner)", "2025-09-05", "USD", r"", "known_from = 2025-08-24T00:00:00Z"),
+    ("zhipu", r"glm-5\.3-flash", "2026-09-10", "CNY", r"", "known_from = 2026-08-26T00:00:00+08:00"),
+    ("zai", r"glm-5\.3-flash", "2026-09-09", "USD", r"", "known_from = 2026-08-26T00:00:00Z"),
+    ("google", r"gemini-4-argon", "2026-12-01", "USD", r"", "known_from = 2026-10-14T00:00:00Z"),
+)
+
+# The dollar prices that are no steady multiple of the yuan ones, and are right.
+_CUT = 'confirmed = "cut on the mainland alone: the international list kept its price"'
+_OWN = 'confirmed = "the international list has a price of its own, read there"'
+CONFIRMED = (
+    ("zai", r"glm-4\.5v", "2025-08-15", "USD", r"", _OWN),
+    ("alibaba-intl", r"qwen-max", "2025-10-14", "USD", r"", _CUT),
+    ("alibaba-intl", r"qwen-plus", "2025-10-14", "USD", r"thinking=false and prompt_tokens>256000", _OWN),
+    ("alibaba-intl", r"qwen-turbo", "2025-10-14", "USD", r"thinking=false", _OWN),
+    ("alibaba-intl", r"qwen3-coder-plus", "2025-07-29", "USD", r"prompt_tokens<=32000", _OWN),
+    ("alibaba-intl", r"qwen3-max", "2025-10-14", "USD", r"prompt_tokens>32000", _CUT),
+)
+
+# Rows that the price rules give and the CSV has not, as TOML.
+EXTRA = {
+    "alibaba": """
+[[offers]]
+model = "qwen3.8-max"
+effective_from = 2026-08-06T00:00:00+08:00
+currency = "CNY"
+unit = "1M_tokens"
+prices = { input = "12", output = "36", cached_input = "1", cache_write = "15" }
+when.cache_scheme = "explicit"
+note = "kept 5 minutes, renewed by a hit; at least 1,024 tokens; region Beijing"
+source = "console API read 2026-09-09; official page read 2026-10-05"
+confidence = "high"
+
+[[offers]]
+model = "qwen3.7-max"
+effective_from = 2026-06-09T00:00:00+08:00
+currency = "CNY"
+unit = "1M_tokens"
+prices = { input = "12", output = "36", cached_input = "1.2", cache_write = "15" }
+when.cache_scheme = "explicit"
+when.promo = false
+note = "kept 5 minutes, renewed by a hit; at least 1,024 tokens"
+source = "LobeHub 2026-06-09; official page read 2026-07-11"
+confidence = "high"
+""",
+}
 
 # Ids that replies carry -> the name that is priced. The day is in the id: 2024-07-18 (OpenAI) or 250615 (Ark).
 ALIASES = {
@@ -113,10 +211,13 @@ def convert(rows: list[dict[str, str]], vendor: str) -> str:
         f"currency = {quoted(currency)}",
         f'instant_basis = "{"end" if vendor in ENDS else "start"}"',
         f"instant_basis_assumed = {'false' if vendor in ENDS else 'true'}",
-        f"as_of = {AS_OF}",
     ]
+    text += [f"tax = {quoted(TAX[vendor])}"] if vendor in TAX else []
+    text += [f"home_list = {quoted(HOME_LISTS[vendor])}"] if vendor in HOME_LISTS else []
+    text += [f"as_of = {AS_OF}"]
     for row in rows:
         text += ["", "[[offers]]", *offer_lines(row, instants, calendars, tops)]
+    text += EXTRA.get(vendor, "").rstrip("\n").split("\n")
     for name, model in ALIASES.get(vendor, {}).items():
         text += ["", "[[aliases]]", f"name = {quoted(name)}", f"model = {quoted(model)}"]
         text += [f"effective_from = {alias_day(name)}T00:00:00{'+08:00' if currency == 'CNY' else 'Z'}"]
@@ -130,8 +231,11 @@ def offer_lines(row: dict[str, str], instants: dict, calendars: set, tops: set) 
         if row[field]:
             lines.append(f"{field} = {iso(instants.get((*series(row), row[field])) or midnight(row, field), row)}")
     lines += [f"currency = {quoted(row['currency'])}", f"unit = {quoted(row['unit'])}"]
-    prices = {name: row[name] for name in PRICES if row[name]} | added(row)
-    lines.append(f"prices = {{ {', '.join(f'{name} = {quoted(price)}' for name, price in prices.items())} }}")
+    prices = {meter(row, name): row[name] for name in PRICES if row[name]} | added(row)
+    lines += [f"prices = {{ {', '.join(f'{name} = {quoted(price)}' for name, price in prices.items())} }}"]
+    fields = listed(FIELDS, row)
+    if any(line.startswith("prices.") for line in fields):  # a table in brackets cannot be added to
+        lines[-1:] = [f"prices.{name} = {quoted(price)}" for name, price in prices.items()]
     if any(Decimal(price) == 0 for price in prices.values()):
         lines.append("free = true")
     predicates, note = split_condition(row["condition"])
@@ -147,8 +251,26 @@ def offer_lines(row: dict[str, str], instants: dict, calendars: set, tops: set) 
             lines.append(f"when.window = {window_table(predicate, (*series(row), row['effective_from']) in calendars)}")
         elif token_bound(predicate)[0] is None:
             lines.append(f"when.{name} = {value if value in ('true', 'false') else quoted(value)}")
-    lines += [f"note = {quoted(note)}"] if note else []
-    return [*lines, f"source = {quoted(row['source'])}", f"confidence = {quoted(row['confidence'])}"]
+    lines += [*fields, f"note = {quoted(note)}"] if note else fields
+    lines += [f"source = {quoted(row['source'])}", f"confidence = {quoted(row['confidence'])}"]
+    return [*lines, *listed(CONFIRMED, row)]
+
+
+def meter(row: dict[str, str], column: str) -> str:
+    if row["model"] in CALLS:
+        return "calls"
+    return METERS.get(row["unit"], {}).get(column, column)
+
+
+def listed(table: tuple[tuple[str, ...], ...], row: dict[str, str]) -> list[str]:
+    return [
+        line
+        for vendor, model, start, currency, condition, line in table
+        if (row["vendor"], row["currency"]) == (vendor, currency)
+        and re.fullmatch(model, row["model"])
+        and row["effective_from"].startswith(start)
+        and re.search(condition, row["condition"])
+    ]
 
 
 def exact_instants(rows: list[dict[str, str]]) -> dict[tuple[str, ...], datetime]:
@@ -193,11 +315,19 @@ def top_tiers(rows: list[dict[str, str]]) -> set[tuple[str, ...]]:
 
 
 def added(row: dict[str, str]) -> dict[str, str]:
+    """Prices of tokens beside the columns'. A ratio is of rows that have a cache price."""
+    if row["unit"] != "1M_tokens":
+        return {}
     prices = {}
     for vendor, model, start, condition, meter, price in ADDED:
         fits = row["vendor"] == vendor and re.fullmatch(model, row["model"]) and row["effective_from"].startswith(start)
-        if fits and row["unit"] == "1M_tokens" and re.search(condition, row["condition"]) and not row.get(meter):
-            ratio = price.startswith("x")
+        ratio = price.startswith("x")
+        if (
+            fits
+            and re.search(condition, row["condition"])
+            and not row.get(meter)
+            and (row["cached_input"] or not ratio)
+        ):
             prices[meter] = plain(Decimal(row["input"]) * Decimal(price[1:])) if ratio else price
     return prices
 
@@ -280,8 +410,13 @@ def check(rows: list[dict[str, str]], vendor: str, text: str) -> list[str]:
     file = tomllib.loads(text, parse_float=Decimal)
     offers = file["offers"]
     problems = [f"{vendor}: header says vendor {file['vendor']!r}"] if file["vendor"] != vendor else []
-    if len(offers) != len(rows):
+    if len(offers) < len(rows):
         problems.append(f"{vendor}: {len(rows)} rows in the CSV, {len(offers)} in the TOML")
+    extra = tomllib.loads(EXTRA.get(vendor, "")).get("offers", [])
+    if offers[len(rows) : len(rows) + len(extra)] != extra:
+        problems.append(f"{vendor}: the rows after the CSV's are not those of EXTRA")
+    heading = {"tax": TAX.get(vendor), "home_list": HOME_LISTS.get(vendor)}
+    problems += [f"{vendor}: {key} is not {said!r}" for key, said in heading.items() if file.get(key) != said]
     aliases = {alias["name"]: alias["model"] for alias in file.get("aliases", [])}
     problems += [f"{vendor}: aliases are not those of ALIASES"] if aliases != ALIASES.get(vendor, {}) else []
     for number, (row, offer) in enumerate(zip(rows, offers, strict=False), start=1):
@@ -301,6 +436,8 @@ def csv_row(vendor: str, offer: dict) -> dict[str, str]:
     }
     parts = []
     for name, value in offer.get("when", {}).items():
+        if name == "cache_scheme":
+            continue
         if name.endswith("_tokens"):
             signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
             parts += [f"{name}{signs[sign]}{bound}" for sign, bound in value.items() if sign in signs]
@@ -311,7 +448,10 @@ def csv_row(vendor: str, offer: dict) -> dict[str, str]:
             )
         else:
             parts.append(f"{name}={str(value).lower() if isinstance(value, bool) else value}")
-    prices = {name: offer["prices"].get(name, "") for name in PRICES}
+    metered = METERS.get(offer["unit"], {name: name for name in PRICES})
+    if offer["model"] in CALLS:
+        metered = {"output": "calls"}
+    prices = {name: offer["prices"].get(metered.get(name), "") for name in PRICES}
     copied = {name: offer[name] for name in ("model", "currency", "unit", "source", "confidence")}
     return {"vendor": vendor, **days, **prices, **copied, "condition": joined(parts, offer.get("note", ""))}
 
@@ -345,7 +485,16 @@ def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list
     holidays = any("CN public holidays" in o["condition"] and o["effective_from"] == row["effective_from"] for o in kin)
     if window and (window.get("calendar") == "cn") is not holidays:
         problems.append(f"calendar is {window.get('calendar')!r}")
-    extra = set(offer["prices"]) - {name for name in PRICES if row[name]}
+    told = tomllib.loads("\n".join((*listed(FIELDS, row), *listed(CONFIRMED, row))))
+    for name in ("units", "included", "known_from", "confirmed"):
+        if offer.get(name) != told.get(name):
+            problems.append(f"{name} is {offer.get(name)!r}, not {told.get(name)!r}")
+    if offer.get("when", {}).get("cache_scheme") != told.get("when", {}).get("cache_scheme"):
+        problems.append("when.cache_scheme is not what FIELDS says")
+    columns = {meter(row, name) for name in PRICES if row[name]}
+    extra = set(offer["prices"]) - columns - set(told.get("prices", {}))
+    if not told.get("prices", {}).items() <= offer["prices"].items():
+        problems.append(f"prices are not what FIELDS says: {told['prices']}")
     if extra and not extra <= set(added(row)):
         problems.append(f"prices.{', '.join(extra)} is in no column and not in ADDED")
     if {name: offer["prices"][name] for name in extra} != added(row):

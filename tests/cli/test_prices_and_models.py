@@ -34,7 +34,8 @@ def test_a_day_is_the_vendors_own(fenli: Fenli) -> None:
     (fenli.folder / "prices").mkdir()
     own = OWN_PRICES.replace("2026-01-01T00:00:00Z", "2026-01-02T00:00:00+08:00")
     own = own.replace("2026-06-01T00:00:00Z", "2026-06-02T00:00:00+08:00")
-    fenli.write("prices/openai.toml", own + own.partition("[[")[1] + own.partition("[[")[2].replace("USD", "CNY"))
+    yuan = own.partition("[[")[2].replace("USD", "CNY").replace('"0.123456"', '"0.9"').replace('"2"', '"14"')
+    fenli.write("prices/openai.toml", f"{own}[[{yuan}")
     fenli.write("fenli.toml", '[prices]\ndirectories = ["prices"]\n')
     text = fenli.out("prices", "show", "gpt-test", "--at", "2026-02-01")
     yuan, dollars = text.split("openai/gpt-test, ")[1:]

@@ -7,8 +7,8 @@ import pytest
 
 from fenli.errors import NoOffer, PriceFileError
 from fenli.prices import PriceBook
-from fenli.prices.offers import TOKENS
 from fenli.prices.overlaps import overlaps
+from fenli.prices.units import TOKENS
 from fenli.values import parse_instant
 
 ROWS = {
@@ -130,13 +130,16 @@ def test_local_models_are_free_under_any_name(book):
     assert book.tariff("local", "smollm2-135m", "USD").bound(10, 10, NOW).picos == 0
 
 
-def test_unrated_units_are_listed(book):
+def test_what_is_sold_by_the_image_has_no_price_for_tokens(book):
     (row,) = book.offers("zhipu", "cogview-4")
+    tariff = book.tariff("zhipu", "cogview-4")
 
-    assert row.unit == "image"
-    assert row.prices["output"] == 60_000_000_000
-    with pytest.raises(NoOffer, match="priced per image"):
-        book.tariff("zhipu", "cogview-4").rate({"output": 1}, NOW)
+    assert (row.unit, row.quoted("images")) == ("image", "0.06")
+    assert tariff.rate({"images": 3}, NOW).picos == 180_000_000_000
+    with pytest.raises(NoOffer, match="1 of output were used but the row in force has no output price"):
+        tariff.rate({"output": 1}, NOW)
+    with pytest.raises(NoOffer, match="the rows in force do not take it"):
+        tariff.bound(1, 1, NOW)
 
 
 def test_a_users_file_overrides_a_model_and_adds_one(book, tmp_path):
@@ -158,7 +161,9 @@ def test_a_new_vendor(tmp_path):
 
     assert mine.tariff("acme", "one").rate({"input": 2}, NOW).picos == 2_000_000
     assert mine.tariff("acme", "one").basis == "end"
-    assert "vendor 'new' is new" in refused(tmp_path, "new.toml", 'vendor = "new"\n' + price_row("one"))
+    assert "new.toml:1: vendor is 'new', and new (known: " in refused(
+        tmp_path, "new.toml", 'vendor = "new"\n' + price_row("one")
+    )
 
 
 def test_a_users_calendar_replaces_its_namesake(tmp_path):
@@ -191,7 +196,7 @@ def test_overlapping_rows_are_refused_with_both_named(tmp_path):
         tmp_path, "acme.toml", ACME + price_row("one") + price_row("two") + price_row("one", "2026-06-01", price="2")
     )
 
-    assert "acme.toml, row 3 (one): overlaps row 1 of acme.toml" in said
+    assert "acme.toml:28: row 3 (one): overlaps row 1 of " in said
     assert "end one where the other starts" in said
 
 
@@ -232,8 +237,8 @@ def test_every_bad_file_is_named_at_once(tmp_path):
     tmp_path.joinpath("a.toml").write_text(ACME + price_row("one", extra="colour = 1"), encoding="utf-8")
     said = refused(tmp_path, "b.toml", 'vendor = "deepseek"\n' + price_row("one", price="0"))
 
-    assert "a.toml, row 1 (one): colour is not known" in said
-    assert "b.toml, row 1 (one): prices.input is zero" in said
+    assert "a.toml:13: row 1 (one): colour is not known" in said
+    assert "b.toml:9: row 1 (one): prices.input is zero" in said
 
 
 def test_an_alias_is_dated(tmp_path):

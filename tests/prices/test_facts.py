@@ -1,5 +1,5 @@
 from fenli.prices import Facts
-from fenli.prices.facts import DEFAULTS, FIXED_AXES
+from fenli.prices.facts import DEFAULTS, FIXED_AXES, OPEN_AXES
 from fenli.prices.offers import Conditions
 
 
@@ -11,5 +11,6 @@ def test_a_default_request_has_nothing_to_say():
 def test_every_condition_of_a_row_is_a_fact_of_a_request():
     ranges = {"prompt_tokens", "completion_tokens", "window"}
 
-    assert set(Conditions.__struct_fields__) - ranges == {"thinking", *FIXED_AXES}
-    assert set(DEFAULTS) == {"prompt", "completion", "thinking", *FIXED_AXES}
+    assert set(Conditions.__struct_fields__) - ranges == {*OPEN_AXES, *FIXED_AXES}
+    assert Facts._fields == ("prompt", "completion", *OPEN_AXES, *FIXED_AXES)
+    assert all(DEFAULTS[axis] == values[0] for axis, values in OPEN_AXES.items())

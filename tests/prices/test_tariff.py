@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from fenli.clock import SECOND
 from fenli.errors import AmbiguousOffer, NoOffer, UsageError
 from fenli.prices import Conditions, Facts, Offer, PriceBook, Rating, Tariff, TokenRange, Window
-from fenli.prices.offers import TOKENS
+from fenli.prices.units import TOKENS
 from fenli.values import METERS, Usage, parse_instant
+from fenli.values.money import picos_of
+from fenli.values.usage import COUNTS
 
 BOOK = PriceBook.load()
 TARIFFS = [
@@ -22,9 +24,10 @@ TARIFFS = [
     if (tariff := BOOK.tariff(vendor, model, currency)) is not None
 ]
 RATED = [tariff for tariff in TARIFFS if any(offer.unit == TOKENS for offer in tariff.offers)]
+TOKEN_METERS = [meter for meter in METERS if COUNTS[meter] == "token"]
 
 counts = st.integers(0, 2_000_000)
-usages = st.dictionaries(st.sampled_from(METERS), counts)
+usages = st.dictionaries(st.sampled_from(TOKEN_METERS), counts)
 instants = st.integers(parse_instant("2023-01-01T00:00:00Z"), parse_instant("2026-12-31T15:00:00Z"))
 facts = st.builds(
     Facts,
@@ -44,8 +47,12 @@ def test_rating_is_what_decimal_arithmetic_says(tariff, usage, at, facts):
     except NoOffer:
         return
     row = next(offer for offer in tariff.offers if offer.id == rating.offer)
-    per_million = {meter: Decimal(picos * 10**6).scaleb(-12) for meter, picos in row.prices.items()}
-    instead = {"cached_input": "input", "cache_write": "input", "reasoning": "output"}
+    per_million = {meter: Decimal(row.quoted(meter)) for meter in row.prices if COUNTS[meter] == "token"}
+    for meter, other in (("cache_write_1h", "input"), ("cached_audio_input", "audio_input")):
+        per_million.setdefault(meter, per_million.get(other, Decimal("NaN")))
+    instead = {"reasoning": "output"} | dict.fromkeys(
+        ("cached_input", "cache_write", "image_input", "video_input"), "input"
+    )
     with localcontext() as context:
         context.prec = 60
         cost = Decimal(0)
@@ -169,12 +176,106 @@ def test_what_is_not_usage_is_refused(offer, usage, tiered):
         Tariff([offer(input="1", output="1", **conditions)], "start").rate(usage, 1)
 
 
-def test_other_units_are_listed_but_not_rated(offer):
-    tariff = Tariff([offer(output="0.06", unit="image")], "start")
+@pytest.mark.parametrize(
+    ("unit", "meter", "price", "units", "cost"),
+    [
+        ("image", "images", "0.06", 3, "0.18"),
+        ("video", "videos", "2", 1, "2"),
+        ("second_of_video", "video_seconds", "0.24", 5, "1.2"),
+        ("1M_characters", "input_characters", "15", 1_234, "0.01851"),
+        ("minute", "audio_seconds", "0.006", 90, "0.009"),
+        ("1000_calls", "searches", "46", 3, "0.138"),
+        ("1000_pages", "pages", "1.5", 7, "0.0105"),
+        ("1M_tokens_hour", "cache_storage", "0.017", 200_000 * 3 * 3600, "0.0102"),
+        ("1M_tokens_minute", "cache_storage", "10", 100_000 * 5 * 60, "5"),
+        ("10k_TPM_day", "throughput_days", "121", 200_000, "2420"),
+        ("10k_TPM_month", "throughput_months", "2000", 10_000, "2000"),
+    ],
+)
+def test_every_unit_is_rated(offer, unit, meter, price, units, cost):
+    tariff = Tariff([offer(unit=unit, **{meter: price})], "start")
 
-    assert len(tariff.offers) == 1
-    with pytest.raises(NoOffer, match="priced per image"):
-        tariff.rate({"output": 1}, 1)
+    assert tariff.rate({meter: units}, 1).picos == picos_of(cost)
+    assert tariff.offers[0].quoted(meter) == price
+
+
+def test_a_price_by_the_minute_is_rounded_once_and_half_up(offer):
+    row = offer(
+        unit="minute", audio_seconds="0.000000000005", units={"searches": "1000_calls"}, searches="0.0000000005"
+    )
+    tariff = Tariff([row], "start")
+
+    assert row.per == {"audio_seconds": 12, "searches": 2}
+    assert [tariff.rate({"audio_seconds": seconds}, 1).picos for seconds in (5, 6, 12, 60)] == [0, 1, 1, 5]
+    assert tariff.rate({"audio_seconds": 3, "searches": 1}, 1).picos == 1  # 3/12 + 1/2, added before they are rounded
+    assert row.quoted("audio_seconds") == "0.000000000005"
+
+
+def test_what_is_included_and_what_is_charged_at_least(offer):
+    row = offer(
+        unit="second_of_video", video_seconds="0.13", input_images="0.04", units={"input_images": "image"},
+        included={"input_images": 5}, minimum={"video_seconds": 4},
+    )  # fmt: skip
+    tariff = Tariff([row], "start")
+
+    assert tariff.rate({"video_seconds": 5, "input_images": 7}, 1).picos == picos_of("0.73")
+    assert tariff.rate({"video_seconds": 5, "input_images": 5}, 1).picos == picos_of("0.65")
+    assert tariff.rate({"video_seconds": 1}, 1).picos == picos_of("0.52")
+    assert tariff.rate({"video_seconds": 0}, 1).picos == 0
+    for usage in ({"video_seconds": -1}, {"videos": 1.0}):
+        with pytest.raises(UsageError):
+            tariff.rate(usage, 1)
+    with pytest.raises(NoOffer, match="1 of videos were used"):
+        tariff.rate({"videos": 1}, 1)
+
+
+def test_tokens_and_calls_in_one_row(offer):
+    row = offer(input="2", output="8", searches="46", units={"searches": "1000_calls"})
+
+    assert Tariff([row], "start").rate({"input": 10**6, "searches": 2}, 1).picos == picos_of("2.092")
+
+
+def test_what_is_no_token_is_of_no_length(offer):
+    rows = [
+        offer(input="1", searches="1", units={"searches": "call"}, prompt_tokens=TokenRange(le=10)),
+        offer(input="2", searches="1", units={"searches": "call"}, prompt_tokens=TokenRange(gt=10)),
+    ]
+
+    assert Tariff(rows, "start").rate({"input": 10, "searches": 1}, 1).picos == 10**12 + 10**7
+
+
+@pytest.mark.parametrize(
+    ("prices", "meter", "price"),
+    [
+        ({"input": "1"}, "cache_write_1h", "1"),
+        ({"input": "1", "cache_write": "1.25"}, "cache_write_1h", None),
+        ({"input": "1", "cache_write": "1.25", "cache_write_1h": "2"}, "cache_write_1h", "2"),
+        ({"input": "1"}, "image_input", "1"),
+        ({"input": "1"}, "audio_input", None),
+        ({"input": "1", "audio_input": "9"}, "cached_audio_input", "9"),
+        ({"input": "1", "output": "2"}, "audio_output", None),
+    ],
+)
+def test_whose_price_counts_for_a_meter_without_one(offer, prices, meter, price):
+    tariff = Tariff([offer(**prices)], "start")
+
+    if price is None:
+        with pytest.raises(NoOffer, match=f"no {meter} price"):
+            tariff.rate({meter: 1}, 1)
+    else:
+        assert tariff.rate({meter: 10**6}, 1).picos == picos_of(price)
+
+
+def test_two_cache_schemes_are_two_rows(offer):
+    rows = [
+        offer(input="12", cached_input="1.5", cache_scheme="implicit"),
+        offer(input="12", cached_input="1", cache_write="15", cache_scheme="explicit"),
+    ]
+    tariff, usage = Tariff(rows, "start"), {"cached_input": 10**6}
+
+    assert tariff.rate(usage, 1).picos == picos_of("1.5")
+    assert tariff.rate(usage, 1, Facts(cache_scheme="explicit")).picos == picos_of("1")
+    assert tariff.rate(usage, 1, Facts(thinking=True, cache_scheme="explicit")).picos == picos_of("1")
 
 
 def test_the_top_tier_ends_with_the_context_not_with_the_price(offer):

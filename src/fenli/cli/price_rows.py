@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 from fenli.errors import PriceError
 from fenli.prices.book import PriceBook
-from fenli.prices.offers import TOKENS, TOKENS_PER_UNIT, Conditions, Offer
+from fenli.prices.offers import Conditions, Offer
 from fenli.values import METERS, format_instant
 from fenli.values.instants import moment_of
-from fenli.values.money import decimal_of
 
 
 def rows_in_force(book: PriceBook, vendor: str, model: str, at: int, currency: str | None = None) -> list[Offer]:
@@ -42,9 +41,8 @@ def vendors_of(book: PriceBook, model: str) -> Iterator[str]:
 
 
 def price(offer: Offer, meter: str) -> str:
-    """The exact price for a million tokens (or the row's own unit); empty where the row states none."""
-    picos = offer.prices.get(meter)
-    return "" if picos is None else decimal_of(picos * (TOKENS_PER_UNIT if offer.unit == TOKENS else 1))
+    """The exact price in the meter's unit; empty where the row states none."""
+    return offer.quoted(meter) if meter in offer.prices else ""
 
 
 def zone_of(currency: str) -> ZoneInfo:

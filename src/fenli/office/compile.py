@@ -17,7 +17,7 @@ from fenli.errors import ConfigError
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices import Offer, PriceBook
 from fenli.prices.book import ANY_MODEL
-from fenli.prices.offers import TOKENS
+from fenli.prices.units import TOKENS
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor, parse_base_url

@@ -9,14 +9,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from fenli.errors import NoOffer, PriceFileError
 from fenli.prices.calendars import Calendar
 from fenli.prices.facts import Facts
-from fenli.prices.files import Alias, Header, PriceFile, read_calendar, read_price_file
+from fenli.prices.files import Alias, Header, read_calendar, read_price_file
+from fenli.prices.knowledge import known_at
 from fenli.prices.offers import Offer
-from fenli.prices.overlaps import overlaps
+from fenli.prices.problems import Problem, nearest
+from fenli.prices.shelf import Shelf, named
 from fenli.prices.tariff import Basis, Tariff
 from fenli.values import format_instant
 
@@ -31,37 +31,68 @@ class PriceBook:
         self, headers: Iterable[Header], offers: Iterable[Offer], aliases: Mapping[str, tuple[Alias, ...]]
     ) -> None:
         self._headers = {header.vendor: header for header in headers}
+        self._every = tuple(offers)
         self._offers: dict[str, dict[str, tuple[Offer, ...]]] = {vendor: {} for vendor in self._headers}
-        for offer in offers:
-            models = self._offers[offer.vendor]
-            models[offer.model] = (*models.get(offer.model, ()), offer)
+        for offer in self._every:
+            if offer.withdrawn_at is None:
+                models = self._offers[offer.vendor]
+                models[offer.model] = (*models.get(offer.model, ()), offer)
         self._aliases = aliases
-        self._tariffs: dict[_Key, Tariff] = {}
-        for vendor, models in self._offers.items():
-            names = {*models, *(alias.name for alias in aliases.get(vendor, ()))}
-            for model in names:
-                self._tariffs |= self._compiled(vendor, model)
+        self._tariffs: dict[_Key, Tariff | None] = {}
 
     @classmethod
-    def load(cls, *directories: Path) -> PriceBook:
-        """The package's own files, then ``directories`` in order. A later file's rows replace all earlier rows of the
-        same vendor, model and currency, and add what is new; a later calendar replaces its namesake.
+    def load(cls, *places: Path) -> PriceBook:
+        """The package's own files, then ``places`` (directories or single files) in order. A later file's rows replace
+        all earlier rows of the same vendor, model and currency, and add what is new; a later calendar replaces its
+        namesake.
 
-        Raises PriceFileError naming every bad file, row and field, and what to write instead. Nothing loads in part.
+        Raises PriceFileError naming every bad file, line, row and field, and what to write instead. Nothing loads in
+        part.
         """
-        places: list[Traversable] = [files("fenli.prices").joinpath("data"), *directories]
+        book, problems = cls.examine(*places)
+        if book is None:
+            raise PriceFileError("\n".join(map(str, problems)))
+        return book
+
+    @classmethod
+    def examine(cls, *places: Path) -> tuple[PriceBook | None, list[Problem]]:
+        """Like `load`: the book, or None and all that is wrong, by file and line."""
         calendars, problems = _read_calendars(places)
-        shelf = _Shelf()
-        for place in places:
-            for entry in _toml_files(place):
-                file, wrong = read_price_file(entry.name, entry.read_text(encoding="utf-8"), calendars)
-                problems += wrong
-                if file is not None:
-                    problems += shelf.add(file)
-        problems += shelf.overlapping()
+        shelf = Shelf()
+        for name, entry in (*_shipped(""), *_own(places, "")):
+            text, wrong = _text(name, entry)
+            problems += wrong
+            file, wrong = (None, []) if text is None else read_price_file(name, text, calendars)
+            problems += wrong
+            if file is not None:
+                problems += shelf.add(file)
+        problems += shelf.problems()
         if problems:
-            raise PriceFileError("\n".join(problems))
-        return cls(shelf.headers.values(), shelf.all_offers(), {v: tuple(a) for v, a in shelf.aliases.items()})
+            return None, sorted(problems, key=lambda problem: (problem.file, problem.line or 0))
+        return cls(shelf.headers.values(), shelf.offers(), {v: tuple(a) for v, a in shelf.aliases.items()}), []
+
+    @classmethod
+    def of_text(cls, name: str, text: str) -> PriceBook:
+        """The book of one price file alone: what a plan keeps of the file it was made from. Raises PriceFileError."""
+        calendars, problems = _read_calendars(())
+        shelf = Shelf()
+        file, wrong = read_price_file(name, text, calendars)
+        problems += wrong
+        if file is not None:
+            problems += shelf.add(file)
+        problems += shelf.problems()
+        if problems:
+            raise PriceFileError("\n".join(map(str, problems)))
+        return cls(shelf.headers.values(), shelf.offers(), {v: tuple(a) for v, a in shelf.aliases.items()})
+
+    def as_known_at(self, instant: int) -> PriceBook:
+        """The book as it stood at ``instant`` (ns): without rows known only later, with rows withdrawn later, and with
+        ends left open that were not known yet. Rows keep their ids."""
+        groups: dict[_Key, list[Offer]] = defaultdict(list)
+        for offer in self._every:
+            groups[offer.vendor, offer.model, offer.currency].append(offer)
+        known = [offer for group in groups.values() for offer in known_at(group, instant)]
+        return PriceBook(self._headers.values(), known, self._aliases)
 
     def vendors(self) -> list[str]:
         return sorted(self._headers)
@@ -71,11 +102,17 @@ class PriceBook:
         return sorted(self._offers.get(vendor, ()))
 
     def offers(self, vendor: str, model: str | None = None) -> tuple[Offer, ...]:
-        """Every row, in file order."""
+        """Every row that stands, in file order."""
         models = self._offers.get(vendor, {})
         if model is not None:
             return models.get(model, ())
         return tuple(offer for rows in models.values() for offer in rows)
+
+    def withdrawn(self, vendor: str, model: str) -> tuple[Offer, ...]:
+        """Rows that were announced or recorded, and taken back."""
+        return tuple(
+            row for row in self._every if row.withdrawn_at is not None and (row.vendor, row.model) == (vendor, model)
+        )
 
     def aliases(self, vendor: str) -> tuple[Alias, ...]:
         return self._aliases.get(vendor, ())
@@ -83,7 +120,7 @@ class PriceBook:
     def header(self, vendor: str) -> Header:
         """Raises NoOffer for a vendor without a price file."""
         if vendor not in self._headers:
-            raise NoOffer(f"there is no price file for {vendor!r}: {', '.join(self.vendors())}")
+            raise NoOffer(f"there is no price file for {vendor!r}{nearest(vendor, self.vendors())}")
         return self._headers[vendor]
 
     def currency(self, vendor: str) -> str:
@@ -100,7 +137,7 @@ class PriceBook:
         if header is None:
             return None
         currency = currency or header.currency
-        return self._tariffs.get((vendor, model, currency)) or self._tariffs.get((vendor, ANY_MODEL, currency))
+        return self._compiled(vendor, model, currency) or self._compiled(vendor, ANY_MODEL, currency)
 
     def find(
         self,
@@ -119,86 +156,52 @@ class PriceBook:
             raise NoOffer(f"{vendor}/{model} has no price in {wanted}, at {format_instant(at)} or ever")
         return tariff.find(at, usage, facts)
 
-    def _compiled(self, vendor: str, model: str) -> dict[_Key, Tariff]:
-        by_currency: dict[str, list[Offer]] = defaultdict(list)
-        for offer in _named(model, self._offers[vendor], self._aliases.get(vendor, ())):
-            by_currency[offer.currency].append(offer)
-        basis = self._headers[vendor].instant_basis
-        return {(vendor, model, currency): Tariff(rows, basis) for currency, rows in by_currency.items()}
+    def _compiled(self, vendor: str, model: str, currency: str) -> Tariff | None:
+        key = (vendor, model, currency)
+        if key not in self._tariffs:
+            rows = named(model, self._offers[vendor], self._aliases.get(vendor, ()))
+            sold = [row for row in rows if row.currency == currency]
+            self._tariffs[key] = Tariff(sold, self._headers[vendor].instant_basis) if sold else None
+        return self._tariffs[key]
 
 
-class _Shelf:
-    """Files as they come in: later rows replace earlier ones of the same vendor, model and currency."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, Header] = {}
-        self.aliases: dict[str, list[Alias]] = defaultdict(list)
-        self._offers: dict[_Key, list[Offer]] = {}
-        self._origin: dict[str, tuple[str, int]] = {}
-
-    def add(self, file: PriceFile) -> list[str]:
-        if file.header is not None:
-            self.headers[file.vendor] = file.header
-        elif file.vendor not in self.headers:
-            return [f"{file.name}: vendor {file.vendor!r} is new: write its names, currency and instant_basis as well"]
-        fresh: dict[_Key, list[Offer]] = defaultdict(list)
-        for offer in file.offers:
-            fresh[offer.vendor, offer.model, offer.currency].append(offer)
-            self._origin[offer.id] = (file.name, file.place[offer.id])
-        self._offers |= fresh
-        renamed = {alias.name for alias in file.aliases}
-        kept = [alias for alias in self.aliases[file.vendor] if alias.name not in renamed]
-        self.aliases[file.vendor] = [*kept, *file.aliases]
-        return []
-
-    def all_offers(self) -> Iterator[Offer]:
-        for rows in self._offers.values():
-            yield from rows
-
-    def overlapping(self) -> Iterator[str]:
-        """Rows, and aliases of rows, that one request would find at once."""
-        vendors: dict[str, dict[str, tuple[Offer, ...]]] = defaultdict(dict)
-        for (vendor, model, _), rows in self._offers.items():
-            vendors[vendor][model] = (*vendors[vendor].get(model, ()), *rows)
-        for vendor, models in vendors.items():
-            for model in {**models, **{alias.name: () for alias in self.aliases[vendor]}}:
-                named = tuple(_named(model, models, self.aliases[vendor]))
-                for one, other in overlaps(named):
-                    if one.currency == other.currency:
-                        name, row = self._origin[other.id]
-                        yield (
-                            f"{name}, row {row} ({model}): overlaps row {self._origin[one.id][1]} of "
-                            f"{self._origin[one.id][0]}; end one where the other starts, or tell their conditions apart"
-                            f"\n  {one}\n  {other}"
-                        )
-
-
-def _named(name: str, models: Mapping[str, tuple[Offer, ...]], aliases: Iterable[Alias]) -> Iterator[Offer]:
-    """The rows of ``name`` and, clipped to the alias's interval, of every model it was an alias of."""
-    yield from models.get(name, ())
-    for alias in aliases:
-        if alias.name == name:
-            for offer in models.get(alias.model, ()):
-                start = max(offer.effective_from, alias.effective_from)
-                ends = [end for end in (offer.effective_to, alias.effective_to) if end is not None]
-                end = min(ends) if ends else None
-                if end is None or start < end:
-                    yield msgspec.structs.replace(offer, effective_from=start, effective_to=end)
-
-
-def _read_calendars(places: Iterable[Traversable]) -> tuple[dict[str, Calendar], list[str]]:
+def _read_calendars(places: Iterable[Path]) -> tuple[dict[str, Calendar], list[Problem]]:
     calendars: dict[str, Calendar] = {}
-    problems: list[str] = []
-    for place in places:
-        for entry in _toml_files(place.joinpath("calendars")):
-            calendar, wrong = read_calendar(f"calendars/{entry.name}", entry.read_text(encoding="utf-8"))
-            problems += wrong
-            if calendar is not None:
-                calendars[calendar.name] = calendar
+    problems: list[Problem] = []
+    for name, entry in (*_shipped("calendars"), *_own(places, "calendars")):
+        text, wrong = _text(name, entry)
+        problems += wrong
+        calendar, wrong = (None, []) if text is None else read_calendar(name, text)
+        problems += wrong
+        if calendar is not None:
+            calendars[calendar.name] = calendar
     return calendars, problems
+
+
+def _shipped(folder: str) -> Iterator[tuple[str, Traversable]]:
+    place = files("fenli.prices").joinpath("data", *filter(None, [folder]))
+    for entry in _toml_files(place):
+        yield f"{folder}/{entry.name}".lstrip("/"), entry
+
+
+def _own(places: Iterable[Path], folder: str) -> Iterator[tuple[str, Traversable]]:
+    for place in places:
+        if place.is_dir():
+            yield from ((str(entry), entry) for entry in _toml_files(place.joinpath(folder)))
+        elif not folder:
+            yield str(place), place
 
 
 def _toml_files(place: Traversable) -> list[Traversable]:
     if not place.is_dir():
         return []
     return sorted((entry for entry in place.iterdir() if entry.name.endswith(".toml")), key=lambda entry: entry.name)
+
+
+def _text(name: str, entry: Traversable) -> tuple[str | None, list[Problem]]:
+    try:
+        return entry.read_text(encoding="utf-8"), []
+    except UnicodeDecodeError:
+        return None, [Problem(name, None, "", None, None, None, "is not UTF-8: save it as UTF-8")]
+    except OSError as error:
+        return None, [Problem(name, None, "", None, None, None, f"cannot be read: {error.strerror}: mend its path")]

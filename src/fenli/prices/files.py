@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
 
 from fenli.prices.calendars import Calendar, CalendarFile
 from fenli.prices.offers import Offer
-from fenli.prices.rows import RowReader, instant_field, unknown_fields
-from fenli.values.money import CURRENCIES
+from fenli.prices.problems import Problem, nearest
+from fenli.prices.rows import CURRENCIES, TAXES, RowReader
+from fenli.prices.tables import Table, TableReader
+from fenli.values.instants import instant_of
+from fenli.values.toml_lines import line_of, locate
 
 HEADER: Final = (
-    "vendor", "names", "currency", "instant_basis", "instant_basis_assumed", "as_of", "offers", "aliases",
+    "vendor", "names", "currency", "instant_basis", "instant_basis_assumed", "tax", "home_list", "as_of", "offers",
+    "aliases",
 )  # fmt: skip
 ALIAS_FIELDS: Final = ("name", "model", "effective_from", "effective_to", "source", "note")
 
 
 class Header(msgspec.Struct, frozen=True):
     """``names``: by language. ``currency``: the vendor's home currency. ``instant_basis``: which instant of a request
-    picks its price; ``instant_basis_assumed`` where the vendor has not said. ``as_of``: the day the rows were read."""
+    picks its price; ``instant_basis_assumed`` where the vendor has not said. ``tax``: whether its prices include it.
+    ``home_list``: the vendor id under which the same seller's list in another currency stands. ``as_of``: the day the
+    rows were read."""
 
     vendor: str
     names: dict[str, str]
     currency: str
     instant_basis: Literal["start", "end"]
     instant_basis_assumed: bool = False
+    tax: Literal["included", "excluded", "unknown"] = "unknown"
+    home_list: str = ""
     as_of: date | None = None
 
 
@@ -44,10 +53,33 @@ class Alias(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class FileText:
+    """A price file's name and text, and where in it a row's field stands."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    def problem(self, message: str, field: str | None = None) -> Problem:
+        """One of the file as a whole."""
+        line = line_of(self._lines, tuple(field.split("."))) if field else None
+        return Problem(self.name, line, "", None, None, field, message)
+
+    def row(self, number: int, name: object, field: str, message: str, kind: str = "row") -> Problem:
+        """One of the row, or of the ``alias``, with that number from 1."""
+        place = ("aliases" if kind == "alias" else "offers", number - 1, *field.split("."))
+        shown = name if isinstance(name, str) else None
+        return Problem(self.name, line_of(self._lines, place), kind, number, shown, field or None, message)
+
+    @cached_property
+    def _lines(self) -> dict[tuple[str | int, ...], int]:
+        return locate(self.text)
+
+
 class PriceFile(msgspec.Struct, frozen=True):
     """``header`` is None in a user's file that only adds rows to a known vendor. ``place``: offer id -> row number."""
 
-    name: str
+    text: FileText
     vendor: str
     header: Header | None
     offers: tuple[Offer, ...]
@@ -55,88 +87,87 @@ class PriceFile(msgspec.Struct, frozen=True):
     place: dict[str, int]
 
 
-def read_price_file(name: str, text: str, calendars: Mapping[str, Calendar]) -> tuple[PriceFile | None, list[str]]:
-    """The file, or None and every problem in it as one line each: file, row, field, what to write instead."""
-    table, problems = _parsed(name, text)
-    problems += [f"{name}: {field} {problem}" for field, problem in unknown_fields(table, HEADER)]
+def read_price_file(name: str, text: str, calendars: Mapping[str, Calendar]) -> tuple[PriceFile | None, list[Problem]]:
+    """The file, or None and every problem in it: file, line, row, field, what to write instead."""
+    file = FileText(name, text)
+    try:
+        table = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        return None, [Problem(name, None, "", None, None, None, f"is not TOML: {error}: mend it there")]
+    problems = [file.problem(f"is not known{nearest(key, HEADER)}", key) for key in table if key not in HEADER]
     vendor = table.get("vendor")
-    if table and not (isinstance(vendor, str) and vendor):
-        problems.append(f'{name}: vendor is missing: write vendor = "{name.rpartition(".")[0]}"')
-    header = _header(name, table, problems)
+    if not (isinstance(vendor, str) and vendor):
+        problems.append(file.problem('is missing: write such as vendor = "acme"', "vendor"))
+    header = _header(file, table, problems)
     offers: list[Offer] = []
     place: dict[str, int] = {}
-    for number, row in enumerate(_tables(name, table, "offers", problems), start=1):
-        reader = RowReader(str(vendor), row, calendars)
+    for number, row in enumerate(_tables(file, table, "offers", problems), start=1):
+        reader = RowReader(str(vendor), row, calendars, header.tax if header else "unknown")
         offer = reader.offer()
-        problems += _placed(f"{name}, row {number} ({row.get('model', 'no model')})", reader)
+        problems += [file.row(number, row.get("model"), *problem) for problem in reader.problems]
         if offer is not None:
             if offer.id in place:
-                problems.append(f"{name}, row {number} ({offer.model}): says what row {place[offer.id]} says: drop one")
+                problems.append(file.row(number, offer.model, "", f"says what row {place[offer.id]} says: drop one"))
             place[offer.id] = number
-            offers.append(offer)
-    aliases = _aliases(name, _tables(name, table, "aliases", problems), problems)
+            offers.append(_known(offer, header))
+    aliases = _aliases(file, _tables(file, table, "aliases", problems), problems)
     if problems:
         return None, problems
-    return PriceFile(name, str(vendor), header, tuple(offers), tuple(aliases), place), []
+    return PriceFile(file, str(vendor), header, tuple(offers), tuple(aliases), place), []
 
 
-def read_calendar(name: str, text: str) -> tuple[Calendar | None, list[str]]:
+def read_calendar(name: str, text: str) -> tuple[Calendar | None, list[Problem]]:
     """A ``calendars/<name>.toml``, or None and what is wrong with it."""
-    table, problems = _parsed(name, text)
-    if problems:
-        return None, problems
     try:
-        return msgspec.convert(table, CalendarFile).compiled(), []
-    except msgspec.ValidationError as error:
-        return None, [f"{name}: {error}"]
+        return msgspec.convert(tomllib.loads(text), CalendarFile).compiled(), []
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        message = f"is no calendar: {error}: write it like fenli's own cn.toml"
+        return None, [Problem(name, None, "", None, None, None, message)]
 
 
-def _parsed(name: str, text: str) -> tuple[dict[str, object], list[str]]:
-    try:
-        return tomllib.loads(text, parse_float=Decimal), []
-    except tomllib.TOMLDecodeError as error:
-        return {}, [f"{name}: is not TOML: {error}"]
+def _known(offer: Offer, header: Header | None) -> Offer:
+    """A row that was still to come when the file was read was known by then."""
+    if offer.known_from is not None or header is None or header.as_of is None:
+        return offer
+    read = instant_of(datetime.combine(header.as_of, datetime.min.time(), UTC))
+    return msgspec.structs.replace(offer, known_from=read) if offer.effective_from > read else offer
 
 
-def _header(name: str, table: Mapping[str, object], problems: list[str]) -> Header | None:
+def _header(file: FileText, table: Table, problems: list[Problem]) -> Header | None:
     fields = {key: value for key, value in table.items() if key in Header.__struct_fields__}
     if set(fields) <= {"vendor"}:
         return None
-    try:
-        header = msgspec.convert(fields, Header)
-    except msgspec.ValidationError as error:
-        problems.append(f"{name}: {error}")
+    reader = TableReader(fields)
+    reader.only(Header.__struct_fields__, ("names", "currency", "instant_basis"))
+    reader.one_of("currency", CURRENCIES)
+    reader.one_of("instant_basis", ("start", "end"))
+    reader.one_of("tax", TAXES)
+    if reader.problems:
+        problems += [file.problem(message, field) for field, message in reader.problems]
         return None
-    if header.currency not in CURRENCIES:
-        problems.append(f"{name}: currency is {header.currency!r}: write one of {', '.join(CURRENCIES)}")
-    return header
+    try:
+        return msgspec.convert(fields, Header)
+    except msgspec.ValidationError as error:
+        problems.append(file.problem(f"has a header that cannot be read: {error}"))
+        return None
 
 
-def _tables(name: str, table: Mapping[str, object], key: str, problems: list[str]) -> list[dict[str, object]]:
+def _tables(file: FileText, table: Table, key: str, problems: list[Problem]) -> list[dict[str, object]]:
     rows = table.get(key, [])
     if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
         return rows
-    problems.append(f"{name}: {key} is not a list of tables: head each one with [[{key}]]")
+    problems.append(file.problem(f"is not a list of tables: head each one with [[{key}]]", key))
     return []
 
 
-def _aliases(name: str, rows: Iterable[dict[str, object]], problems: list[str]) -> list[Alias]:
+def _aliases(file: FileText, rows: Iterable[dict[str, object]], problems: list[Problem]) -> list[Alias]:
     aliases = []
     for number, row in enumerate(rows, start=1):
-        reader = RowReader("", row, {})
-        reader.problems += unknown_fields(row, ALIAS_FIELDS)
-        reader.problems += [(key, "is missing") for key in ALIAS_FIELDS[:3] if key not in row]
-        start, end = instant_field(reader, "effective_from"), instant_field(reader, "effective_to")
-        if start is not None and end is not None and end <= start:
-            reader.refuse("effective_to", "is not after effective_from: an alias holds over [from, to)")
-        problems += _placed(f"{name}, alias {number} ({row.get('name', 'no name')})", reader)
-        if not reader.problems:
-            try:
-                aliases.append(msgspec.convert({**row, "effective_from": start, "effective_to": end}, Alias))
-            except msgspec.ValidationError as error:
-                problems.append(f"{name}, alias {number}: {error}")
+        reader = TableReader(row)
+        reader.only(ALIAS_FIELDS, ALIAS_FIELDS[:3])
+        start, end = reader.period()
+        words = {field: reader.text(field) for field in ("name", "model", "source", "note")}
+        problems += [file.row(number, row.get("name"), *problem, "alias") for problem in reader.problems]
+        if not reader.problems and start is not None:
+            aliases.append(Alias(words["name"], words["model"], start, end, words["source"], words["note"]))
     return aliases
-
-
-def _placed(where: str, reader: RowReader) -> list[str]:
-    return [f"{where}: {field} {problem}" for field, problem in reader.problems]

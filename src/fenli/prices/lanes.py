@@ -7,20 +7,31 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from fenli.prices.offers import TOKENS, UNBOUNDED, Offer
+from fenli.prices.offers import UNBOUNDED, Offer
 from fenli.prices.windows import Hours
+from fenli.values.usage import METERS, READ, WRITTEN
 
 EVER: Final = 2**127
-_INSTEAD: Final = {"cached_input": "input", "cache_write": "input", "reasoning": "output"}
-_METERS: Final = ("input", "cached_input", "cache_write", "output", "reasoning")
+# Whose price counts for tokens that a row says nothing of. Cached and written tokens without a price of their own cost
+# what new ones do: such a row says nothing of a discount. So do images, which become tokens. Sound has no such rule.
+INSTEAD: Final = {
+    "cached_input": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "cached_audio_input": "audio_input",
+    "image_input": "input",
+    "video_input": "input",
+    "reasoning": "output",
+}
 
 
 class Row:
-    """A compiled offer. ``prices`` are picos per token of every meter whose price is known: a meter without a price
-    of its own takes that of ``input`` (cached or written tokens) or ``output`` (reasoning)."""
+    """A compiled offer. ``prices`` are those of `known_prices`. ``plain``: it takes any request. ``simple``: a cost is
+    the sum of units times prices, and nothing more."""
 
     __slots__ = (
-        "end", "hours", "input_max", "offer", "offer_id", "output_max", "prices", "reads", "start", "tiers", "writes",
+        "end", "hours", "input_max", "offer", "offer_id", "output_max", "plain", "prices", "reads", "simple", "start",
+        "tiers", "writes",
     )  # fmt: skip
 
     def __init__(self, offer: Offer) -> None:
@@ -37,15 +48,13 @@ class Row:
             completion.low() if completion else 0,
             completion.high() if completion else UNBOUNDED,
         )
-        self.prices = _meter_prices(offer)
+        self.plain = self.tiers == (0, UNBOUNDED, 0, UNBOUNDED)
+        self.simple = not (offer.per or offer.included or offer.minimum)
+        self.prices = known_prices(offer)
         self.reads = "input" in self.prices
         self.writes = "output" in self.prices
-        self.input_max = max(self.prices.get(meter, 0) for meter in ("input", "cached_input", "cache_write"))
-        self.output_max = max(self.prices.get(meter, 0) for meter in ("output", "reasoning"))
-
-    @property
-    def plain(self) -> bool:
-        return self.tiers == (0, UNBOUNDED, 0, UNBOUNDED)
+        self.input_max = max(self.prices.get(meter, 0) for meter in READ)
+        self.output_max = max(self.prices.get(meter, 0) for meter in WRITTEN)
 
     def takes(self, prompt: int, completion: int) -> bool:
         low, high, least, most = self.tiers
@@ -66,7 +75,7 @@ class Segment:
         self.undecided = tuple(undecided)
         only = rows[0] if len(rows) == 1 and not undecided and rows[0].plain else None
         self.only = only
-        self.prices = only.prices if only else None
+        self.prices = only.prices if only and only.simple else None
         self.offer_id = only.offer_id if only else ""
         self.dearest = _dearest(self.rows)
 
@@ -86,7 +95,7 @@ class Lane:
     __slots__ = ("_ahead", "_before", "_cuts", "_hourly", "_spans", "now")
 
     def __init__(self, rows: Iterable[Row], *, ahead: int = 0, hourly: bool = True) -> None:
-        rows = [row for row in rows if row.offer.unit == TOKENS]
+        rows = tuple(rows)
         self._ahead = ahead
         self._hourly = hourly
         cuts = {-EVER, EVER}
@@ -123,12 +132,15 @@ class Lane:
         return Segment(start, end, held, undecided)
 
 
-def _meter_prices(offer: Offer) -> dict[str, int]:
-    prices = {}
-    for meter in _METERS:
-        price = offer.prices.get(meter)
-        if price is None and meter in _INSTEAD:
-            price = offer.prices.get(_INSTEAD[meter])
-        if price is not None:
-            prices[meter] = price
-    return prices
+def known_prices(offer: Offer) -> dict[str, int]:
+    """Picos for ``offer.per`` units of every meter whose price is known, its own or that of the meter in `INSTEAD`.
+
+    Tokens written for an hour cost more than those written for less: where only the latter have a price of their own,
+    the former have none.
+    """
+    prices = dict(offer.prices)
+    for meter, other in INSTEAD.items():
+        dearer = meter == "cache_write_1h" and other in offer.prices
+        if meter not in prices and other in prices and not dearer:
+            prices[meter] = prices[other]
+    return {meter: prices[meter] for meter in METERS if meter in prices}

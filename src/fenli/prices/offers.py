@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from fenli.prices.calendars import Calendar
+from fenli.prices.units import UNITS
 from fenli.values import format_instant
 from fenli.values.money import decimal_of
 
-TOKENS: Final = "1M_tokens"
-TOKENS_PER_UNIT: Final = 10**6
 UNBOUNDED: Final = 2**63 - 1
-
-# Units a price may be quoted in. Only TOKENS is rated today.
-UNITS: Final = (
-    TOKENS, "1M_tokens_hour", "1M_tokens_minute", "1M_characters", "image", "video", "second_of_video", "minute",
-    "call", "1000_calls", "1000_pages", "1k_TPM_day", "10k_TPM_day", "10k_TPM_month",
-)  # fmt: skip
 
 
 class TokenRange(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -76,11 +69,13 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class Conditions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """All must hold. An absent condition means the default request; an absent ``thinking`` means either."""
+    """All must hold. An absent condition means the default request; an absent ``thinking`` or ``cache_scheme`` means
+    either."""
 
     prompt_tokens: TokenRange | None = None
     completion_tokens: TokenRange | None = None
     thinking: bool | None = None
+    cache_scheme: Literal["implicit", "explicit"] | None = None
     batch: bool | None = None
     service_tier: str | None = None
     promo: bool | None = None
@@ -88,6 +83,9 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     modality: str | None = None
     speed: str | None = None
     resolution: str | None = None
+    search_kind: str | None = None
+    region: str | None = None
+    plan: str | None = None
     window: Window | None = None
 
     def __str__(self) -> str:
@@ -101,12 +99,18 @@ class Conditions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         return ", ".join(parts)
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """One row of a price file. ``prices`` holds picos per token for ``1M_tokens``, else picos per that unit, by meter.
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of a price file. ``prices`` holds, by meter, picos for ``per`` (1 where it says nothing) of the meter's
+    units: a cost in tokens is a whole number of picos, and only prices such as those by the hour may have another
+    ``per``. ``unit``, and ``units`` by meter where it is another, are what the vendor quotes the price in.
 
+    Of each meter, ``included`` units cost nothing in every request, and at least ``minimum`` are charged where any are.
     Instants are ns since the epoch; the row is in force over ``[effective_from, effective_to)``. ``known_from`` is when
-    the row could first be known (None: since the file's own ``as_of``). ``id`` leaves out ``effective_to`` and what
-    only documents the row, so closing a row or mending its note keeps every entry that was priced by it.
+    it could first be known (None: when it took effect); from ``withdrawn_at`` on it was known not to hold after all.
+    ``tax``: whether the price includes it. ``confirmed``: why a price that looks like a slip is right.
+
+    ``id`` leaves out ``effective_to`` and what only documents the row, so closing a row or mending its note keeps every
+    entry that was priced by it.
     """
 
     id: str
@@ -124,11 +128,33 @@ class Offer(msgspec.Struct, frozen=True):
     note: str = ""
     known_from: int | None = None
     tier_mode: str = "whole"
+    per: dict[str, int] = {}
+    units: dict[str, str] = {}
+    included: dict[str, int] = {}
+    minimum: dict[str, int] = {}
+    tax: Literal["included", "excluded", "unknown"] = "unknown"
+    withdrawn_at: int | None = None
+    confirmed: str = ""
+
+    def quoted(self, meter: str) -> str:
+        """The price of ``meter`` as the vendor quotes it: an exact decimal, in `unit_of` the meter."""
+        quantity = UNITS[self.unit_of(meter)].quantity
+        return decimal_of(self.prices[meter] * quantity // self.per.get(meter, 1))
+
+    def unit_of(self, meter: str) -> str:
+        return self.units.get(meter, self.unit)
+
+    def charged(self, meter: str, units: int) -> int:
+        """How many of ``units`` used by one request are paid for."""
+        paid = max(0, units - self.included.get(meter, 0))
+        return max(paid, self.minimum.get(meter, 0)) if paid else 0
 
     def __str__(self) -> str:
         until = "" if self.effective_to is None else format_instant(self.effective_to)
-        scale = TOKENS_PER_UNIT if self.unit == TOKENS else 1
-        prices = ", ".join(f"{meter} {decimal_of(picos * scale)}" for meter, picos in self.prices.items())
+        prices = ", ".join(
+            f"{meter} {self.quoted(meter)}" + (f" per {self.units[meter]}" if meter in self.units else "")
+            for meter in self.prices
+        )
         conditions = f" when {self.conditions}" if self.conditions != Conditions() else ""
         when = f"from {format_instant(self.effective_from)}" + (f" to {until}" if until else "")
         return f"{self.id} {when}: {prices} {self.currency} per {self.unit}{conditions}"
@@ -145,4 +171,7 @@ def offer_id(offer: Offer) -> str:
         "effective_from": offer.effective_from, "prices": offer.prices, "conditions": conditions,
         "free": offer.free, "tier_mode": offer.tier_mode,
     }  # fmt: skip
+    for name in ("per", "included", "minimum"):  # left out where empty: rows without them keep their ids
+        if getattr(offer, name):
+            content[name] = getattr(offer, name)
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]

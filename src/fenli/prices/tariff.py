@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from itertools import product
 from typing import Final, Literal, NoReturn
 
 import msgspec
 
 from fenli.clock import SECOND
 from fenli.errors import AmbiguousOffer, NoOffer, UsageError
-from fenli.prices.facts import DEFAULTS, FIXED_AXES, Facts
-from fenli.prices.lanes import Lane, Row, Segment
-from fenli.prices.offers import TOKENS, Offer
+from fenli.prices.facts import DEFAULTS, FIXED_AXES, OPEN_AXES, Facts
+from fenli.prices.lanes import EVER, INSTEAD, Lane, Row, Segment
+from fenli.prices.offers import Conditions, Offer
+from fenli.prices.units import whole_picos
 from fenli.values import METERS, format_instant
+from fenli.values.usage import READ, WRITTEN
 
 HOUR: Final = 3600 * SECOND
 Basis = Literal["start", "end"]
 _DEFAULT: Final = Facts()
-_WRITTEN: Final = ("output", "reasoning")
+_READ: Final = frozenset(READ)
+_WRITTEN: Final = frozenset(WRITTEN)
 _Lanes = dict[tuple[object, ...], Lane]
 
 
@@ -32,8 +37,8 @@ class Rating(msgspec.Struct, frozen=True, gc=False):
 class Tariff:
     """Every offer of one model in one currency. ``basis``: whether a request's start or its end picks the price.
 
-    The whole request takes one row: a tier by prompt or completion length reprices all of it. The prompt is input,
-    cached input and cache writes together; the completion is output and reasoning together.
+    The whole request takes one row: a tier by prompt or completion length reprices all of it. The prompt is every token
+    read, the cached and the written ones too; the completion is every token written, reasoning too.
     """
 
     __slots__ = ("_currency", "_default", "_lanes", "_name", "_worst", "basis", "offers")
@@ -52,11 +57,12 @@ class Tariff:
         self._default = self._lanes.get(_DEFAULT[2:]) or Lane(())
 
     def rate(self, usage: Mapping[str, int], at: int, facts: Facts | None = None) -> Rating:
-        """The exact cost of ``usage`` (tokens by meter) at instant ``at``.
+        """The exact cost of ``usage`` (units by meter) at instant ``at``.
 
-        Cached and cache-written tokens without a price of their own cost what input does: such a row says nothing of a
-        discount. Reasoning without one costs what output does. Raises NoOffer where no row is in force or the row has
-        no price for a meter that was used, AmbiguousOffer where two are, UsageError for what is not usage.
+        Tokens that the row says nothing of cost what those of `INSTEAD` do. A cost is a whole number of picos, except
+        where a price is for several units (`Offer.per`): such a request's cost is rounded, once. Raises NoOffer where
+        no row is in force or the row has no price for a meter that was used, AmbiguousOffer where two are, UsageError
+        for what is not usage.
         """
         lane = self._default if facts is None else self._lanes.get(facts[2:])
         if lane is None:
@@ -68,6 +74,8 @@ class Tariff:
         if prices is None:
             row = self._choose(segment, usage, at, facts)
             prices, chosen = row.prices, row.offer_id
+            if not row.simple:
+                return self._summed(row, usage, at)
         else:
             chosen = segment.offer_id
         picos = 0
@@ -114,15 +122,20 @@ class Tariff:
         row = segment.only or self._choose(segment, counted or {}, at, facts)
         return row.offer
 
+    def segment(self, at: int, facts: Facts | None = None) -> Segment:
+        """What is in force at ``at`` for requests with these ``facts``, whatever their lengths, and until when."""
+        lane = self._default if facts is None else self._lanes.get(facts[2:])
+        return Segment(-EVER, EVER, (), ()) if lane is None else lane.at(at)
+
     def _choose(self, segment: Segment, usage: Mapping[str, int], at: int, facts: Facts | None) -> Row:
         prompt = completion = 0
         for meter, units in usage.items():
             if units.__class__ is not int or units < 0 or meter not in METERS:
                 _refuse(meter, units)
+            elif meter in _READ:
+                prompt += units
             elif meter in _WRITTEN:
                 completion += units
-            else:
-                prompt += units
         if segment.undecided:
             self._undecided(segment, at)
         chosen = None
@@ -136,13 +149,24 @@ class Tariff:
             self._no_offer(at, facts, prompt, completion, segment.rows)
         return chosen
 
+    def _summed(self, row: Row, usage: Mapping[str, int], at: int) -> Rating:
+        """The cost where some units are included, a minimum is charged, or a price is for several units."""
+        offer = row.offer
+        picos = Fraction()
+        for meter, units in usage.items():
+            if meter not in row.prices or units.__class__ is not int or units < 0:
+                self._mind(meter, units, at, offer.id)
+            else:
+                picos += offer.charged(meter, units) * Fraction(row.prices[meter], offer.per.get(meter, 1))
+        return Rating(whole_picos(picos), self._currency, offer.id)
+
     def _mind(self, meter: str, units: int, at: int, chosen: str) -> None:
         """Lets a zero of an unpriced meter pass; refuses the rest by name."""
         if units.__class__ is not int or units < 0 or meter not in METERS:
             _refuse(meter, units)
         if units:
             row = next(offer for offer in self.offers if offer.id == chosen)
-            missing = {"cached_input": "input", "cache_write": "input", "reasoning": "output"}.get(meter, meter)
+            missing = meter if meter == "cache_write_1h" else INSTEAD.get(meter, meter)
             raise NoOffer(
                 f"{self._name} at {format_instant(at)}: {units} of {meter} were used but the row in force has no "
                 f"{missing} price, and unknown is not zero: {row}"
@@ -165,11 +189,6 @@ class Tariff:
 
     def _no_offer(self, at: int, facts: Facts | None, prompt: int, completion: int, rows: tuple[Row, ...]) -> NoReturn:
         in_force = [offer for offer in self.offers if offer.effective_from <= at < (offer.effective_to or at + 1)]
-        units = sorted({offer.unit for offer in in_force if offer.unit != TOKENS})
-        if units and len({offer.unit for offer in in_force}) == len(units):
-            raise NoOffer(
-                f"{self._what(at, facts, prompt, completion)}: priced per {', '.join(units)}; rating that comes later"
-            )
         if rows:
             reason, shown = "the rows in force do not take it", [row.offer for row in rows]
         elif in_force:
@@ -190,18 +209,28 @@ def _refuse(meter: str, units: object) -> NoReturn:
 
 
 def _lanes(rows: list[Row]) -> _Lanes:
+    """By what a request's facts say after its lengths. Requests that no row tells apart share a lane."""
     lanes: _Lanes = {}
     for fixed in {_fixed(row) for row in rows}:
         alike = [row for row in rows if _fixed(row) == fixed]
-        for thinking in (False, True):
-            taken = [row for row in alike if row.offer.conditions.thinking in (None, thinking)]
+        shared: dict[tuple[int, ...], Lane] = {}
+        for values in product(*OPEN_AXES.values()):
+            taken = [row for row in alike if _takes(row.offer.conditions, values)]
             if taken:
-                lanes[thinking, *fixed] = Lane(taken)
+                rows_taken = tuple(map(id, taken))
+                if rows_taken not in shared:
+                    shared[rows_taken] = Lane(taken)
+                lanes[*values, *fixed] = shared[rows_taken]
     return lanes
 
 
+def _takes(conditions: Conditions, values: tuple[object, ...]) -> bool:
+    given = (getattr(conditions, axis) for axis in OPEN_AXES)
+    return all(one is None or one == value for one, value in zip(given, values, strict=True))
+
+
 def _fixed(row: Row) -> tuple[object, ...]:
-    """The row's fixed conditions; where it is silent, a default request's. In the order of `Facts`, after thinking."""
+    """The row's fixed conditions; where it is silent, a default request's. In the order of `Facts`."""
     given = (getattr(row.offer.conditions, axis) for axis in FIXED_AXES)
     return tuple(DEFAULTS[axis] if value is None else value for axis, value in zip(FIXED_AXES, given, strict=True))
 

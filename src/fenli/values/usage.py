@@ -7,12 +7,46 @@ from typing import Final
 
 from fenli.errors import UsageError
 
-# input: prompt tokens that no cache served; output: answer tokens that are not reasoning.
-METERS: Final = ("input", "cached_input", "cache_write", "output", "reasoning")
+# What one unit of each meter is. input: tokens of the prompt that no cache served, and that the vendor counts nowhere
+# else; output: tokens of the answer that are not reasoning. cache_write keeps for the vendor's shortest time,
+# cache_write_1h for an hour. cache_storage is tokens times the seconds they are kept; throughput is what is reserved
+# (tokens per minute) times the days or months. images and videos are those made.
+COUNTS: Final[dict[str, str]] = {
+    "input": "token",
+    "cached_input": "token",
+    "cache_write": "token",
+    "output": "token",
+    "reasoning": "token",
+    "cache_write_1h": "token",
+    "audio_input": "token",
+    "cached_audio_input": "token",
+    "image_input": "token",
+    "video_input": "token",
+    "audio_output": "token",
+    "image_output": "token",
+    "input_characters": "character",
+    "output_characters": "character",
+    "audio_seconds": "second of audio",
+    "video_seconds": "second of video",
+    "input_images": "image",
+    "images": "image",
+    "videos": "video",
+    "pages": "page",
+    "calls": "call",
+    "searches": "call",
+    "cache_storage": "token-second",
+    "throughput_days": "TPM-day",
+    "throughput_months": "TPM-month",
+}
+METERS: Final = tuple(COUNTS)
+
+# The tokens that a vendor reads and writes: what price tiers by prompt and by output length count.
+WRITTEN: Final = ("output", "reasoning", "audio_output", "image_output")
+READ: Final = tuple(meter for meter in METERS if COUNTS[meter] == "token" and meter not in WRITTEN)
 
 
 class Usage(Mapping[str, int]):
-    """An immutable mapping of meter to units (tokens, for the five token meters); absent meters are absent, not zero.
+    """An immutable mapping of meter to whole units (`COUNTS` says of what); absent meters are absent, not zero.
 
     Raises UsageError for an unknown meter, a negative number or anything but an int.
     """
@@ -48,18 +82,20 @@ class Usage(Mapping[str, int]):
 
     @property
     def total(self) -> int:
-        return sum(self._units.values())
+        """Every token."""
+        return self.prompt + self.completion
 
     @property
     def prompt(self) -> int:
         """Every token the vendor read: what price tiers by prompt length count."""
         units = self._units
-        return units.get("input", 0) + units.get("cached_input", 0) + units.get("cache_write", 0)
+        return sum([units[meter] for meter in READ if meter in units])
 
     @property
     def completion(self) -> int:
         """Every token the vendor wrote: what price tiers by output length count."""
-        return self._units.get("output", 0) + self._units.get("reasoning", 0)
+        units = self._units
+        return sum([units[meter] for meter in WRITTEN if meter in units])
 
     def as_dict(self) -> dict[str, int]:
         return dict(self._units)
