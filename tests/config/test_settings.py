@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fenli.clock import SECOND
 from fenli.config.load import Config
 from fenli.config.on_device import OnDevice
 from fenli.config.settings import settings_of
@@ -23,6 +24,28 @@ def test_a_vendor_that_is_off_says_why(load: Callable[[str], Config]) -> None:
     reasons = {vendor.id: vendor.why_off for vendor in found.vendors if not vendor.enabled}
     assert reasons["zhipu"] == "enabled = false"
     assert reasons["openai"] == "OPENAI_API_KEY is not set"
+
+
+def test_how_often_vendors_are_asked_what_is_left_and_what_is_too_little(load: Callable[[str], Config]) -> None:
+    text = """
+        [office]
+        poll_balances = "10m"
+        [vendors.deepseek]
+        poll_balances = "90s"
+        low_balance = "20.5"
+        [vendors.mine]
+        adapter = "moonshot"
+        base_url = "https://api.example.com/v1"
+        models = ["m"]
+        low_balance = "0"
+    """
+    found = settings_of(load(text), {}, OnDevice(None, "off", "x"), None)
+    said = {vendor.id: (vendor.poll_balances, vendor.low_balance) for vendor in found.vendors}
+    assert found.poll_balances == 600 * SECOND
+    assert said["deepseek"] == (90 * SECOND, 20_500_000_000_000)
+    assert said["mine"] == (None, 0)
+    assert said["stepfun"] == (None, None)
+    assert settings_of(load(""), {}, OnDevice(None, "off", "x"), None).poll_balances is None
 
 
 def test_a_model_that_does_not_run_is_no_vendor(load: Callable[[str], Config]) -> None:

@@ -58,10 +58,14 @@ class Office(Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Port = 8411
     journal_keep_days: Count = 30
+    poll_balances: Span | None = None
 
 
 class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
-    """One vendor. ``adapter`` says what a vendor id of your own speaks; ``models`` replaces the built-in list."""
+    """One vendor. ``adapter`` says what a vendor id of your own speaks; ``models`` replaces the built-in list.
+
+    ``poll_balances`` is how often it is asked what is left of our money with it, ``low_balance`` what is too little.
+    """
 
     adapter: Words | None = None
     base_url: Words | None = None
@@ -69,6 +73,8 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Currency | None = None
     models: list[Words] | None = None
     enabled: bool = True
+    poll_balances: Span | None = None
+    low_balance: Words | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from fenli.config.document import Gateway, Local, Prices, Rates, Route, Tls, Vendor
+from fenli.config.document import Gateway, Local, Office, Prices, Rates, Route, Tls, Vendor
 from fenli.config.problems import Path as Place
 from fenli.config.problems import Problem, did_you_mean
 from fenli.config.shape import Rule
-from fenli.errors import ConfigError
+from fenli.config.spans import Span
+from fenli.errors import ConfigError, MoneyError
+from fenli.values.money import picos_of
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
+_SECOND: Final = Span.parse("1s")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -30,7 +33,7 @@ class Rules:
     def by_type(self) -> dict[type[Any], Rule]:
         return {
             Vendor: self.vendor, Route: self.route, Local: self.local, Prices: self.prices, Tls: self.tls,
-            Gateway: self.gateway, Rates: self.rates,
+            Gateway: self.gateway, Office: self.office, Rates: self.rates,
         }  # fmt: skip
 
     def gateway(self, gateway: Gateway, path: Place) -> Iterator[Problem]:
@@ -38,6 +41,9 @@ class Rules:
             yield Problem(
                 (*path, "host"), f'"{gateway.host}" is no host: write a name or an address, such as 127.0.0.1'
             )
+
+    def office(self, office: Office, path: Place) -> Iterator[Problem]:
+        yield from _polls(office.poll_balances, path)
 
     def vendor(self, vendor: Vendor, path: Place) -> Iterator[Problem]:
         name = str(path[-1])
@@ -58,6 +64,7 @@ class Rules:
                 parse_base_url(vendor.base_url)
             except ConfigError as error:
                 yield Problem((*path, "base_url"), str(error))
+        yield from _balances(vendor, path)
 
     def route(self, route: Route, path: Place) -> Iterator[Problem]:
         first = self._routes.setdefault(route.name, path)
@@ -90,3 +97,32 @@ class Rules:
             file = (self._folder / getattr(tls, name)).expanduser()
             if not file.is_file():
                 yield Problem((*path, name), f"there is no file {file}")
+
+
+def _balances(vendor: Vendor, path: Place) -> Iterator[Problem]:
+    yield from _polls(vendor.poll_balances, path)
+    adapter = VENDORS.get(vendor.adapter or str(path[-1]))
+    if adapter is not None and adapter.balance is None:
+        telling = ", ".join(name for name, known in VENDORS.items() if known.balance is not None)
+        for name in ("poll_balances", "low_balance"):
+            if getattr(vendor, name) is not None:
+                yield Problem(
+                    (*path, name), f"{adapter.id} does not tell what is left: of the vendors only {telling} do"
+                )
+    if vendor.low_balance is not None:
+        try:
+            enough = picos_of(vendor.low_balance) >= 0
+        except MoneyError as error:
+            yield Problem((*path, "low_balance"), str(error))
+        else:
+            if not enough:
+                yield Problem(
+                    (*path, "low_balance"), f'"{vendor.low_balance}" is below 0: write an amount such as "20"'
+                )
+
+
+def _polls(span: Span | None, path: Place) -> Iterator[Problem]:
+    if span is not None and span < _SECOND:
+        yield Problem(
+            (*path, "poll_balances"), f'"{span}" is too often to ask a vendor: write "1s" or more, such as "10m"'
+        )

@@ -18,6 +18,7 @@ from fenli.office.compile import Stored, compile_snapshot
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
+from fenli.values.money import picos_of
 from fenli.values.toml_lines import line_of, locate
 
 
@@ -49,6 +50,7 @@ def settings_of(
         rate_files=tuple(config.resolve(file) for file in config.document.rates.files),
         rates=load_rates(config),
         journal_keep_days=config.document.office.journal_keep_days,
+        poll_balances=config.document.office.poll_balances,
     )
 
 
@@ -78,6 +80,8 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             credential=str(state.credential),  # a plain one: the snapshot is encoded
             models=state.models,
             currency=state.currency,
+            poll_balances=state.poll_balances,
+            low_balance=None if state.low_balance is None else picos_of(state.low_balance),
             deadlines=state.deadlines,
             enabled=state.on,
             why_off=state.why,

@@ -10,6 +10,7 @@ from fenli.config.document import Deadlines as Spans
 from fenli.config.document import Vendor as Section
 from fenli.config.load import Config
 from fenli.config.references import missing
+from fenli.config.spans import Span
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.catalog import VENDORS
 
@@ -18,7 +19,8 @@ LOCAL = "local"
 
 class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     """``why`` says what switched the vendor on or off. ``models`` and ``currency`` are None where the built-in ones
-    hold; ``credential`` is a reference, empty where no key is needed."""
+    hold; ``credential`` is a reference, empty where no key is needed. ``poll_balances`` (ns) is what is said of this
+    vendor alone; ``low_balance`` is a decimal."""
 
     id: str
     on: bool
@@ -28,6 +30,8 @@ class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     credential: str = ""
     models: tuple[str, ...] | None = None
     currency: str | None = None
+    poll_balances: Span | None = None
+    low_balance: str | None = None
     deadlines: Deadlines = Deadlines()
 
 
@@ -59,6 +63,8 @@ def _states(config: Config, environ: Mapping[str, str]) -> Iterator[VendorState]
             credential=credential,
             models=tuple(section.models) if section.models else None,
             currency=section.currency,
+            poll_balances=section.poll_balances,
+            low_balance=section.low_balance,
             deadlines=deadlines_of(config.document.gateway.deadlines, section.deadlines),
         )
 
