@@ -5,7 +5,7 @@ import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,10 +15,15 @@ from fenli.gateway import metrics as module
 from fenli.gateway.metrics import Metrics
 
 
+class Sold(NamedTuple):
+    vendor_id: str
+    model: str
+
+
 def end(metrics: Metrics, *, outcome: str = "ok", model: str = "m", stream: bool = False, **more: Any) -> None:
     given = {"status": 200, "usage": {"input": 10, "output": 4}, "currency": "CNY", "picos": 18 * 10**12}
     given |= {"first_content": 30 * MILLISECOND, "attempts": 1} | more
-    target = SimpleNamespace(vendor_id="deepseek", model=model)
+    target = Sold("deepseek", model)
     call = SimpleNamespace(started=0, ask=SimpleNamespace(stream=stream))
     metrics.ended(call, Ended(outcome, target, **given), 2 * SECOND)  # type: ignore[arg-type]
 

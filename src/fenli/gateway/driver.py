@@ -122,14 +122,17 @@ class CallDriver:
         exchange = self.exchange
         if exchange is None:
             return
+        recorder = self._desk.recorder
         for effect in effects:
             kind = type(effect)
             if kind is Write:
                 exchange.write(effect.data)  # type: ignore[union-attr]
             elif kind is Append:
-                self._desk.recorder.append(effect.record)  # type: ignore[union-attr]
+                recorder.append(effect.record)  # type: ignore[union-attr]
+            elif kind is Reply or kind is Finish:
+                recorder.at_last(self, effect)  # type: ignore[arg-type]
             elif kind is Send:
-                self._desk.recorder.after(self, effect)  # type: ignore[arg-type]
+                recorder.after(self, effect)  # type: ignore[arg-type]
             elif kind is Start:
                 exchange.start(effect.status, effect.headers)  # type: ignore[union-attr]
                 exchange.write(effect.data)  # type: ignore[union-attr]
@@ -138,7 +141,7 @@ class CallDriver:
             elif kind is Ask:
                 self._desk.lender.ask(effect.needs, self.told)  # type: ignore[union-attr]
             else:
-                self._desk.recorder.at_last(self, effect)  # type: ignore[arg-type]
+                recorder.at_last(self, effect)  # type: ignore[arg-type]
 
     def told(self, met: bool | None) -> None:
         """What the office said to an `Ask`; None where it said nothing."""

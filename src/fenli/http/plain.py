@@ -97,7 +97,7 @@ class PlainReplies:
     def __init__(self, limits: PoolLimits) -> None:
         self._header_bytes = limits.header_bytes
         self._statuses: dict[bytes, int] = {}
-        self._lengths: dict[bytes, int] = {}
+        self._lengths: dict[bytes, tuple[int]] = {}
         self._lines: dict[bytes, Line] = {}
 
     def read(self, data: bytes) -> tuple[int, list[Line], bytes] | None:
@@ -108,24 +108,19 @@ class PlainReplies:
         end = data.find(_END)
         if not 0 < end <= self._header_bytes:
             return None
-        lines = data[:end].split(b"\r\n")
-        status = self._statuses.get(lines[0]) or self._learn_status(lines[0])
+        first, *lines = data[:end].split(b"\r\n")
+        status = self._statuses.get(first) or self._learn_status(first)
         if status is None:
             return None
-        known, lengths = self._lines, self._lengths
-        headers = []
-        size = -1
-        for line in lines[1:]:
-            pair = known.get(line) or self._learn(line)
-            if pair is None:
+        try:
+            headers = list(map(self._lines.__getitem__, lines))
+        except KeyError:
+            if not self._learn(lines):
                 return None
-            headers.append(pair)
-            if line in lengths:
-                if size >= 0:
-                    return None
-                size = lengths[line]
+            headers = list(map(self._lines.__getitem__, lines))
+        sizes = list(filter(None, map(self._lengths.get, lines)))
         body = data[end + 4 :]
-        return (status, headers, body) if size == len(body) else None
+        return (status, headers, body) if sizes == [(len(body),)] else None
 
     def _learn_status(self, line: bytes) -> int | None:
         found = _STATUS.fullmatch(line)
@@ -134,16 +129,18 @@ class PlainReplies:
         _remember(self._statuses, line, int(found[1]))
         return int(found[1])
 
-    def _learn(self, line: bytes) -> Line | None:
-        pair = _plain(line)
-        if pair is None:
-            return None
-        if len(self._lines) >= _LINES_MAX:
-            self._lengths.clear()  # it holds some of what is forgotten now
-        _remember(self._lines, line, pair)
-        if pair[0].lower() == b"content-length":
-            self._lengths[line] = int(pair[1])
-        return pair
+    def _learn(self, lines: list[bytes]) -> bool:
+        for line in lines:
+            if line not in self._lines:
+                pair = _plain(line)
+                if pair is None or len(line) > _LINE_MAX:
+                    return False
+                if len(self._lines) >= _LINES_MAX:
+                    self._lengths.clear()  # it holds some of what is forgotten now
+                _remember(self._lines, line, pair)
+                if pair[0].lower() == b"content-length":
+                    self._lengths[line] = (int(pair[1]),)
+        return all(line in self._lines for line in lines)
 
 
 def _plain(line: bytes) -> Line | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from codecs import utf_8_decode
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -121,46 +122,45 @@ def parse_request(body: bytes | memoryview) -> ChatRequest:
 
 
 def encode_members(fields: dict[str, Member]) -> bytes:
-    return b"".join(_splice(fields))
+    if not fields:
+        return b"{}"
+    # Every member brings its comma, and the first one's makes room for the brace.
+    members = b"".join(chain.from_iterable(zip(map(_PREFIXES.__getitem__, fields), fields.values(), strict=True)))
+    return b"{%b}" % members[1:]
 
 
 def encode_pieces(fields: dict[str, Member]) -> list[bytes | memoryview]:
     """The same text, with large members as they lie and only what is between them joined."""
     pieces: list[bytes | memoryview] = []
-    between: list[Member] = []
-    for piece in _splice(fields):
-        if len(piece) < LARGE:
-            between.append(piece)
+    between: list[Member] = [b"{"]
+    for number, (name, value) in enumerate(fields.items()):
+        between.append(_PREFIXES[name] if number else _PREFIXES[name][1:])
+        if len(value) < LARGE:
+            between.append(value)
         else:
-            pieces += (b"".join(between), memoryview(piece))
+            pieces += (b"".join(between), memoryview(value))
             between.clear()
-    pieces.append(b"".join(between))
+    pieces.append(b"".join((*between, b"}")))
     return pieces
 
 
-def _splice(fields: dict[str, Member]) -> list[Member]:
-    pieces: list[Member] = []
-    for name, value in fields.items():
-        pieces += (_PREFIXES.get(name) or _prefix(name), value)
-    if not pieces:
-        return [b"{}"]
-    pieces[0] = b"{" + pieces[0][1:]  # every member brings its comma, the first one a brace
-    pieces.append(b"}")
-    return pieces
+class _Prefixes(dict[str, bytes]):
+    """The comma and the name before a member's value; of names that are not known, made each time."""
+
+    def __missing__(self, name: str) -> bytes:
+        return b"," + _encode(name) + b":"
 
 
-def _prefix(name: str) -> bytes:
-    return b"," + _encode(name) + b":"
-
-
-_PREFIXES: Final = {
-    name: f',"{name}":'.encode()
-    for name in (
-        "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens", "max_completion_tokens",
-        "n", "stop", "tools", "tool_choice", "response_format", "user", "seed", "presence_penalty", "frequency_penalty",
-        "reasoning_effort", "metadata", "parallel_tool_calls",
-    )
-}  # fmt: skip
+_PREFIXES: Final = _Prefixes(
+    {
+        name: f',"{name}":'.encode()
+        for name in (
+            "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens",
+            "max_completion_tokens", "n", "stop", "tools", "tool_choice", "response_format", "user", "seed",
+            "presence_penalty", "frequency_penalty", "reasoning_effort", "metadata", "parallel_tool_calls",
+        )
+    }
+)  # fmt: skip
 
 
 def _check_utf8(body: bytes | memoryview) -> None:
