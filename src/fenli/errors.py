@@ -5,6 +5,7 @@ FenliError
 │   ├── MoneyError          a float, two currencies, finer than a pico
 │   ├── UsageError          a negative or unknown meter
 │   ├── BalanceError        a vendor's reply that tells no balance
+│   ├── BillRefused         a vendor's bill in another shape than expected: file, line, column
 │   ├── InstantError        a date without a zone
 │   ├── AccountRefused      a customer, plan, lot or transfer that cannot be made or found
 │   └── KeyRefused          a key that cannot be made or found
@@ -53,6 +54,10 @@ class UsageError(ValueRefused):
 
 class BalanceError(ValueRefused):
     pass
+
+
+class BillRefused(ValueRefused):
+    """Each line of the message is one problem, with its next step."""
 
 
 class InstantError(ValueRefused):
