@@ -113,6 +113,7 @@ ADDED = (
 FIELDS = (
     ("alibaba", r"qwen3\.8-max", "2026-08-06", "CNY", r"", 'when.cache_scheme = "implicit"'),
     ("alibaba", r"qwen3\.7-max", "2026-06-09", "CNY", r"promo=false", 'when.cache_scheme = "implicit"'),
+    ("tencent", r"hunyuan-2\.0-.*", "2026-02-28", "CNY", r"x1\.06", 'tax = "included"'),
     ("minimax-intl", r"MiniMax-H3", "", "USD", r"", 'prices.input_images = "0.04"'),
     ("minimax-intl", r"MiniMax-H3", "", "USD", r"", 'units = { input_images = "image" }'),
     ("minimax-intl", r"MiniMax-H3", "", "USD", r"", "included = { input_images = 5 }"),
@@ -160,6 +161,30 @@ when.promo = false
 note = "kept 5 minutes, renewed by a hit; at least 1,024 tokens"
 source = "LobeHub 2026-06-09; official page read 2026-07-11"
 confidence = "high"
+""",
+    "moonshot": """
+[[offers]]
+model = "kimi-k2.5"
+effective_from = 2026-01-30T00:00:00+08:00
+currency = "CNY"
+unit = "1M_tokens"
+prices = { input = "2.4", output = "12.6" }
+when.batch = true
+note = "60% of the list price; the day batches began and what a cache hit costs in one are not sourced"
+source = "survey of the vendors' batch rules, 2026-11"
+confidence = "low"
+""",
+    "tencent": """
+[[offers]]
+model = "hunyuan-lite"
+effective_from = 2024-05-01T00:00:00+08:00
+effective_to = 2024-05-22T00:00:00+08:00
+currency = "CNY"
+unit = "1M_tokens"
+prices = { input = "8", output = "8" }
+note = "0.008 CNY per 1,000 tokens, one price for both; the day it began is not sourced"
+source = "news 2024-05-22 (wybk.com 100712, yaliqi.com): free from then on, was 8 CNY/1M before"
+confidence = "low"
 """,
 }
 
@@ -486,7 +511,7 @@ def beside(row: dict[str, str], offer: dict, rows: list[dict[str, str]]) -> list
     if window and (window.get("calendar") == "cn") is not holidays:
         problems.append(f"calendar is {window.get('calendar')!r}")
     told = tomllib.loads("\n".join((*listed(FIELDS, row), *listed(CONFIRMED, row))))
-    for name in ("units", "included", "known_from", "confirmed"):
+    for name in ("units", "included", "known_from", "tax", "confirmed"):
         if offer.get(name) != told.get(name):
             problems.append(f"{name} is {offer.get(name)!r}, not {told.get(name)!r}")
     if offer.get("when", {}).get("cache_scheme") != told.get("when", {}).get("cache_scheme"):

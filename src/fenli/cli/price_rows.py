@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from fenli.cli.language import say
 from fenli.errors import PriceError
 from fenli.prices.book import PriceBook
 from fenli.prices.offers import Conditions, Offer
@@ -20,9 +21,16 @@ def rows_in_force(book: PriceBook, vendor: str, model: str, at: int, currency: s
 
 def all_rows(book: PriceBook, vendor: str, model: str, currency: str | None = None) -> list[Offer]:
     """Every row there ever was, aliases followed."""
-    currencies = [currency] if currency else sorted({offer.currency for offer in book.offers(vendor)})
-    tariffs = [book.tariff(vendor, model, one) for one in currencies]
+    tariffs = [
+        book.tariff(vendor, model, one) for one in ([currency] if currency else currencies_of(book, vendor, model))
+    ]
     return [offer for tariff in tariffs if tariff is not None for offer in tariff.offers]
+
+
+def currencies_of(book: PriceBook, vendor: str, model: str) -> list[str]:
+    """Those that the model has prices in, the vendor's own first."""
+    names = sorted({offer.currency for offer in book.offers(vendor)}, key=lambda name: name != book.currency(vendor))
+    return [name for name in names if book.tariff(vendor, model, name) is not None]
 
 
 def default_row(book: PriceBook, vendor: str, model: str, at: int, currency: str | None) -> Offer | None:
@@ -59,21 +67,38 @@ def meters_of(offers: list[Offer]) -> list[str]:
     return [*(meter for meter in METERS if meter in named), *sorted(named - set(METERS))]
 
 
+def other_units(offers: list[Offer]) -> list[str]:
+    """A line for every meter that is priced in another unit than its row."""
+    found = dict.fromkeys(item for offer in offers for item in offer.units.items())
+    return [say("prices.other_unit", meter=meter, unit=unit_words(unit)) for meter, unit in found]
+
+
+def unit_words(unit: str) -> str:
+    return unit.replace("_", " ")
+
+
 def as_data(offer: Offer) -> dict[str, Any]:
+    """Every field of a row; amounts and instants as text. ``units``, ``included``, ``minimum`` where there are any."""
+    beyond = {name: getattr(offer, name) for name in ("units", "included", "minimum") if getattr(offer, name)}
     return {
         "id": offer.id,
         "vendor": offer.vendor,
         "model": offer.model,
         "currency": offer.currency,
         "unit": offer.unit,
-        "prices": {meter: price(offer, meter) for meter in offer.prices},
+        "prices": {meter: offer.quoted(meter) for meter in offer.prices},
+        **beyond,
         "conditions": str(offer.conditions) if offer.conditions != Conditions() else None,
         "effective_from": format_instant(offer.effective_from),
         "effective_to": None if offer.effective_to is None else format_instant(offer.effective_to),
+        "known_from": None if offer.known_from is None else format_instant(offer.known_from),
+        "withdrawn_at": None if offer.withdrawn_at is None else format_instant(offer.withdrawn_at),
+        "tax": offer.tax,
         "free": offer.free,
         "source": offer.source or None,
         "confidence": offer.confidence or None,
         "note": offer.note or None,
+        "confirmed": offer.confirmed or None,
     }
 
 

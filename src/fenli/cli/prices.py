@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated
 
 import typer
@@ -10,7 +9,23 @@ import typer
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Json, configuration, instant
 from fenli.cli.output import aligned, as_json, line, table
-from fenli.cli.price_rows import all_rows, as_data, date, meters_of, price, rows_in_force, vendors_of, zone_of
+from fenli.cli.price_changes import order
+from fenli.cli.price_names import sellers
+from fenli.cli.price_rows import (
+    all_rows,
+    as_data,
+    date,
+    meters_of,
+    other_units,
+    price,
+    rows_in_force,
+    unit_words,
+    zone_of,
+)
+from fenli.cli.prices_check import check
+from fenli.cli.prices_diff import diff
+from fenli.cli.prices_history import history
+from fenli.cli.prices_rate import rate
 from fenli.clock import SystemClock
 from fenli.config.settings import price_book
 from fenli.errors import NoOffer
@@ -29,15 +44,10 @@ At = Annotated[str | None, typer.Option("--at", help=say("option.at"))]
 def show(model: Model, vendor: Vendor = None, at: At = None, json: Json = False, config: ConfigFile = None) -> None:
     book = price_book(configuration(config))
     when = instant(at) or SystemClock().now()
-    head, slash, tail = model.partition("/")
-    if vendor is None and slash and head in book.vendors():
-        vendor, model = head, tail
-    if vendor is not None:
-        book.header(vendor)  # refuses a vendor that there is not
-    vendors = [vendor] if vendor is not None else list(vendors_of(book, model))
+    model, vendors = sellers(book, model, vendor)
     found = [offer for one in vendors for offer in rows_in_force(book, one, model, when)]
     if not found:
-        raise NoOffer(say("prices.none", model=model, at=format_instant(when)) + " " + _next_step(book, model, vendors))
+        raise NoOffer(say("prices.none", model=model, at=format_instant(when)) + " " + _when(book, model, vendors))
     if json:
         as_json([as_data(offer) for offer in found])
         return
@@ -47,9 +57,9 @@ def show(model: Model, vendor: Vendor = None, at: At = None, json: Json = False,
         groups.setdefault((offer.vendor, offer.currency, offer.unit), []).append(offer)
     for (seller, currency, unit), offers in groups.items():
         line()
-        words = {"vendor": seller, "model": model, "currency": currency, "unit": unit.replace("_", " ")}
+        words = {"vendor": seller, "model": model, "currency": currency, "unit": unit_words(unit)}
         line(say("prices.group", **words, zone=zone_of(currency)))
-        _print(sorted(offers, key=_tier))
+        _print(sorted(offers, key=lambda offer: order(offer)[1:]))
 
 
 def _print(offers: list[Offer]) -> None:
@@ -63,25 +73,21 @@ def _print(offers: list[Offer]) -> None:
     conditions = [str(one.conditions) if one.conditions != Conditions() else say("prices.always") for one in offers]
     rows = [[condition, *cells] for condition, *cells in zip(conditions, *columns, strict=True)]
     table(headings, rows, flexible=0)
+    for text in other_units(offers):
+        line(text)
     for source, confidence in dict.fromkeys((offer.source, offer.confidence) for offer in offers):
         line(say("prices.source", source=source or say("unknown"), confidence=confidence or say("unknown")))
 
 
-def _tier(offer: Offer) -> tuple[int, int, str]:
-    prompt, completion = offer.conditions.prompt_tokens, offer.conditions.completion_tokens
-    return (prompt.low() if prompt else 0, completion.low() if completion else 0, str(offer.conditions))
-
-
-def _next_step(book: PriceBook, model: str, vendors: list[str]) -> str:
-    """When it had a price, else which names are like it."""
+def _when(book: PriceBook, model: str, vendors: list[str]) -> str:
+    """From when to when it had prices."""
     offers = [offer for one in vendors for offer in all_rows(book, one, model)]
-    if offers:
-        first = min((offer.effective_from, offer.currency) for offer in offers)
-        last = max(
-            ((end, offer.currency) for offer in offers if (end := offer.effective_to) is not None), default=first
-        )
-        return say("prices.then", first=date(*first), last=date(*last))
-    sellers = vendors or book.vendors()
-    names = {name for one in sellers for name in (*book.models(one), *(alias.name for alias in book.aliases(one)))}
-    close = difflib.get_close_matches(model, names, 3)
-    return say("did_you_mean", names=", ".join(close)) if close else say("prices.list")
+    first = min((offer.effective_from, offer.currency) for offer in offers)
+    last = max(((end, offer.currency) for offer in offers if (end := offer.effective_to) is not None), default=first)
+    return say("prices.then", first=date(*first), last=date(*last))
+
+
+app.command(help=say("help.prices.history"))(history)
+app.command(help=say("help.prices.diff"))(diff)
+app.command(help=say("help.prices.rate"))(rate)
+app.command(help=say("help.prices.check"))(check)

@@ -238,7 +238,7 @@ class _Prices:
     """Rates an entry by the offer that it names, whatever else is in force."""
 
     def __init__(self, book: PriceBook) -> None:
-        self._offers = {offer.id: offer for vendor in book.vendors() for offer in book.offers(vendor)}
+        self._offers = {offer.id: offer for offer in book.every()}
         self._tariffs: dict[str, Tariff] = {}
 
     def problem(self, entry: Entry) -> tuple[str, str] | None:

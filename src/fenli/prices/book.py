@@ -108,6 +108,10 @@ class PriceBook:
             return models.get(model, ())
         return tuple(offer for rows in models.values() for offer in rows)
 
+    def every(self) -> tuple[Offer, ...]:
+        """All rows of all vendors, those withdrawn too: what an old entry was priced by may be among them."""
+        return self._every
+
     def withdrawn(self, vendor: str, model: str) -> tuple[Offer, ...]:
         """Rows that were announced or recorded, and taken back."""
         return tuple(
