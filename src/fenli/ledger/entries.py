@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from fenli.errors import BooksError
 from fenli.ledger.records import Attempted, Grade, Held, Record, Released, Settled
@@ -52,6 +53,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     charge_picos: int | None = None
 
 
+class Owner(NamedTuple):
+    """Whose a key is: ids, None where it is for our own use."""
+
+    project: str | None = None
+    customer: str | None = None
+
+
+class Terms(Protocol):
+    """What posting must know of customers."""
+
+    def owner(self, key: str) -> Owner: ...
+
+    def charge(self, entry: Entry) -> tuple[str | None, int | None]:
+        """The ``charge_currency`` and ``charge_picos`` of an entry that has a customer."""
+
+
 class OpenHold(msgspec.Struct, frozen=True, array_like=True):
     """An attempt whose end has not been read yet. ``held`` carries the call's own facts.
 
@@ -63,6 +80,7 @@ class OpenHold(msgspec.Struct, frozen=True, array_like=True):
     ended: int = 0
 
 
+NOBODY: Final = Owner()
 BETWEEN: Final = 0  # the attempt number under which a call between two attempts is open
 LOST: Final = "lost"  # the outcome of an attempt whose process died before it could write the end
 
@@ -70,13 +88,17 @@ LOST: Final = "lost"  # the outcome of an attempt whose process died before it c
 class Poster:
     """Matches the records of one run. Holds still open are in ``open``, by (number, attempt).
 
-    ``open`` is all there is to know: a poster made from it goes on where this one stands.
+    ``open`` is all there is to know: a poster made from it goes on where this one stands. Without ``terms`` nobody
+    has a customer.
     """
 
-    __slots__ = ("_calls", "_latest", "open", "run")
+    __slots__ = ("_calls", "_latest", "_terms", "open", "run")
 
-    def __init__(self, run: str, open_holds: dict[tuple[int, int], OpenHold] | None = None) -> None:
+    def __init__(
+        self, run: str, open_holds: dict[tuple[int, int], OpenHold] | None = None, terms: Terms | None = None
+    ) -> None:
         self.run = run
+        self._terms = terms
         self.open: dict[tuple[int, int], OpenHold] = dict(open_holds or {})
         self._calls: dict[int, Held] = {number: hold.held for (number, _), hold in self.open.items()}
         self._latest: dict[int, int] = {}  # the attempts of calls that went on after their first
@@ -139,7 +161,8 @@ class Poster:
     def _entry(self, hold: OpenHold, end: Settled | Released) -> Entry:
         held, target = hold.held, hold.attempted or hold.held
         settled = end if isinstance(end, Settled) else None
-        return Entry(
+        owner = NOBODY if self._terms is None else self._terms.owner(held.key)
+        entry = Entry(
             call=call_id(self.run, held.number),
             attempt=end.attempt,
             opened_at=target.at,
@@ -167,4 +190,12 @@ class Poster:
             upstream_id=settled.upstream_id if settled else None,
             note=end.note,
             facts=settled.facts if settled else None,
+            project=owner.project,
+            customer=owner.customer,
         )
+        if self._terms is None or owner.customer is None:
+            return entry
+        currency, picos = self._terms.charge(entry)
+        force_setattr(entry, "charge_currency", currency)  # nobody has seen it yet, and a copy costs ten times as much
+        force_setattr(entry, "charge_picos", picos)
+        return entry

@@ -96,6 +96,20 @@ class Draw(NamedTuple):
     cash: int
 
 
+class Covered(msgspec.Struct):
+    """What one lot stood for: units of its own, picos of the entries' list price or charge, picos of its own cost."""
+
+    lot: Lot
+    units: int = 0
+    picos: int = 0
+    cash: int = 0
+
+    def add(self, drawn: Draw) -> None:
+        self.units += drawn.units
+        self.picos += drawn.picos
+        self.cash += drawn.cash
+
+
 def in_order(lots: Iterable[Lot], kinds: Sequence[str] = ()) -> list[Lot]:
     """Kinds in their order first, those not in it after them; of one kind what expires first, then what is oldest."""
     ranks = {kind: rank for rank, kind in enumerate(kinds)}

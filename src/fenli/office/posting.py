@@ -1,7 +1,7 @@
 """Posting: what the workers' journals say becomes entries in the store, each exactly once.
 
-A batch's entries, sums, open holds and watermark are one transaction. Whatever is in memory can be thrown away at any
-moment: it is read back from the store, and the journal is read on from the watermark.
+A batch's entries, sums, transfers, open holds and watermark are one transaction. Whatever is in memory can be thrown
+away at any moment: it is read back from the store, and the journal is read on from the watermark.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from sqlalchemy.dialects.sqlite import insert as insert_or
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from fenli.clock import Clock
-from fenli.errors import BooksError
+from fenli.errors import BooksError, FenliError
 from fenli.ledger.entries import Entry, OpenHold, Poster
 from fenli.ledger.records import Record
+from fenli.office.accounting import accounting
+from fenli.office.cycle import Cycle
 from fenli.office.rollups import add_to_rollups, summed
 from fenli.office.rows import INSERT, link, row_of
 from fenli.office.runs import Tail, run_names, taken_over
+from fenli.office.sides import post_sides
 from fenli.office.tables import chain_end, findings, journals, open_holds
+from fenli.office.terms import StoredTerms
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -52,12 +56,16 @@ class _Run:
 
     __slots__ = ("doubts", "new", "poster", "stored", "tail")
 
-    def __init__(self, tail: Tail, holds: _Holds, *, new: bool) -> None:
+    def __init__(self, tail: Tail, holds: _Holds, terms: StoredTerms, *, new: bool) -> None:
         self.tail = tail
         self.stored = holds
-        self.poster = Poster(tail.run, holds)
+        self.poster = Poster(tail.run, holds, terms)
         self.new = new
         self.doubts = 0
+
+
+class _Stale(Exception):
+    """A key or a plan came between reading the terms and the transaction: the batch is made again."""
 
 
 class Posting:
@@ -75,20 +83,35 @@ class Posting:
         self._clock = clock
         self._runs: dict[str, _Run] = {}
         self._over: set[str] = set()
+        self._terms = StoredTerms()
+        self._cycle = Cycle(database, self._terms)
 
     def step(self) -> int:
         """Posts what is there, within bounds; returns how many records that were (0: caught up)."""
-        posted, trouble = 0, None
+        posted, trouble, began, behind = 0, None, self._clock.now(), False
         for name in run_names(self._directory, self._over):
             try:
-                posted += self._step(name)
-            except (BooksError, DBAPIError, sqlite3.Error, OSError) as error:
+                records = self._step(name)
+                posted += records
+                behind = behind or records >= RECORDS_MAX
+            except _Stale:
+                self._forget(name)
+                posted, behind = posted + 1, True
+            except (FenliError, DBAPIError, sqlite3.Error, OSError) as error:
                 trouble = f"{name}: {error.orig if isinstance(error, DBAPIError) else error}"
                 self._forget(name)
         if trouble is not None and self.trouble is None:
             log.error("the journal cannot be posted now and waits: %s", trouble)
         self.trouble = trouble
+        if trouble is None and not behind and not any(run.doubts for run in self._runs.values()):
+            self._turn(began)
         return posted
+
+    def _turn(self, began: int) -> None:
+        try:
+            self._cycle.turn(began)
+        except (FenliError, DBAPIError, sqlite3.Error) as error:
+            log.error("fees and lots that are over wait: %s", error)
 
     def behind(self) -> dict[str, int]:
         """The bytes not yet posted, by live run. May be asked from another thread."""
@@ -128,6 +151,7 @@ class Posting:
 
     def _post(self, run: _Run, records: list[Record]) -> None:
         finished: list[Entry] = []
+        self._refresh()
         try:
             for record in records:
                 entry = run.poster.post(record)
@@ -150,6 +174,7 @@ class Posting:
     def _end(self, run: _Run, state: str, finished: list[Entry], problem: str | None = None) -> None:
         """Nothing more will be posted of this run: what it left open becomes unknown."""
         now = self._clock.now()
+        self._refresh()
         everything = finished + run.poster.close(now)
         with self._database.write() as connection:
             self._write(connection, run, everything, 0, state, now)
@@ -161,6 +186,10 @@ class Posting:
         self._forget(run.tail.run)
         self._over.add(run.tail.run)
 
+    def _refresh(self) -> None:
+        with self._database.read() as connection:
+            self._terms.refresh(connection)
+
     def _posted(self, run: _Run, finished: list[Entry], records: int) -> None:
         run.new = False
         run.stored = dict(run.poster.open)
@@ -171,10 +200,18 @@ class Posting:
         self, connection: Connection, run: _Run, finished: list[Entry], records: int, state: str, at: int | None = None
     ) -> None:
         """Everything that one batch changes in the store."""
+        if self._terms.refresh(connection):
+            raise _Stale
         self._watermark(connection, run, len(finished), records, state, at)
         if finished:
-            connection.exec_driver_sql(INSERT, list(_chained(connection, finished)))
-            add_to_rollups(connection, summed(finished))
+            rows = list(_chained(connection, finished))
+            sums = summed(finished)
+            connection.exec_driver_sql(INSERT, rows)
+            add_to_rollups(connection, sums)
+            now = self._clock.now()
+            with accounting(connection, now) as books:
+                self._cycle.begin(connection, books, max(now, *(entry.opened_at for entry in finished)))
+                post_sides(connection, books, rows[0][0], finished, sums)
         name, now_open = run.tail.run, run.poster.open
         gone = [key for key, hold in run.stored.items() if now_open.get(key) is not hold]
         if gone:
@@ -218,7 +255,7 @@ class Posting:
             return None
         tail = Tail(directory) if row is None else Tail(directory, row.segment, row.position, row.torn)
         known = {(hold.number, hold.attempt): _decode_hold(hold.hold) for hold in holds}
-        run = self._runs[name] = _Run(tail, known, new=row is None)
+        run = self._runs[name] = _Run(tail, known, self._terms, new=row is None)
         return run
 
     def _forget(self, name: str) -> None:
@@ -227,7 +264,7 @@ class Posting:
             run.tail.close()
 
 
-def _chained(connection: Connection, finished: list[Entry]) -> Iterator[tuple[object, ...]]:
+def _chained(connection: Connection, finished: list[Entry]) -> Iterator[tuple[Any, ...]]:
     """The rows of ``finished``, behind the end of the chain; moves the end."""
     end = connection.execute(select(chain_end)).one()
     sequence, chain = end.sequence, end.chain
