@@ -146,8 +146,8 @@ def serving(data: Path, **options) -> Iterator[Fenli]:
 
 
 @contextlib.contextmanager
-def emulated_market(*arguments: str) -> Iterator[int]:
-    port = free_port()
+def emulated_market(*arguments: str, port: int | None = None) -> Iterator[int]:
+    port = port or free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "fenli.market", "--port", str(port), *arguments], stdout=subprocess.DEVNULL
     )

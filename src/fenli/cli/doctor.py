@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from fenli.cli import book_checks, checks
+from fenli.cli import balance_checks, book_checks, checks
 from fenli.cli.checks import Check
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Data, Json, config_file, data_folder
@@ -38,4 +38,5 @@ def examine(folder: Path, config: Path | None) -> Iterator[Check]:
         yield from checks.ports(loaded, folder)
         yield from checks.vendors(loaded)
         yield from checks.local(loaded)
+        yield from balance_checks.balances(loaded, folder)
     yield from checks.limits()

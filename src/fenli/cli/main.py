@@ -27,8 +27,8 @@ GROUPS: Final = {
     "config": "configuration",
     "market": "market",
 }
-COMMANDS: Final = ("serve", "models", "usage", "doctor")
-ORDER: Final = ("serve", "key", "models", "usage", "ledger", "prices", "rates", "config", "market", "doctor")
+COMMANDS: Final = ("serve", "models", "usage", "balance", "doctor")
+ORDER: Final = ("serve", "key", "models", "usage", "balance", "ledger", "prices", "rates", "config", "market", "doctor")
 
 
 def main() -> None:

@@ -65,11 +65,13 @@ def add_poll(database: Database, poll: Poll) -> None:
 
 def last_polls(database: Database) -> dict[str, Poll]:
     """The last one of each vendor, by vendor."""
-    newest = select(func.max(balance_polls.c.id)).group_by(balance_polls.c.vendor)
-    found = _read(
-        database, _ROWS.where(balance_polls.c.id.in_(newest)).order_by(balance_polls.c.vendor, balances.c.currency)
-    )
-    return {poll.vendor: poll for poll in found}
+    return _newest(database, select(func.max(balance_polls.c.id)).group_by(balance_polls.c.vendor))
+
+
+def last_told(database: Database) -> dict[str, Poll]:
+    """The last one of each vendor that told a balance."""
+    told = balance_polls.c.outcome == OK
+    return _newest(database, select(func.max(balance_polls.c.id)).where(told).group_by(balance_polls.c.vendor))
 
 
 def list_polls(database: Database, vendor: str, since: int | None = None, until: int | None = None) -> list[Poll]:
@@ -124,6 +126,13 @@ def metrics_of(polls: Iterable[Poll]) -> str:
         *failed,
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _newest(database: Database, newest: Select[Any]) -> dict[str, Poll]:
+    found = _read(
+        database, _ROWS.where(balance_polls.c.id.in_(newest)).order_by(balance_polls.c.vendor, balances.c.currency)
+    )
+    return {poll.vendor: poll for poll in found}
 
 
 def _read(database: Database, query: Select[Any]) -> list[Poll]:
