@@ -7,13 +7,16 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
 from fenli.errors import ValueRefused
+from fenli.ledger.corrections import Correction, corrected
 from fenli.ledger.entries import Entry
+from fenli.ledger.records import Grade
+from fenli.office.corrections import latest_corrections
 from fenli.office.rollups import HOUR, Group, Sums, summed, sums_of
 from fenli.office.rows import entry_of
-from fenli.office.tables import entries, usage_rollups
+from fenli.office.tables import corrections, entries, usage_rollups
 from fenli.store import Database
 from fenli.values.instants import instant_of, moment_of
 
@@ -24,10 +27,12 @@ PAGE: Final = 1_000
 
 
 class EntryRow(msgspec.Struct, frozen=True):
-    """An entry with its number in the books, where it can be found again."""
+    """An entry with its number in the books, where it can be found again. ``entry`` is what counts: as corrected, where
+    there is a ``correction``."""
 
     sequence: int
     entry: Entry
+    correction: Correction | None = None
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,14 +70,23 @@ def list_entries(
     model: str | None = None,
     grade: str | None = None,
     outcome: str | None = None,
+    project: str | None = None,
+    customer: str | None = None,
     newest_first: bool = True,
 ) -> list[EntryRow]:
-    """Entries whose attempt was opened in ``[since, until)``, ns. ``model``: as asked for, or as sold."""
+    """Entries whose attempt was opened in ``[since, until)``, ns. ``model``: as asked for, or as sold; ``project`` and
+    ``customer`` by id."""
     query = select(entries).where(*_opened(since, until))
-    for column, wanted in ((entries.c.key, key), (entries.c.vendor, vendor)):
+    exactly = (
+        (entries.c.key, key), (entries.c.vendor, vendor), (entries.c.project, project),
+        (entries.c.customer, customer), (entries.c.outcome, outcome),
+    )  # fmt: skip
+    for column, wanted in exactly:
         query = query if wanted is None else query.where(column == wanted)
-    for column, wanted in ((entries.c.grade, grade), (entries.c.outcome, outcome)):
-        query = query if wanted is None else query.where(column == wanted)
+    if grade is not None:
+        was_corrected = exists().where(corrections.c.entry == entries.c.sequence)
+        as_posted = (entries.c.grade == grade) & ~was_corrected
+        query = query.where(was_corrected if grade == Grade.RECONCILED else as_posted)
     if model is not None:
         vendor_part, slash, model_part = model.partition("/")
         exact = (entries.c.vendor == vendor_part) & (entries.c.model == model_part)
@@ -80,8 +94,7 @@ def list_entries(
     order = entries.c.opened_at, entries.c.sequence
     query = query.order_by(*(column.desc() if newest_first else column for column in order)).limit(limit)
     with database.read() as connection:
-        rows = connection.execute(query).mappings()
-        return [EntryRow(row["sequence"], entry_of(dict(row))) for row in rows]
+        return list(read_entries(connection, query))
 
 
 def usage(
@@ -104,14 +117,17 @@ def usage(
 
 
 def read_entries(connection: Connection, query: Select[Any]) -> Iterator[EntryRow]:
-    """Streams the result; the memory used does not grow with it."""
-    for row in connection.execute(query.execution_options(yield_per=PAGE)).mappings():
-        yield EntryRow(row["sequence"], entry_of(dict(row)))
+    """Streams the result, entries as they count now; the memory used does not grow with it."""
+    for page in connection.execute(query.execution_options(yield_per=PAGE)).mappings().partitions():
+        found = latest_corrections(connection, [row["sequence"] for row in page])
+        for row in page:
+            correction = found.get(row["sequence"])
+            yield EntryRow(row["sequence"], corrected(entry_of(dict(row)), correction), correction)
 
 
 def _sums(connection: Connection, since: int, until: int, by: By, zone: tzinfo) -> Iterator[tuple[Group, Sums]]:
     first_hour, last_hour = -(-since // HOUR) * HOUR, until // HOUR * HOUR
-    if first_hour >= last_hour or (by == "day" and not _whole_hours(zone)):
+    if first_hour >= last_hour or (by == "day" and not whole_hours(zone)):
         yield from _from_entries(connection, since, until)
         return
     yield from _from_entries(connection, since, first_hour)
@@ -157,7 +173,7 @@ def _row(name: str, currency: str, charge_currency: str, sums: Sums) -> UsageRow
     )
 
 
-def _whole_hours(zone: tzinfo) -> bool:
+def whole_hours(zone: tzinfo) -> bool:
     """Whether the zone's days begin on the hour of UTC, in this century's summers and winters."""
     for year in range(2000, 2100):
         for month in (1, 7):

@@ -204,6 +204,7 @@ transfers = Table(
     Column("chain", LargeBinary, nullable=False),
     Index("transfers_by_debit", "debit"),
     Index("transfers_by_credit", "credit"),
+    Index("transfers_by_first", "first", sqlite_where=text("first IS NOT NULL")),
     Index("transfers_by_names", "names", sqlite_where=text("names IS NOT NULL")),
     sqlite_strict=True,
 )

@@ -77,6 +77,7 @@ STATEMENTS: tuple[str, ...] = (
     """,
     "CREATE INDEX transfers_by_credit ON transfers (credit)",
     "CREATE INDEX transfers_by_debit ON transfers (debit)",
+    "CREATE INDEX transfers_by_first ON transfers (first) WHERE first IS NOT NULL",
     "CREATE INDEX transfers_by_names ON transfers (names) WHERE names IS NOT NULL",
     """
     CREATE TABLE transfers_end (
