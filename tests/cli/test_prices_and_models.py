@@ -38,7 +38,7 @@ def test_a_day_is_the_vendors_own(fenli: Fenli) -> None:
     fenli.write("prices/openai.toml", f"{own}[[{yuan}")
     fenli.write("fenli.toml", '[prices]\ndirectories = ["prices"]\n')
     text = fenli.out("prices", "show", "gpt-test", "--at", "2026-02-01")
-    yuan, dollars = text.split("openai/gpt-test, ")[1:]
+    dollars, yuan = text.split("openai/gpt-test, ")[1:]  # the vendor's own currency first
     assert yuan.startswith("CNY per 1M tokens, dates in Asia/Shanghai\n")
     assert "2026-01-02  2026-06-02" in yuan
     assert dollars.startswith("USD per 1M tokens, dates in UTC\n")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from fractions import Fraction
 
-from fenli.prices import Facts
+import pytest
+from msgspec.structs import replace
+
+from fenli.prices import Facts, Tariff
 from fenli.values import Money, Usage
 
 THINKING = Facts(thinking=True)
 PLAIN = Facts()
 BATCH = Facts(batch=True)
+EXPLICIT = Facts(cache_scheme="explicit")
+VIDEO = Facts(modality="video")
+HOUR = 3600
+MILLIONS = {"input": 1_000_000, "output": 1_000_000}
 CACHED = {"input": 8_000, "cached_input": 2_000, "output": 1_000}
 
 FIGURES = [
@@ -45,6 +52,56 @@ FIGURES = [
     # cache writes: 15 beside 12, 1.25 times the tier's input
     ("alibaba/qwen3.8-max", "2026-10-01 12:00", {"cache_write": 1_000_000}, PLAIN, "15"),
     ("openai/gpt-6.1-sol", "2026-10-01T00:00Z", {"cache_write": 100_000}, PLAIN, "0.25"),
+    # written for 5 minutes and for an hour, and read
+    ("anthropic/claude-opus-4-8", "2026-10-01T00:00Z",
+     {"input": 1_000, "cache_write": 10_000, "cache_write_1h": 4_000, "cached_input": 20_000, "output": 500}, PLAIN,
+     "0.13"),
+    ("moonshot/kimi-k3", "2026-10-05 12:00", {"cache_write": 500_000, "cache_write_1h": 500_000}, PLAIN, "30"),
+    ("minimax/MiniMax-M2.7", "2026-10-01 12:00", {"cache_write": 1_000_000, "cached_input": 1_000_000}, PLAIN, "3.045"),
+    # two schemes on one model
+    ("alibaba/qwen3.8-max", "2026-10-01 12:00", {"cached_input": 1_000_000}, PLAIN, "1.5"),
+    ("alibaba/qwen3.8-max", "2026-10-01 12:00", {"cached_input": 1_000_000}, EXPLICIT, "1"),
+    ("alibaba/qwen3.8-max", "2026-10-01 12:00", {"cache_write": 1_000_000}, EXPLICIT, "15"),
+    ("alibaba/qwen3.7-max", "2026-07-01 12:00", {"cached_input": 1_000_000}, EXPLICIT, "1.2"),
+    # kept: tokens times seconds
+    ("bytedance/cache-storage", "2026-10-01 12:00", {"cache_storage": 200_000 * 3 * HOUR}, PLAIN, "0.0102"),
+    ("google/cache-storage-3.1-pro", "2026-10-01T00:00Z", {"cache_storage": 500_000 * 2 * HOUR}, PLAIN, "4.5"),
+    ("google/cache-storage-flash", "2026-10-01T00:00Z", {"cache_storage": 500_000 * 2 * HOUR}, PLAIN, "1"),
+    # by the call, page, image, clip, second, character and minute
+    ("zhipu/search-std", "2026-10-01 12:00", {"searches": 3}, PLAIN, "0.03"),
+    ("zhipu/search-pro", "2026-10-01 12:00", {"searches": 3}, PLAIN, "0.09"),
+    ("metaso/search", "2026-10-01 12:00", {"searches": 1}, PLAIN, "0.03"),
+    ("tencent/web-search-standard", "2026-10-01 12:00", {"searches": 1}, PLAIN, "0.046"),
+    ("tencent/web-search-premium", "2026-10-01 12:00", {"searches": 1}, PLAIN, "0.08"),
+    ("deepseek/search-api", "2026-11-01 00:00", {"searches": 1_000}, PLAIN, "5"),
+    ("baichuan/medical-search", "2026-10-05 12:00", {"searches": 1}, PLAIN, "0.03"),
+    ("openai/web-search", "2026-11-01T00:00Z", {"searches": 1}, PLAIN, "0.01"),
+    ("anthropic/web-search", "2026-11-01T00:00Z", {"searches": 1}, PLAIN, "0.01"),
+    ("google/search-grounding", "2026-11-01T00:00Z", {"searches": 1}, PLAIN, "0.014"),
+    ("google/search-grounding-2.x", "2026-11-01T00:00Z", {"searches": 1}, PLAIN, "0.035"),
+    ("deepseek/file-parse-ocr", "2026-11-01 12:00", {"pages": 10}, PLAIN, "0.015"),
+    ("zhipu/cogview-4", "2026-10-01 12:00", {"images": 1}, PLAIN, "0.06"),
+    ("zhipu/cogvideox-3", "2026-10-01 12:00", {"videos": 1}, PLAIN, "1"),
+    ("alibaba/wan2.7-t2v", "2026-10-01 12:00", {"video_seconds": 5}, PLAIN, "5"),
+    ("bytedance/doubao-seedance-1-0-pro-250528", "2026-10-01 12:00", {"output": 1280 * 720 * 24 * 5 // 1024}, VIDEO,
+     "1.62"),
+    ("minimax-intl/MiniMax-H3", "2026-11-15T00:00Z", {"video_seconds": 5, "input_images": 5},
+     Facts(resolution="768p"), "0.4"),
+    ("minimax-intl/MiniMax-H3", "2026-11-15T00:00Z", {"video_seconds": 5, "input_images": 6}, Facts(resolution="2k"),
+     "0.69"),
+    ("openai/tts-1", "2026-10-01T00:00Z", {"input_characters": 1_234}, PLAIN, "0.01851"),
+    ("openai/whisper-1", "2026-10-01T00:00Z", {"audio_seconds": 90}, PLAIN, "0.009"),
+    # a price for each modality, one of them in a request with text
+    ("google/gemini-2.0-flash", "2026-10-01T00:00Z", {"input": 1_000_000, "audio_input": 1_000_000}, PLAIN, "0.8"),
+    ("alibaba/qwen3.5-omni-plus", "2026-10-01 12:00", {"input": 1_000_000, "audio_input": 1_000_000}, PLAIN, "60"),
+    ("alibaba/qwen3.5-omni-plus", "2026-10-01 12:00", {"input": 1_000_000}, Facts(modality="audio"), "53"),
+    # three fifths in a batch, where others charge half
+    ("moonshot/kimi-k2.5", "2026-10-01 12:00", MILLIONS, PLAIN, "25"),
+    ("moonshot/kimi-k2.5", "2026-10-01 12:00", MILLIONS, BATCH, "15"),
+    ("anthropic/claude-opus-4-5", "2026-11-01T00:00Z", {"cached_input": 1_000_000}, BATCH, "0.25"),
+    ("anthropic/claude-opus-4-8", "2026-10-01T00:00Z", MILLIONS, Facts(speed="fast"), "60"),
+    # throughput that is reserved
+    ("bytedance/doubao-pro-32k-prepaid", "2024-06-01 12:00", {"throughput_months": 10_000}, PLAIN, "2000"),
     # one token at a price that needs all twelve decimals
     ("deepseek/deepseek-v4-pro", "2026-06-01T02:00Z", {"cached_input": 1}, PLAIN, "0.000000003625"),
 ]  # fmt: skip
@@ -61,7 +118,25 @@ def test_figure(book, at, model, when, usage, facts, cost):
     assert Money(currency, rating.picos) == Money.parse(currency, cost)
 
 
-MILLIONS = {"input": 1_000_000, "output": 1_000_000}
+# What takes several of a vendor's things: (instant, [(model, usage)], cost)
+SUMS = [
+    # a cache made on purpose, kept for five minutes, hit three times
+    ("2024-07-15 12:00", "moonshot",
+     [("context-cache-create", {"input": 100_000}), ("context-cache-storage", {"cache_storage": 100_000 * 5 * 60}),
+      ("context-cache-hit", {"calls": 3})], "7.46"),
+    # 200,000 tokens a minute in and 100,000 out, reserved for a day
+    ("2026-10-01 12:00", "alibaba",
+     [("ptu-qwen3.8-max-input", {"throughput_days": 200_000}),
+      ("ptu-qwen3.8-max-output", {"throughput_days": 100_000})], "6049"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("when", "vendor", "parts", "cost"), SUMS)
+def test_sum(book, at, when, vendor, parts, cost):
+    ratings = [book.tariff(vendor, model).rate(Usage(usage), at(when)) for model, usage in parts]
+
+    assert Money("CNY", sum(rating.picos for rating in ratings)) == Money.parse("CNY", cost)
+
 
 # (model, instant, input price, output price), for any default request
 LISTED = [
@@ -74,6 +149,9 @@ LISTED = [
     ("alibaba/qwen-max", "2024-09-19 00:00", "20", "60"),
     ("bytedance/doubao-pro-32k", "2024-09-19 00:00", "0.8", "2"),
     ("bytedance/doubao-lite-32k", "2024-09-19 00:00", "0.3", "0.6"),
+    ("bytedance/doubao-pro-32k", "2024-05-15 00:00", "0.8", "2"),  # 0.0008 yuan for a thousand
+    ("tencent/hunyuan-lite", "2024-05-21 23:59:59", "8", "8"),  # 0.008 yuan for a thousand, then free
+    ("tencent/hunyuan-lite", "2024-05-22 00:00", "0", "0"),
     ("zhipu/glm-4-plus", "2024-09-19 00:00", "50", "50"),
     ("zhipu/glm-4-air", "2024-09-19 00:00", "1", "1"),
     ("zhipu/glm-4-flash", "2024-08-27 23:59:59", "0.1", "0.1"),
@@ -186,3 +264,44 @@ def test_deepseek_night_of_2025_crosses_midnight(book, at, when, night, currency
     rating = book.tariff("deepseek", "deepseek-chat", currency).rate(MILLIONS, at(when))
 
     assert rating.picos == Money.parse(currency, cheap if night else dear).picos
+
+
+@pytest.mark.parametrize(("model", "cut"), [("qwen-turbo", "-85%"), ("qwen-plus", "-80%"), ("qwen-max", "-50%")])
+def test_the_cuts_of_19_september_2024(book, at, model, cut):
+    before, after = (
+        Fraction(book.find("alibaba", model, at=at(when)).quoted("input"))
+        for when in ("2024-09-18 23:59:59", "2024-09-19 00:00")
+    )
+
+    assert f"{100 * after / before - 100}%" == cut
+
+
+@pytest.mark.parametrize(("written", "cost"), [(199, "0.021592"), (200, "0.0328"), (201, "0.032814")])
+def test_200_tokens_of_glm_are_the_dearer_tier(book, at, written, cost):
+    rating = book.tariff("zhipu", "glm-4.6").rate({"input": 10_000, "output": written}, at("2025-11-01 12:00"))
+
+    assert rating.picos == Money.parse("CNY", cost).picos
+
+
+@pytest.mark.parametrize(("written", "cost"), [(199, "0.008398"), (200, "0.0084"), (201, "0.009608")])
+def test_200_tokens_of_doubao_are_the_cheaper_tier(book, at, written, cost):
+    rating = book.tariff("bytedance", "doubao-seed-1.6").rate(
+        {"input": 10_000, "output": written}, at("2025-10-01 12:00")
+    )
+
+    assert rating.picos == Money.parse("CNY", cost).picos
+
+
+@pytest.mark.parametrize(("counts_as", "peak"), [("weekend", False), ("weekday", True)])
+@pytest.mark.parametrize("when", ["2026-10-10 10:00", "2026-09-20 15:00"])
+def test_a_make_up_working_day_is_what_the_calendar_says(book, at, counts_as, peak, when):
+    rows = []
+    for row in book.offers("deepseek", "deepseek-v4-pro"):
+        window = row.conditions.window
+        if window is not None and window.calendar is not None:
+            calendar = replace(window.calendar, makeup_days_count_as=counts_as)
+            row = replace(row, conditions=replace(row.conditions, window=replace(window, calendar=calendar)))
+        rows.append(row)
+    tariff = Tariff([row for row in rows if row.currency == "CNY"], "end")
+
+    assert tariff.rate(MILLIONS, at(when)).picos == Money.parse("CNY", "36" if peak else "18").picos

@@ -8,20 +8,17 @@ import pytest
 from fenli.errors import NoOffer, PriceFileError
 from fenli.prices import PriceBook
 from fenli.prices.overlaps import overlaps
-from fenli.prices.units import TOKENS
+from fenli.prices.units import TOKENS, UNITS
 from fenli.values import parse_instant
+from fenli.values.usage import COUNTS
 
 ROWS = {
-    "alibaba": 324,
-    "bytedance": 90,
-    "deepseek": 61,
-    "local": 2,
-    "moonshot": 37,
-    "moonshot-intl": 15,
-    "openai": 69,
-    "zai": 17,
-    "zhipu": 98,
-}
+    "01ai": 15, "alibaba": 324, "alibaba-intl": 16, "anthropic": 38, "baichuan": 15, "baidu": 112, "bytedance": 90,
+    "deepseek": 61, "google": 31, "huawei": 16, "huawei-intl": 5, "iflytek": 14, "local": 2, "metaso": 1, "minimax": 35,
+    "minimax-intl": 13, "moonshot": 37, "moonshot-intl": 15, "openai": 69, "sensetime": 26, "stepfun": 40,
+    "stepfun-intl": 3, "tencent": 85, "zai": 17, "zhipu": 98,
+}  # fmt: skip
+HISTORY = 1_176
 NOW = parse_instant("2026-11-23T00:00:00Z")
 
 
@@ -59,8 +56,19 @@ def test_every_dated_row_is_carried(book, vendor, rows):
     assert len(book.offers(vendor)) >= rows  # append-only: never fewer
 
 
+def test_the_whole_history_is_carried():
+    assert sum(ROWS.values()) - ROWS["local"] == HISTORY
+
+
 def test_vendors_and_their_headers(book):
     assert set(ROWS) <= set(book.vendors())
+    assert book.header("moonshot").tax == "included"
+    assert {row.tax for row in book.offers("moonshot")} == {"included"}
+    assert {row.tax for row in book.offers("deepseek")} == {"unknown"}
+    assert [vendor for vendor in book.vendors() if not book.header(vendor).instant_basis_assumed] == [
+        "deepseek",
+        "local",
+    ]
     assert book.basis("deepseek") == "end"
     assert book.basis("openai") == "start"
     assert book.header("openai").instant_basis_assumed
@@ -70,8 +78,8 @@ def test_vendors_and_their_headers(book):
     assert "glm-4.6" in book.models("zhipu")
     assert book.models("nobody") == []
     assert len(book.offers("openai", "o3")) == 5
-    with pytest.raises(NoOffer, match="no price file for 'nobody'"):
-        book.currency("nobody")
+    with pytest.raises(NoOffer, match=r"no price file for 'deepsek' \(did you mean deepseek\?\)"):
+        book.currency("deepsek")
 
 
 def test_no_request_finds_two_rows(book):
@@ -97,6 +105,7 @@ def test_every_row_has_a_source_and_only_free_rows_are_zero(book):
             assert offer.source
             assert offer.prices
             assert offer.free or all(offer.prices.values())
+            assert all(COUNTS[meter] == UNITS[offer.unit_of(meter)].counts for meter in offer.prices)
 
 
 def test_holidays_are_announced_in_whole_weeks():
@@ -287,3 +296,118 @@ def test_instants_are_those_of_the_vendors_day(book):
 
     assert row.effective_from == parse_instant("2024-05-20T16:00:00Z")
     assert row.unit == TOKENS
+
+
+def test_a_single_file_loads_like_a_folder(tmp_path):
+    file = tmp_path.joinpath("acme.toml")
+    file.write_text(ACME + price_row("one"), encoding="utf-8")
+
+    assert PriceBook.load(file).models("acme") == ["one"]
+    with pytest.raises(PriceFileError, match=r"gone\.toml: cannot be read: No such file"):
+        PriceBook.load(tmp_path.joinpath("gone.toml"))
+    file.write_bytes(b"vendor = '\xff'")
+    with pytest.raises(PriceFileError, match=r"acme\.toml: is not UTF-8: save it as UTF-8"):
+        PriceBook.load(tmp_path)
+
+
+def test_problems_come_by_file_and_line(tmp_path):
+    tmp_path.joinpath("b.toml").write_text(
+        ACME + price_row("one", price="0") + price_row("two", extra="hue = 1"), encoding="utf-8"
+    )
+    tmp_path.joinpath("a.toml").write_text(ACME + price_row("one", extra='tier_mode = "marginal"'), encoding="utf-8")
+
+    book, problems = PriceBook.examine(tmp_path)
+
+    assert book is None
+    told = [(problem.file[-6:], problem.row, problem.name, problem.field, problem.line) for problem in problems]
+    assert told == [
+        ("a.toml", 1, "one", "tier_mode", 13),
+        ("b.toml", 1, "one", "prices.input", 12),
+        ("b.toml", 1, "one", "prices.output", 12),
+        ("b.toml", 2, "two", "hue", 24),
+    ]
+
+
+TWO_LISTS = """
+[[offers]]
+model = "one"
+effective_from = 2026-01-01T00:00:00Z
+currency = "USD"
+unit = "1M_tokens"
+prices = {{ input = "{input}", output = "2" }}
+source = "the page"
+confidence = "high"
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("dollars", "more", "sound"), [("1.4", "", True), ("8", "", False), ("8", "confirmed = 'read'", True)]
+)
+def test_two_lists_of_one_seller_stand_in_a_steady_ratio(tmp_path, dollars, more, sound):
+    yuan = ACME + price_row("one", price="8").replace('output = "8"', 'output = "12"')
+    tmp_path.joinpath("acme.toml").write_text(yuan, encoding="utf-8")
+    abroad = ACME.replace('"acme"', '"acme-intl"').replace("CNY", "USD") + 'home_list = "acme"\n'
+    text = abroad + TWO_LISTS.format(input=dollars, more=more).replace(
+        'output = "2"', f'output = "{max(dollars, "2")}"'
+    )
+
+    if sound:
+        assert load(tmp_path, "acme-intl.toml", text).models("acme-intl") == ["one"]
+    else:
+        said = refused(tmp_path, "acme-intl.toml", text)
+        assert "acme-intl.toml:12: row 1 (one): prices.input is 8 USD beside 8 CNY" in said
+        assert "1.0 yuan to the dollar, where 4 to 10 is usual" in said
+        assert 'or write confirmed = "why it is right"' in said
+
+
+def test_a_users_row_is_held_against_the_row_that_it_replaces(tmp_path):
+    text = 'vendor = "deepseek"\n' + price_row("deepseek-chat", price="2000")
+    said = refused(tmp_path, "mine.toml", text)
+
+    assert "mine.toml:9: row 1 (deepseek-chat): prices.input is 2000, 500 times away from any other price" in said
+    assert len(load(tmp_path, "mine.toml", text.replace("source", 'confirmed = "so it is"\nsource')).vendors()) == len(
+        ROWS
+    )
+
+
+WITHDRAWN = """known_from = 2026-03-01T00:00:00+08:00
+withdrawn_at = 2026-05-01T00:00:00+08:00"""
+
+
+def test_a_row_that_was_withdrawn_prices_nothing_and_is_not_forgotten(tmp_path):
+    text = ACME + price_row("one") + price_row("one", "2026-06-01", extra=WITHDRAWN, price="5")
+    book = load(tmp_path, "acme.toml", text)
+    july = parse_instant("2026-07-01T00:00:00+08:00")
+    april = book.as_known_at(parse_instant("2026-04-01T00:00:00+08:00"))
+
+    assert book.find("acme", "one", at=july).prices["input"] == 1_000_000
+    assert [row.prices["input"] for row in book.withdrawn("acme", "one")] == [5_000_000]
+    assert len(book.every()) == len(book.offers("acme")) + 1 + sum(len(book.offers(v)) for v in ROWS)
+    assert april.find("acme", "one", at=july).prices["input"] == 5_000_000
+    assert april.find("acme", "one", at=july).id == book.withdrawn("acme", "one")[0].id
+    assert book.as_known_at(july).find("acme", "one", at=july).prices["input"] == 1_000_000
+
+
+def test_two_rows_known_at_once_for_the_same_start_are_refused(tmp_path):
+    wrong = price_row("one", extra=WITHDRAWN.replace("2026-03", "2025-12"), price="5")
+    right = price_row("one", extra="known_from = 2026-05-01T00:00:00+08:00")
+
+    assert load(tmp_path, "acme.toml", ACME + wrong + right).models("acme") == ["one"]
+    said = refused(tmp_path, "acme.toml", ACME + wrong + price_row("one"))
+    assert "row 2 (one): was known together with row 1 of" in said
+    assert "write known_from in the later one" in said
+
+
+def test_what_was_known_of_the_vendors_prices(book, at):
+    """DeepSeek announced the list price together with the promotion that came before it."""
+    chat = {"vendor": "deepseek", "model": "deepseek-chat", "at": at("2025-02-20 12:00")}
+
+    assert book.find(**chat).quoted("input") == "2"
+    assert book.as_known_at(at("2025-01-10 00:00")).find(**chat).quoted("input") == "2"  # announced with the promotion
+    assert book.as_known_at(at("2024-12-01 00:00")).find(**chat).quoted("input") == "1"  # a promotion without an end
+    with pytest.raises(NoOffer, match="or ever"):
+        book.as_known_at(at("2024-01-01 00:00")).find(**chat)
+    coming = {"vendor": "google", "model": "gemini-4-argon", "at": at("2026-12-24 00:00")}
+    assert book.find(**coming).quoted("input") == "4"
+    assert book.as_known_at(at("2026-11-01 00:00")).find(**coming).quoted("input") == "4"

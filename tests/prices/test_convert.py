@@ -76,6 +76,8 @@ def test_the_check_proves_it(tmp_path, toml):
         ("free = true\n", ""),
         ('"a \\"quoted\\" page"', '"a page"'),
         ('unit = "image"', 'unit = "video"'),
+        ('images = "0"', 'videos = "0"'),
+        ('source = "page"', 'known_from = 2026-01-01T00:00:00Z\nsource = "page"'),
     ],
 )
 def test_the_check_sees_a_changed_row(tmp_path, toml, capsys, old, new):
@@ -94,3 +96,20 @@ def test_the_check_sees_a_missing_row(tmp_path, toml, capsys):
 
     assert run(tmp_path, "--check") == 1
     assert "7 rows in the CSV, 6 in the TOML" in capsys.readouterr().out
+
+
+def test_rows_beyond_the_history_are_checked_too(tmp_path, capsys):
+    tmp_path.joinpath("history.csv").write_text(HISTORY.replace("deepseek,", "tencent,"), encoding="utf-8")
+    assert run(tmp_path) == 0
+    written = tmp_path.joinpath("tencent.toml")
+    text = written.read_text(encoding="utf-8")
+    assert 'model = "hunyuan-lite"' in text
+    assert run(tmp_path, "--check") == 0
+
+    later = text + text[text.rindex("\n[[offers]]") :].replace("2024-05-01", "2024-04-01")
+    written.write_text(later, encoding="utf-8")
+    assert run(tmp_path, "--check") == 0
+
+    written.write_text(text.replace('input = "8"', 'input = "9"'), encoding="utf-8")
+    assert run(tmp_path, "--check") == 1
+    assert "the rows after the CSV's are not those of EXTRA" in capsys.readouterr().out

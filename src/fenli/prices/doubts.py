@@ -60,7 +60,7 @@ def _slipped(offers: Iterable[Offer]) -> Iterator[Doubt]:
             if above >= FARTHEST * below:
                 low, high = heap[:place], heap[place:]
                 few, many = (high, low) if _weight(high) < _weight(low) else (low, high)
-                nearest = max(many)[1] if many is low else many[0][1]
+                nearest = (many[-1] if many is low else many[0])[1]
                 for _, offer in few:
                     yield (
                         offer,
