@@ -19,7 +19,7 @@ from fenli.vendors.contract import parse_base_url
 PRICES = {
     "deepseek": ("deepseek-flash", "CNY", "1.000001", "0.020003", "4.000007"),
     "moonshot": ("kimi-k2.6", "CNY", "6.5", "1.1", "27"),
-    "zhipu": ("glm-4.6", "CNY", "2.123457", "0.4", "8.999999"),
+    "zhipu": ("glm-4.6", "CNY", "4.123457", "0.8", "15.999999"),
     "stepfun": ("step-3.7-flash", "CNY", "1.350001", "0.27", "8.100007"),
     "alibaba": ("qwen-plus", "CNY", "0.8", "0.160001", "2.000003"),
     "bytedance": ("doubao-seed-1.8", "CNY", "0.8", "0.16", "2.000009"),
