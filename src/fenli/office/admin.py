@@ -38,6 +38,7 @@ from fenli.values import format_instant, parse_instant
 from fenli.values.money import decimal_of
 
 LIMIT_MAX: Final = 10_000
+_FILTERS: Final = ("key", "vendor", "model", "grade", "outcome", "project", "customer")
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -45,6 +46,7 @@ class _NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     models: tuple[str, ...] | None = None
     show_cost: bool = False
+    project: str | None = None
 
 
 class _Refused(FenliError):
@@ -121,9 +123,14 @@ class _Api:
         try:
             wanted = _decode_new_key(await request.body())
         except msgspec.DecodeError as error:
-            raise _Refused(400, f"{error}: send a JSON object with name, models, show_cost") from None
+            raise _Refused(400, f"{error}: send a JSON object with name, models, show_cost, project") from None
         make = lambda: create_key(  # noqa: E731  one call, in a thread
-            self._database, wanted.name, models=wanted.models, show_cost=wanted.show_cost, now=self._clock.now()
+            self._database,
+            wanted.name,
+            models=wanted.models,
+            show_cost=wanted.show_cost,
+            project=wanted.project,
+            now=self._clock.now(),
         )
         return _json(await asyncio.to_thread(make), 201)
 
@@ -141,7 +148,7 @@ class _Api:
             since=_instant(query, "since"),
             until=_instant(query, "until"),
             newest_first=query.get("order", "newest") != "oldest",
-            **{name: query.get(name) for name in ("key", "vendor", "model", "grade", "outcome")},
+            **{name: query.get(name) for name in _FILTERS},
         )
         return _json({"entries": [_entry(row) for row in rows]})
 
@@ -260,6 +267,7 @@ def _entry(row: reports.EntryRow) -> dict[str, Any]:
     raw = shown.pop("raw_usage")
     shown["raw_usage"] = None if raw is None else raw.decode(errors="replace")
     shown["cost"], shown["held"] = _amount(shown.pop("picos")), _amount(shown.pop("held_picos"))
+    shown["charge"] = _amount(shown.pop("charge_picos"))
     shown["first_content_ns"] = shown.pop("first_content")
     return {"sequence": row.sequence, **shown}
 
@@ -267,6 +275,7 @@ def _entry(row: reports.EntryRow) -> dict[str, Any]:
 def _usage(row: reports.UsageRow) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.structs.asdict(row)
     shown["cost"], shown["unknown_held"] = _amount(shown.pop("picos")), _amount(row.unknown_held)
+    shown["charge"] = _amount(shown.pop("charge_picos"))
     return shown
 
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import insert, or_, select, update
 
 from fenli.errors import KeyRefused
+from fenli.office.customers import find_project
 from fenli.office.tables import keys, projects
 from fenli.routing.snapshot import Key
 from fenli.store import Database
@@ -28,7 +29,7 @@ class NewKey(msgspec.Struct, frozen=True):
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
-    """What may be shown of a key. Instants in ns; ``revoked_at`` None while it works."""
+    """What may be shown of a key. Instants in ns; ``revoked_at`` None while it works, ``project`` for our own use."""
 
     id: str
     name: str
@@ -36,12 +37,22 @@ class KeyInfo(msgspec.Struct, frozen=True):
     show_cost: bool
     created_at: int
     revoked_at: int | None
+    project: str | None = None
 
 
 def create_key(
-    database: Database, name: str, *, models: Sequence[str] | None = None, show_cost: bool = False, now: int
+    database: Database,
+    name: str,
+    *,
+    models: Sequence[str] | None = None,
+    show_cost: bool = False,
+    project: str | None = None,
+    now: int,
 ) -> NewKey:
-    """``models``: the public names it may ask for; None allows every one. Raises KeyRefused for a name in use."""
+    """``models``: the public names it may ask for; None allows every one. It belongs to ``project`` for good.
+
+    Raises KeyRefused for a name in use, AccountRefused for an unknown project.
+    """
     if not name.strip() or len(name) > NAME_MAX or not name.isprintable():
         raise KeyRefused(f"{name!r} is no name for a key: write 1 to {NAME_MAX} printable characters")
     if models is not None and not models:
@@ -54,8 +65,11 @@ def create_key(
         "models": None if models is None else msgspec.json.encode(list(models)).decode(),
         "show_cost": int(show_cost),
         "created_at": now,
+        "project": project,
     }
     with database.write() as connection:
+        if project is not None:
+            find_project(connection, project)
         used = connection.execute(select(keys.c.id).where(keys.c.name == name, keys.c.revoked_at.is_(None))).first()
         if used is not None:
             raise KeyRefused(f"there is a key named {name!r} already ({used.id}): choose another name, or revoke it")
@@ -97,7 +111,8 @@ def working_keys(database: Database) -> tuple[Key, ...]:
 
 
 def _info(row: Any) -> KeyInfo:
-    return KeyInfo(row.id, row.name, _models(row.models), bool(row.show_cost), row.created_at, row.revoked_at)
+    models, shows = _models(row.models), bool(row.show_cost)
+    return KeyInfo(row.id, row.name, models, shows, row.created_at, row.revoked_at, row.project)
 
 
 def _models(text: str | None) -> tuple[str, ...] | None:
