@@ -3,16 +3,16 @@
     gateway                                office
     Hello(run, what it has) ────────────>  counts that and nothing else
     Ask(budget, window, need, like) ────>
-                                   <─────  Granted(the lease's new total; how the budget stands)
-    Keep(budget, window, total, was) ───>  the lease is no more than that from now on
+                                   <─────  Granted(how much more; how the budget stands)
+    Keep(budget, window, back) ─────────>  so much has been given back
                                    <─────  Recall(budget): give back what you can spare
 
-A lease is a total: how much of a budget's window one run may spend in all, from its start on. It is never spent beyond
-what the gateway has been told, and never counted lower than what the office has told: a message that is lost costs
-nothing but room. Messages may cross: a `Keep` that was sent before a `Granted` was read counts for nothing, which its
-``was`` shows, and the gateway goes by each `Granted` as it reads it. A `Hello` begins a connection; what is unread of
-the one before it is thrown away by both. Amounts are picos of the budget's currency, at most `AMOUNT_MAX` of the
-records; windows are named by their start. A frame is a 4-byte big-endian length and msgpack.
+A lease is how much of a budget's window one run may spend in all, from its start on. It is never spent beyond what the
+gateway has been told, and never counted lower than what the office has told: a message that is lost costs nothing but
+room. `Granted` and `Keep` say what is added and taken away, so that they may cross; only `Hello` says totals. It begins
+a connection, and what is unread of the one before it is thrown away by both. Amounts are picos of the budget's
+currency, at most `AMOUNT_MAX` of the records; windows are named by their start. A frame is a 4-byte big-endian length
+and msgpack.
 """
 
 from __future__ import annotations
@@ -50,36 +50,31 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Keep(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """What is beyond ``total`` goes back. ``total`` is never below what the run has spent and held.
-
-    ``was``: the lease's total until now.
-    """
+    """The gateway keeps the lease but for ``back`` (>= 0), which it has neither spent nor holds."""
 
     budget: str
     window: int
-    total: int
-    was: int
+    back: int
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The answer to an `Ask`; those about one budget come in the order of the questions.
 
-    ``total`` is the lease's from now on. It may be less than was needed, when there is no more.
-
-    ``spent``: posted to the window by all runs; ``elsewhere``: leased to other runs or held by them; ``until``: when
-    the amount begins anew, None where it never does. For the refusal's words only.
+    ``more`` is what the lease grows by; less than was needed, when there is no more. ``spent``: posted to the window by
+    all runs; ``elsewhere``: leased to other runs or held by them; ``until``: when the amount begins anew, None where it
+    never does. These three are for the refusal's words only.
     """
 
     budget: str
     window: int
-    total: int
+    more: int
     spent: str
     elsewhere: str
     until: int | None
 
 
 class Recall(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """Another run needs it: answer with a `Keep` of what is spent and held for each window, in one write."""
+    """Another run needs it: answer with a `Keep` for each window with a lease, in one write, even of nothing."""
 
     budget: str
 
