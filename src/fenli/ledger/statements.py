@@ -19,7 +19,7 @@ from fenli.values.money import decimal_of
 
 SubjectKind = Literal["customer", "project", "key", "vendor"]
 SUBJECT_KINDS: Final[tuple[SubjectKind, ...]] = ("customer", "project", "key", "vendor")
-CALLS: Final = (Move.COST, Move.CHARGE)
+SAVING: Final = "saving"  # by how much packs and credits at a vendor made its calls cheaper than list price
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -46,10 +46,10 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """``picos`` is what the line does to the balance. ``day`` is of the period's zone. ``what`` is the model of calls,
-    and of anything else the reference or the reason that was given."""
+    """``picos`` is what the line does to the balance. ``kind`` is a `Move`, or `SAVING`. ``day`` is of the period's
+    zone. ``what`` is the model of calls, and of anything else the reference and the reason that were given."""
 
-    kind: Move
+    kind: str
     day: str
     what: str
     picos: int
@@ -102,7 +102,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     def movements(self) -> int:
         return sum(line.picos for line in self.lines)
 
-    def total(self, *kinds: Move) -> int:
+    def total(self, *kinds: str) -> int:
         """Of the lines of these kinds."""
         return sum(line.picos for line in self.lines if line.kind in kinds)
 
@@ -165,13 +165,13 @@ def in_order(line: Line) -> tuple[str, int, str]:
     return line.day, _PLACE[line.kind], line.what
 
 
-_PLACE: Final = {
+_PLACE: Final[dict[str, int]] = {
     kind: place
     for place, kind in enumerate(
         (
             Move.TOP_UP, Move.CREDIT, Move.ALLOWANCE, Move.PURCHASE, Move.PAYMENT, Move.REPAYMENT, Move.FEE,
-            Move.CHARGE, Move.COST, Move.UNKNOWN, Move.REFUND, Move.EXPIRY, Move.LAPSE, Move.CORRECTION,
+            Move.CHARGE, Move.COST, SAVING, Move.UNKNOWN, Move.REFUND, Move.EXPIRY, Move.LAPSE, Move.CORRECTION,
         )
     )
 }  # fmt: skip
-assert set(_PLACE) == set(Move)
+assert set(_PLACE) == {*Move, SAVING}
