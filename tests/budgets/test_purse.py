@@ -26,8 +26,8 @@ def purse(*budgets: Budget, rates: Rates | None = None, **totals: int) -> Purse:
     made = Purse()
     made.update(budgets, rates or Rates())
     for name, total in totals.items():
-        lease = made.accounts[name].lease(NOW)
-        made.granted(Granted(name, lease.window.start, total, "0", "0", None))
+        account = made.accounts[name]
+        account.granted(Granted(name, account.lease(NOW).window.start, total, "0", "0", None))
     return made
 
 
@@ -100,6 +100,16 @@ def test_tomorrow_is_another_lease():
     assert [lease.spent for lease in mine.accounts["a"].leases.values()] == [90, 0]
 
 
+def test_what_is_granted_of_a_window_that_no_call_has_opened_yet_is_there_when_one_does():
+    mine = purse(budget("a", period=Period.DAY), a=100)
+    account = mine.accounts["a"]
+    lease, more = account.granted(Granted("a", account.lease(NOW).window.end, 70, "0", "0", None))
+    assert (lease.total, more) == (70, 70)
+    assert (account.lease(NOW).total, account.lease(NOW + DAY).total) == (100, 70)
+    account.forget(account.lease(NOW))
+    assert (account.lease(NOW).total, account.lease(NOW + DAY).total) == (0, 70)
+
+
 def test_a_new_snapshot_keeps_what_is_leased():
     mine = purse(budget("a"), a=100)
     hold = mine.hold(mine.binding("k", None, None, "v"), "CNY", 40, NOW)
@@ -123,7 +133,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(name=st.sampled_from("ab"), more=st.integers(0, 500))
     def grant(self, name, more):
         self.given[name] += more
-        self.purse.granted(Granted(name, 0, self.purse.accounts[name].lease(self.now).total + more, "0", "0", None))
+        self.purse.accounts[name].granted(Granted(name, 0, more, "0", "0", None))
 
     @rule(name=st.sampled_from("ab"))
     def give_back(self, name):

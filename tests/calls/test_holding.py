@@ -11,6 +11,7 @@ from fenli.budgets.budget import Budget, Mode, Period, Scope
 from fenli.budgets.messages import Granted
 from fenli.budgets.purse import Purse
 from fenli.calls.holding import TEMPLATE_TOKENS
+from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.ledger.records import Grade
 from fenli.prices.rates import Rates
@@ -24,8 +25,8 @@ def purse(left: int, mode: Mode = Mode.HARD, limit: int = 10_000_000) -> Purse:
 
 
 def grant(purse: Purse, total: int, spent: int = 0) -> None:
-    purse.accounts["b1"].lease(0)
-    purse.granted(Granted("b1", 0, total, str(spent), "0", None))
+    account = purse.accounts["b1"]
+    account.granted(Granted("b1", 0, total - account.lease(0).total, str(spent), "0", None))
 
 
 def lease(stage: CallStage):
@@ -77,6 +78,19 @@ def test_a_refusal_says_which_budget_and_how_it_stands():
         assert part in message, message
     assert lease(stage).held == 0
     assert stage.sends == {}
+
+
+def test_a_refusal_speaks_of_its_own_day_and_of_when_the_next_amount_comes_free():
+    made = Purse()
+    rolling = Budget("b1", "lab", Scope.KEY, "k1", "CNY", "10", Period.ROLLING, Mode.HARD, span=240 * SECOND)
+    made.update([rolling], Rates())
+    stage = CallStage(purse=made, max_tokens=100).begin()
+    made.accounts["b1"].granted(Granted("b1", 0, 0, "7", "0", 77 * SECOND))
+    with pytest.raises(CallRefused, match=r"spent 0,.*anew at 1970-01-01T00:20:50"):
+        stage.call.allowed(stage.now, met=False)
+    made.accounts["b1"].granted(Granted("b1", 1000 * SECOND, 0, "9", "0", 1007 * SECOND))
+    with pytest.raises(CallRefused, match=r"spent 0.000000000009,.*anew at 1970-01-01T00:16:47"):
+        stage.call.allowed(stage.now, met=False)
 
 
 @pytest.mark.parametrize("mode", [Mode.HARD, Mode.CAP])

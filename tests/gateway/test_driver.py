@@ -6,16 +6,21 @@ from typing import Any
 
 import pytest
 
+from fenli.budgets import Budget, Mode, Period, Scope
+from fenli.budgets.messages import Granted
 from fenli.budgets.purse import Lease, Need, Purse
 from fenli.calls.call import Call
 from fenli.calls.effects import Effects, Ended
 from fenli.clock import SECOND
-from fenli.errors import CallRefused, ConnectionLost
+from fenli.errors import CallRefused, Code, ConnectionLost
 from fenli.gateway.driver import Desk, Listener
 from fenli.gateway.recorder import Recorder
 from fenli.http.transport import Deadlines, Receiver, Request
 from fenli.ledger.entries import Poster
 from fenli.ledger.journal import Reader
+from fenli.prices.offers import Offer
+from fenli.prices.rates import Rates
+from fenli.prices.units import TOKENS
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key, Route, Snapshot, VendorSettings
 from fenli.vendors.catalog import VENDORS
@@ -92,8 +97,12 @@ class World:
         settings = [
             VendorSettings(name, name, VENDORS[name].base_url, "", ("m",), "CNY") for name in ("deepseek", "moonshot")
         ]
+        offers = {
+            name: (Offer(name, name, "m", "CNY", 0, None, TOKENS, {"input": 1, "output": 1}),)
+            for name in ("deepseek", "moonshot")
+        }
         route = Route("fast", ("deepseek/m", "moonshot/m"))
-        self.directory = Directory(Snapshot("v", 0, (), tuple(settings), (route,), {}), lambda _: "sk")
+        self.directory = Directory(Snapshot("v", 0, (), tuple(settings), (route,), offers), lambda _: "sk")
         self.calls = 0
 
     def now(self) -> int:
@@ -117,6 +126,13 @@ class World:
 
     def sync(self) -> None:
         pass
+
+    def bind(self) -> None:
+        """From now on every call needs what the office has not granted yet."""
+        self.purse.update([Budget("b", "b", Scope.ORGANISATION, "", "CNY", "1", Period.TOTAL, Mode.HARD)], Rates())
+
+    def grant(self, picos: int) -> None:
+        self.purse.accounts["b"].granted(Granted("b", 0, picos, "0", "0", None))
 
     def turn(self) -> None:
         while self.turns:
@@ -314,4 +330,82 @@ def test_a_call_that_cannot_begin_leaves_nothing_behind(world: World, monkeypatc
     monkeypatch.setattr(Call, "begin", explode)
     with pytest.raises(RuntimeError):
         world.call()
+    assert not world.desk.drivers
+
+
+# What the office says of a call that a budget binds
+
+
+def test_a_call_waits_for_the_office_and_no_vendor_hears_of_it(world: World) -> None:
+    world.bind()
+    caller = world.call(max_tokens=10)
+    world.turn()
+    assert (world.sent, world.journal) == ([], b"")
+    (needs, told) = world.asked.pop()
+    world.grant(needs[0].amount)
+    told(True)
+    world.turn()
+    assert len(world.sent) == 1
+    world.sent[0].receiver.answered(200, JSON, WHOLE)
+    world.turn()
+    assert caller.heard == [(200, WHOLE)]
+
+
+def test_a_spare_amount_is_asked_for_when_little_is_left(world: World) -> None:
+    world.bind()
+    world.grant(10**6)
+    world.call(max_tokens=10)
+    assert world.filled == 0
+    world.call(max_tokens=600_000)
+    assert world.filled == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(False, Code.INSUFFICIENT_QUOTA), (None, Code.BUDGET_UNAVAILABLE)], ids=["no", "silence"]
+)
+def test_a_call_that_the_office_does_not_help_is_refused_once(world: World, answer: bool | None, code: Code) -> None:
+    world.bind()
+    caller = world.call(max_tokens=10)
+    (_, told) = world.asked.pop()
+    told(answer)
+    told(True)
+    world.turn()
+    assert [refusal.code for refusal in world.refused] == [code]
+    assert (world.sent, world.journal, world.ended) == ([], b"", [])
+    assert caller.listener is None
+    assert not world.desk.drivers
+
+
+def test_an_answer_that_comes_after_the_callers_patience_or_its_deadline_starts_nothing(world: World) -> None:
+    world.bind()
+    gone, late = world.call(max_tokens=10), world.call(max_tokens=10)
+    assert gone.listener is not None
+    gone.listener.client_gone()
+    world.turn()
+    assert [ended.status for ended in world.ended] == [499]
+    world.instant += 1800 * SECOND
+    world.grant(10**9)
+    for _, told in world.asked:
+        told(True)
+    world.turn()
+    assert world.sent == []
+    assert [refusal.code for refusal in world.refused] == [Code.BUDGET_UNAVAILABLE]
+    assert late.listener is None
+    assert not world.desk.drivers
+
+
+def test_a_bug_behind_the_offices_answer_is_told_to_the_caller_and_holds_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: Any) -> None:
+        raise RuntimeError("bug")
+
+    world.bind()
+    caller = world.call(max_tokens=10)
+    monkeypatch.setattr(type(VENDORS["deepseek"]), "request", explode)
+    world.grant(10**9)
+    world.asked.pop()[1](True)
+    assert [refusal.code for refusal in world.refused] == [Code.INTERNAL_ERROR]
+    assert world.purse.accounts["b"].lease(world.instant).held == 0
+    assert caller.listener is None
     assert not world.desk.drivers

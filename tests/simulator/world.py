@@ -37,7 +37,7 @@ from fenli.prices.units import TOKENS
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
 from fenli.routing.targets import Target
-from fenli.sim.kernel import START, Simulation
+from fenli.sim.kernel import START, Simulation, Timer
 from fenli.sim.random import Chance
 from fenli.values.ids import run_id
 from fenli.vendors.catalog import VENDORS
@@ -169,6 +169,24 @@ class WorkerTransport:
                 sending._fail(ConnectionLost("the client was closed", sent=True))
 
 
+class Loop:
+    """A worker's timers as an event loop has them, in seconds; they go with it."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._sim = worker.world.sim
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> Timer:
+        return self._sim.call_soon(self._run, callback, args)
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        return self._sim.call_later(int(delay * SECOND), self._run, callback, args)
+
+    def _run(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if self._worker.alive:
+            callback(*args)
+
+
 class Worker:
     """One life of the gateway process: everything in it is gone when it dies, but for the bytes on its disk."""
 
@@ -188,7 +206,7 @@ class Worker:
         self.app = App(
             run=self.run, clock=world.sim, transport=self.transport, recorder=self.recorder, snapshots=snapshots,
             metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True, purse=purse,
-            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim),
+            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim, Loop(self)),
         )  # fmt: skip
         self.app.desk.ended = self._ended
         self.visitors: list[Visitor] = []

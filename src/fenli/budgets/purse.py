@@ -23,15 +23,17 @@ SPARE: Final = 16
 
 
 class Lease:
-    """Of one window of one budget; picos. ``asked``: an `Ask` for it is on its way."""
+    """Of one window of one budget; picos. ``asked``: an `Ask` for a spare amount is on its way. Before ``ask_at`` there
+    is no more to be had, and before ``fill_at`` nothing to spare (instants)."""
 
-    __slots__ = ("account", "asked", "held", "spent", "total", "window")
+    __slots__ = ("account", "ask_at", "asked", "fill_at", "held", "spent", "total", "window")
 
     def __init__(self, account: Account, window: Window) -> None:
         self.account = account
         self.window = window
         self.total = self.spent = self.held = 0
         self.asked = False
+        self.ask_at = self.fill_at = 0
 
     @property
     def free(self) -> int:
@@ -58,11 +60,26 @@ class Account:
         lease = self.current
         if lease is not None and lease.window.start <= at < lease.window.end:
             return lease
-        window = window_at(self.budget, at)
+        lease = self.current = self._of(window_at(self.budget, at))
+        return lease
+
+    def granted(self, word: Granted) -> tuple[Lease, int]:
+        """Takes the office's answers, in the order in which they come: the lease, and how much was added to it."""
+        self.told = word
+        lease = self._of(window_at(self.budget, word.window))
+        lease.total += word.more
+        lease.asked = False
+        return lease, word.more
+
+    def forget(self, lease: Lease) -> None:
+        del self.leases[lease.window.start]
+        if self.current is lease:
+            self.current = None
+
+    def _of(self, window: Window) -> Lease:
         lease = self.leases.get(window.start)
         if lease is None:
             lease = self.leases[window.start] = Lease(self, window)
-        self.current = lease
         return lease
 
 
@@ -195,17 +212,6 @@ class Purse:
                     free = free * factor.denominator // factor.numerator
                 least = free if least is None or free < least else least
         return max(0, least or 0)
-
-    def granted(self, word: Granted) -> None:
-        """The office's answer, to be taken in the order in which answers come."""
-        account = self.accounts.get(word.budget)
-        if account is None:
-            return
-        account.told = word
-        lease = account.leases.get(word.window)
-        if lease is not None:
-            lease.total = word.total
-            lease.asked = False
 
 
 _SCOPES: Final = (Scope.KEY, Scope.PROJECT, Scope.CUSTOMER, Scope.VENDOR)

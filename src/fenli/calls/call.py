@@ -37,6 +37,7 @@ _HEADERS: Final = (
     b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %d.%03d\r\n"
 )
 _NOTHING: Final[Effects] = ()
+_TOO_LATE: Final = "a budget binds this call, and to be granted some of it took longer than the call may take: retry"
 
 
 class Stage(enum.Enum):
@@ -104,6 +105,8 @@ class Call:
         """The office has been asked; ``met``: it had what was needed. Raises CallRefused as `begin` does."""
         if self.stage is _OVER:
             return _NOTHING
+        if now >= self.deadline:
+            raise CallRefused(Code.BUDGET_UNAVAILABLE, _TOO_LATE)
         terms = self._terms(now, asked=not met)
         if isinstance(terms, Shortage):  # others were faster
             return (Ask(terms.needs),)
@@ -281,7 +284,13 @@ class Call:
         number = len(self._attempts) + 1
         target = self.plan.targets[number - 1]
         ask = terms.ask
-        attempt = Attempt(number, target, target.vendor.answer(ask), now, terms.hold)
+        try:
+            answer, request = target.vendor.answer(ask), target.vendor.request(target.address, ask, now)
+        except BaseException:
+            if terms.hold is not None:
+                terms.hold.release()
+            raise
+        attempt = Attempt(number, target, answer, now, terms.hold)
         self._attempts.append(attempt)
         wake_at = now + target.deadlines.first_content
         if number == 1 or wake_at < self.wake_at or len(self._open()) == 1:
@@ -298,7 +307,7 @@ class Call:
             )  # fmt: skip
         else:
             record = Attempted(self.number, number, now, target.vendor_id, target.model, currency, picos)
-        return [Append(record), Send(number, target, target.vendor.request(target.address, ask, now))]
+        return [Append(record), Send(number, target, request)]
 
     def _finish(self, attempt: Attempt, out: bytes, now: int) -> Effects:
         """The answer is whole: book it, then say the last of it."""

@@ -120,6 +120,8 @@ def _unpriced(name: str, account: Account, why: str) -> CallRefused:
 def _used_up(lease: Lease, whole: int) -> str:
     account = lease.account
     budget, told = account.budget, account.told
+    if told is not None and told.window != lease.window.start:
+        told = None  # of another day
     spent = int(told.spent) if told is not None else lease.spent
     held = max(0, budget.picos - spent - lease.free)
     amounts = " ".join(
@@ -130,7 +132,7 @@ def _used_up(lease: Lease, whole: int) -> str:
             f"this call may cost {decimal_of(whole)}",
         )
     )
-    until = lease.window.until
+    until = told.until if told is not None and told.until is not None else lease.window.until
     reset = "it never begins anew" if until >= FOREVER else f"it begins anew at {format_instant(until)}"
     return (
         f"budget {budget.name!r} ({_scope(account)}) has not enough left, in {budget.currency}: {amounts}; {reset}: "

@@ -17,6 +17,7 @@ from fenli.http.transport import Sending, Transport
 log = logging.getLogger(__name__)
 
 _SILENT: Final = "a budget binds this call and the office that keeps it does not answer: retry in a few seconds"
+_BROKEN: Final = "the call could not be made, for a fault of the gateway's own: retry, or ask who runs it for the log"
 
 
 class Listener(Protocol):
@@ -153,10 +154,10 @@ class CallDriver:
                 raise CallRefused(Code.BUDGET_UNAVAILABLE, _SILENT)
             self.perform(self.call.allowed(self.now(), met=met))
         except CallRefused as refusal:
-            self.exchange = None
-            self._desk.drivers.pop(self, None)
-            exchange.listener = None
-            self._desk.refuse(exchange, refusal)
+            self._refuse(exchange, refusal)
+        except Exception:
+            log.exception("call %s could not go on", self.call.id)
+            self._refuse(exchange, CallRefused(Code.INTERNAL_ERROR, _BROKEN))
 
     def close(self, effect: Closing) -> None:
         """The last of a call, once its end is written."""
@@ -189,6 +190,12 @@ class CallDriver:
         sending = self.sendings.pop(number, None)
         if sending is not None:
             sending.cancel()
+
+    def _refuse(self, exchange: Exchange, refusal: CallRefused) -> None:
+        self.exchange = None
+        self._desk.drivers.pop(self, None)
+        exchange.listener = None
+        self._desk.refuse(exchange, refusal)
 
     def _over(self, effect: Ended) -> None:
         desk = self._desk

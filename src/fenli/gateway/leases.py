@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
+
+import msgspec
 
 from fenli.budgets.messages import (
     Ask,
@@ -28,8 +30,8 @@ from fenli.budgets.messages import (
     encode,
     from_office,
 )
-from fenli.budgets.purse import SPARE, Lease, Need, Purse
-from fenli.clock import MILLISECOND, Clock
+from fenli.budgets.purse import SPARE, Account, Lease, Need, Purse
+from fenli.clock import MILLISECOND, SECOND, Clock
 from fenli.http.local_socket import connected
 from fenli.ledger.records import AMOUNT_MAX
 
@@ -39,6 +41,11 @@ log = logging.getLogger(__name__)
 ANSWER_S: Final = 2.0
 # What has run out is not asked for again at once: every call that is refused would be a question.
 EXHAUSTED: Final = 200 * MILLISECOND
+# An office with so many questions to answer about one budget is as good as away.
+UNANSWERED_MAX: Final = 1_000
+# A lease is known for a while after its window has ceased to count: whoever reads another clock may still be granted
+# some of that window, and what a run says that it has, when it connects, is all of it that the office counts.
+_KNOWN: Final = 60 * SECOND
 _RETRY_S: Final = 0.1
 _TURN_S: Final = 0.5
 # A lease that nobody has used for this many turns goes back.
@@ -48,16 +55,27 @@ _IDLE_TURNS: Final = 6
 Told = Callable[[bool | None], None]
 
 
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """An event loop, as far as it is needed here (``delay`` in seconds); or the simulator."""
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> Any: ...
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
+
+
 class _Question:
     """What one call waits for; answered when all of its budgets are."""
 
     __slots__ = ("_timer", "left", "met", "told")
 
-    def __init__(self, told: Told, left: int) -> None:
+    def __init__(self, told: Told, left: int, timers: Timers) -> None:
         self.told: Told | None = told
         self.left = left
         self.met = True
-        self._timer = asyncio.get_running_loop().call_later(ANSWER_S, self.end, None)
+        self._timer = timers.call_later(ANSWER_S, self.end, None)
 
     def answered(self, met: bool) -> None:
         self.left -= 1
@@ -76,31 +94,28 @@ class _Question:
 
 
 class Leases(asyncio.Protocol):
-    """``run`` keeps the connection up. Everything else is called on the loop's thread."""
+    """``run`` keeps the connection up. Everything is called on one thread."""
 
-    def __init__(self, purse: Purse, path: Path, run: str, clock: Clock) -> None:
+    def __init__(self, purse: Purse, path: Path, run: str, clock: Clock, timers: Timers) -> None:
         self._purse = purse
         self._path = path
         self._run = run
         self._clock = clock
+        self._timers = timers
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
         self._asked: dict[str, deque[tuple[_Question | None, int]]] = {}  # by budget, in the order of the questions
-        self._exhausted: dict[str, int] = {}  # until when
-        self._unfilled: dict[str, int] = {}  # the same of what nobody needs yet
         self._idle: dict[Lease, tuple[int, int]] = {}  # what was used at the last turn, and for how many turns
 
     def ask(self, needs: list[Need], told: Told) -> None:
         """``told`` comes later, never from inside."""
-        question = _Question(told, len(needs))
-        loop = asyncio.get_running_loop()
+        question = _Question(told, len(needs), self._timers)
         now = self._clock.now()
         for need in needs:
-            budget = need.lease.account.budget.id
-            if self._transport is None:
-                loop.call_soon(question.end, None)
-            elif now < self._exhausted.get(budget, 0) or need.amount > AMOUNT_MAX:
-                loop.call_soon(question.answered, False)
+            if self._transport is None or len(self._asked.get(_budget(need.lease), ())) >= UNANSWERED_MAX:
+                self._timers.call_soon(question.end, None)
+            elif now < need.lease.ask_at or need.amount > AMOUNT_MAX:
+                self._timers.call_soon(question.answered, False)
             else:
                 self._ask(need.lease, need.amount, need.whole, now, question)
 
@@ -109,7 +124,7 @@ class Leases(asyncio.Protocol):
         now = self._clock.now()
         while low:
             lease = low.pop()
-            if self._transport is not None and not lease.asked and now >= self._unfilled.get(_budget(lease), 0):
+            if self._transport is not None and not lease.asked and now >= lease.fill_at:
                 lease.asked = True
                 self._ask(lease, 0, max(1, lease.held), now, None)
 
@@ -119,18 +134,20 @@ class Leases(asyncio.Protocol):
             return
         now = self._clock.now()
         seen: dict[Lease, tuple[int, int]] = {}
+        spared: list[Lease] = []
         for account in self._purse.accounts.values():
             for lease in list(account.leases.values()):
                 before, turns = self._idle.get(lease, (-1, 0))
                 turns = turns + 1 if lease.used == before else 0
-                over = now >= lease.window.end and not lease.held
-                if (over or turns >= _IDLE_TURNS) and not self._asked.get(_budget(lease)):
-                    self._give_back([lease])
-                if over:
-                    del account.leases[lease.window.start]
+                idle = turns >= _IDLE_TURNS and not self._asked.get(_budget(lease))
+                if lease.free > 0 and (idle or now >= lease.window.end):
+                    spared.append(lease)
+                if now >= lease.window.until + _KNOWN and not lease.held:
+                    account.forget(lease)
                 else:
                     seen[lease] = (lease.used, turns)
         self._idle = seen
+        self._keep(spared)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -140,71 +157,76 @@ class Leases(asyncio.Protocol):
                     await loop.create_unix_connection(lambda: self, sock=connected(self._path))
                 except OSError as error:
                     log.debug("the office cannot be asked for budgets: %s", error)
-                    await asyncio.sleep(_RETRY_S)
-                    continue
-            self.turn()
-            await asyncio.sleep(_TURN_S if self._purse.accounts else _RETRY_S)
+            try:
+                self.turn()
+            except Exception:  # whatever one turn meets, the connection goes on being kept up
+                log.exception("leases could not be looked through")
+            await asyncio.sleep(_RETRY_S if self._transport is None else _TURN_S)
 
     # The connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = transport  # type: ignore[assignment]
         self._reader = FrameReader()
         leases = tuple(
-            Held(account.budget.id, lease.window.start, lease.total)
+            Held(_budget(lease), lease.window.start, lease.total)
             for account in self._purse.accounts.values()
             for lease in account.leases.values()
         )
         self._send([Hello(self._run, leases)])
 
     def data_received(self, data: bytes) -> None:
-        for frame in self._reader.feed(data):
-            self._hear(from_office(frame))
+        try:
+            for frame in self._reader.feed(data):
+                self._hear(from_office(frame))
+        except (ValueError, msgspec.DecodeError) as error:
+            log.error("the office says what cannot be understood, and is connected to anew: %s", error)
+            assert self._transport is not None
+            self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         asked, self._asked = self._asked, {}
+        for account in self._purse.accounts.values():
+            for lease in account.leases.values():
+                lease.asked = False
         for questions in asked.values():
             for question, _ in questions:
                 if question is not None:
                     question.end(None)
-        for account in self._purse.accounts.values():
-            for lease in account.leases.values():
-                lease.asked = False
 
     def _hear(self, word: FromOffice) -> None:
+        account = self._purse.accounts.get(word.budget)
         if isinstance(word, Recall):
-            account = self._purse.accounts.get(word.budget)
-            self._give_back([] if account is None else account.leases.values())
-            return
+            if account is not None:
+                self._keep([lease for lease in account.leases.values() if 0 < lease.total >= lease.used])
+        else:
+            self._granted(word, account)
+
+    def _granted(self, word: Granted, account: Account | None) -> None:
         questions = self._asked.get(word.budget)
         question, wanted = questions.popleft() if questions else (None, 0)
-        more = word.total - self._total(word)
-        self._purse.granted(word)
-        if more < wanted:
-            self._exhausted[word.budget] = self._clock.now() + EXHAUSTED
-        elif not more:
-            self._unfilled[word.budget] = self._clock.now() + EXHAUSTED
+        more = 0
+        if account is not None:
+            lease, more = account.granted(word)
+            if more < wanted:
+                lease.ask_at = self._clock.now() + EXHAUSTED
+            elif not more:
+                lease.fill_at = self._clock.now() + EXHAUSTED
         if question is not None:
             question.answered(more >= wanted)
-
-    def _total(self, word: Granted) -> int:
-        account = self._purse.accounts.get(word.budget)
-        lease = account.leases.get(word.window) if account is not None else None
-        return lease.total if lease is not None else 0
 
     def _ask(self, lease: Lease, need: int, whole: int, now: int, question: _Question | None) -> None:
         like = min(AMOUNT_MAX, max(need, whole * SPARE))
         self._asked.setdefault(_budget(lease), deque()).append((question, need))
         self._send([Ask(_budget(lease), now, need, like)])
 
-    def _give_back(self, leases: Iterable[Lease]) -> None:
+    def _keep(self, leases: list[Lease]) -> None:
+        """Gives back what is free of them, and says so where nothing is."""
         words: list[FromGateway] = []
         for lease in leases:
-            if lease.free > 0:
-                words.append(Keep(_budget(lease), lease.window.start, lease.used, lease.total))
-                lease.total = lease.used
+            words.append(Keep(_budget(lease), lease.window.start, lease.free))
+            lease.total = lease.used
         self._send(words)
 
     def _send(self, words: list[FromGateway]) -> None:
