@@ -154,7 +154,7 @@ class House:
         self.app = App(
             run="r1", clock=SystemClock(), transport=client, recorder=self.recorder, snapshots=self.snapshots,
             metrics=Metrics(self.data, 0), open_metrics=True, purse=purse,
-            lender=Leases(purse, self.data / "leases.sock", "r1", SystemClock(), asyncio.get_running_loop()),
+            lender=Leases(purse, self.data / "leases.sock", "r1", SystemClock(), self.loop, self.recorder),
         )  # fmt: skip
         server = Server(self.app.handle, limits=Limits(body_bytes=BODY_MAX), error_body=http_error, tick=10_000_000)
         await server.listen("127.0.0.1", 0)

@@ -84,14 +84,17 @@ class Office:
 
 
 class Gateway:
-    """A purse and the client that fills it. ``instant`` is what its clock says; ``told``, what its calls were told."""
+    """A purse and the client that fills it. ``instant`` is what its clock says; ``told``, what its calls were told;
+    ``pending``, how many records its journal lacks, because the disk is ``failing`` or the turn is not over."""
 
     def __init__(self, path: Path, *budgets: Budget) -> None:
         self.instant = NOON
         self.told: list[bool | None] = []
+        self.pending = 0
+        self.failing: str | None = None
         self.purse = Purse()
         self.purse.update(budgets or (budget(),), Rates())
-        self.leases = Leases(self.purse, path, "run-1", self, asyncio.get_running_loop())
+        self.leases = Leases(self.purse, path, "run-1", self, asyncio.get_running_loop(), self)
 
     def now(self) -> int:
         return self.instant
@@ -311,6 +314,40 @@ async def test_a_recall_is_answered_where_all_is_held(path: Path) -> None:
 
 
 @story
+async def test_nothing_goes_back_before_the_journal_has_it(path: Path) -> None:
+    """A hold that was ended counts as lost, and whole, until its end is written: another run could spend it again."""
+    gateway = Gateway(path)
+    async with connected(gateway, path) as office:
+        gateway.ask(100)
+        office.say(granted(150))
+        await gateway.hears(True)
+        held = gateway.hold(100)
+        assert isinstance(held, Hold)
+        held.release()
+        gateway.pending = 1
+        office.say(Recall("b"))
+        gateway.turns(10)
+        await asyncio.sleep(0.05)
+        assert office.heard == [asked(100)]
+        gateway.pending = 0
+        await office.hears(asked(100), Keep("b", TODAY, 150))
+
+
+@story
+async def test_a_recall_is_answered_with_nothing_while_the_journal_cannot_be_written(path: Path) -> None:
+    gateway = Gateway(path)
+    async with connected(gateway, path) as office:
+        gateway.ask(100)
+        office.say(granted(150))
+        await gateway.hears(True)
+        gateway.pending, gateway.failing = 1, "no space left on device"
+        office.say(Recall("b"))
+        gateway.turns(10)
+        await office.hears(asked(100), Keep("b", TODAY, 0))
+        assert gateway.lease().free == 150
+
+
+@story
 async def test_a_grant_and_a_keep_may_cross(path: Path) -> None:
     gateway = Gateway(path)
     async with connected(gateway, path) as office:
@@ -320,9 +357,10 @@ async def test_a_grant_and_a_keep_may_cross(path: Path) -> None:
         gateway.ask(150)
         await office.hears(asked(100), asked(50, 150 * SPARE))
         # The office recalls, then reads the question and grants, and the Keep is on its way meanwhile.
-        office.say(Recall("b"), granted(50))
-        await gateway.hears(True)
+        office.say(Recall("b"))
         await office.hears(Keep("b", TODAY, 100))
+        office.say(granted(50))
+        await gateway.hears(True)
         assert gateway.lease().total == 50
         gateway.ask(150)
         await office.hears(asked(100, 150 * SPARE))

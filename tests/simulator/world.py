@@ -206,7 +206,7 @@ class Worker:
         self.app = App(
             run=self.run, clock=world.sim, transport=self.transport, recorder=self.recorder, snapshots=snapshots,
             metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True, purse=purse,
-            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim, Loop(self)),
+            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim, Loop(self), self.recorder),
         )  # fmt: skip
         self.app.desk.ended = self._ended
         self.visitors: list[Visitor] = []

@@ -66,6 +66,15 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer: ...
 
 
+class Journal(Protocol):
+    """As `fenli.gateway.recorder` has it: how many records are not written yet, and why, where the disk refuses."""
+
+    failing: str | None
+
+    @property
+    def pending(self) -> int: ...
+
+
 class _Question:
     """What one call waits for; answered when all of its budgets are."""
 
@@ -94,14 +103,19 @@ class _Question:
 
 
 class Leases(asyncio.Protocol):
-    """``run`` keeps the connection up. Everything is called on one thread."""
+    """``run`` keeps the connection up. Everything is called on one thread.
 
-    def __init__(self, purse: Purse, path: Path, run: str, clock: Clock, timers: Timers) -> None:
+    Nothing goes back before the journal shows it to be free: of a process that dies the books count what its journal
+    still holds.
+    """
+
+    def __init__(self, purse: Purse, path: Path, run: str, clock: Clock, timers: Timers, journal: Journal) -> None:
         self._purse = purse
         self._path = path
         self._run = run
         self._clock = clock
         self._timers = timers
+        self._journal = journal
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
         self._asked: dict[str, deque[tuple[_Question | None, int]]] = {}  # by budget, in the order of the questions
@@ -147,7 +161,8 @@ class Leases(asyncio.Protocol):
                 else:
                     seen[lease] = (lease.used, turns)
         self._idle = seen
-        self._keep(spared)
+        if not self._journal.pending:
+            self._keep(spared)
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -196,12 +211,17 @@ class Leases(asyncio.Protocol):
                     question.end(None)
 
     def _hear(self, word: FromOffice) -> None:
-        account = self._purse.accounts.get(word.budget)
         if isinstance(word, Recall):
-            if account is not None:
-                self._keep([lease for lease in account.leases.values() if 0 < lease.total >= lease.used])
+            self._timers.call_soon(self._recalled, word.budget)
         else:
-            self._granted(word, account)
+            self._granted(word, self._purse.accounts.get(word.budget))
+
+    def _recalled(self, budget: str) -> None:
+        account = self._purse.accounts.get(budget)
+        if self._journal.pending and self._journal.failing is None:
+            self._timers.call_soon(self._recalled, budget)  # the writing of this turn's records is under way
+        elif account is not None:
+            self._keep([lease for lease in account.leases.values() if 0 < lease.total >= lease.used])
 
     def _granted(self, word: Granted, account: Account | None) -> None:
         questions = self._asked.get(word.budget)
@@ -225,8 +245,9 @@ class Leases(asyncio.Protocol):
         """Gives back what is free of them, and says so where nothing is."""
         words: list[FromGateway] = []
         for lease in leases:
-            words.append(Keep(_budget(lease), lease.window.start, lease.free))
-            lease.total = lease.used
+            back = 0 if self._journal.pending else lease.free
+            words.append(Keep(_budget(lease), lease.window.start, back))
+            lease.total -= back
         self._send(words)
 
     def _send(self, words: list[FromGateway]) -> None:

@@ -82,7 +82,7 @@ class _Worker:
         client = Client(allowed=may_connect)
         recorder = Recorder(self._storage, loop.call_soon, sync_each=options.durability == "each")
         purse = Purse()
-        leases = Leases(purse, options.data / "run" / LEASES_SOCKET, self._run, self._clock, loop)
+        leases = Leases(purse, options.data / "run" / LEASES_SOCKET, self._run, self._clock, loop, recorder)
         self._snapshots.changed = lambda directory: purse.update(directory.snapshot.budgets, directory.rates)
         app = App(
             run=self._run,
