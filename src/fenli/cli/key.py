@@ -18,21 +18,24 @@ app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[str | None, typer.Option("--name", help=say("option.name"))]
 Models = Annotated[list[str] | None, typer.Option("--model", help=say("option.models"))]
+Project = Annotated[str | None, typer.Option("--project", help=say("option.key_project"))]
 ShowCost = Annotated[bool, typer.Option("--show-cost", help=say("option.show_cost"))]
 Id = Annotated[str, typer.Argument(help=say("option.key_id"), metavar="ID")]
 
 
 @app.command(help=say("help.key.create"))
 def create(
-    name: Name = None, model: Models = None, show_cost: ShowCost = False, data: Data = None, json: Json = False
-) -> None:
+    name: Name = None, model: Models = None, show_cost: ShowCost = False, project: Project = None, data: Data = None,
+    json: Json = False,
+) -> None:  # fmt: skip
     now = SystemClock().now()
     with make_books(data_folder(data)) as books:
         made = create_key(
-            books, name or _free_name(list_keys(books)), models=model or None, show_cost=show_cost, now=now
-        )
+            books, name or _free_name(list_keys(books)), models=model or None, show_cost=show_cost, project=project,
+            now=now,
+        )  # fmt: skip
     if json:
-        as_json({"id": made.id, "name": made.name, "key": made.secret})
+        as_json({"id": made.id, "name": made.name, "project": project, "key": made.secret})
         return
     line(say("key.created", id=made.id, name=made.name))
     line()
@@ -52,12 +55,15 @@ def show(data: Data = None, json: Json = False) -> None:
         line(say("key.none"))
         return
     rows = [
-        [key.id, key.name, ", ".join(key.models) if key.models is not None else say("key.all_models"),
+        [key.id, key.name, key.project or "",
+         ", ".join(key.models) if key.models is not None else say("key.all_models"),
          format_instant(key.created_at)[:10], format_instant(key.revoked_at)[:10] if key.revoked_at else ""]
         for key in found
     ]  # fmt: skip
-    headings = [say(f"column.{name}") for name in ("id", "name", "models", "created", "revoked")]
-    table(headings, rows, flexible=2)
+    headings = [say(f"column.{name}") for name in ("id", "name", "project", "models", "created", "revoked")]
+    if not any(row[2] for row in rows):
+        headings, rows = [*headings[:2], *headings[3:]], [[*row[:2], *row[3:]] for row in rows]
+    table(headings, rows, flexible=len(headings) - 3)
 
 
 @app.command(help=say("help.key.revoke"))
@@ -80,6 +86,7 @@ def _as_data(key: KeyInfo) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
+        "project": key.project,
         "models": key.models,
         "show_cost": key.show_cost,
         "created_at": format_instant(key.created_at),

@@ -21,14 +21,22 @@ from fenli.errors import ConfigError, FenliError, InstantError
 # Every command and its module; a group's module has an ``app``, a single command's a function of the command's name.
 GROUPS: Final = {
     "key": "key",
+    "customer": "customer",
+    "project": "project",
+    "wallet": "wallet",
+    "plan": "plan",
+    "pack": "pack",
     "ledger": "ledger",
     "prices": "prices",
     "rates": "rates",
     "config": "configuration",
     "market": "market",
 }
-COMMANDS: Final = ("serve", "models", "usage", "balance", "doctor")
-ORDER: Final = ("serve", "key", "models", "usage", "balance", "ledger", "prices", "rates", "config", "market", "doctor")
+COMMANDS: Final = ("serve", "models", "usage", "statement", "balance", "doctor")
+ORDER: Final = (
+    "serve", "key", "models", "usage", "statement", "balance", "ledger", "customer", "project", "wallet", "plan",
+    "pack", "prices", "rates", "config", "market", "doctor",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ from fenli.cli.language import say
 from fenli.cli.running import read_running
 from fenli.config.load import Config, find_config, load_config
 from fenli.errors import ConfigError
+from fenli.values import Money
 from fenli.values.instants import instant_of, parse_instant
+from fenli.values.money import currency_of
 
 Data = Annotated[Path | None, typer.Option("--data", envvar="FENLI_DATA", help=say("option.data"))]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help=say("option.config"))]
@@ -24,6 +26,13 @@ Json = Annotated[bool, typer.Option("--json", help=say("option.json"))]
 Since = Annotated[str | None, typer.Option("--since", help=say("option.since"))]
 Zone = Annotated[str, typer.Option("--zone", help=say("option.zone"))]
 Until = Annotated[str | None, typer.Option("--until", help=say("option.until"))]
+Amount = Annotated[str, typer.Argument(help=say("option.amount"), metavar="AMOUNT")]
+Currency = Annotated[str, typer.Argument(help=say("option.amount_currency"), metavar="CURRENCY")]
+Reference = Annotated[str, typer.Option("--reference", help=say("option.reference"))]
+Note = Annotated[str | None, typer.Option("--note", help=say("option.note"))]
+
+# Of a command that takes an amount: one below zero is an argument too, and is refused by what it means.
+AMOUNTS: Final = {"ignore_unknown_options": True}
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
 _SIZES: Final = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
@@ -59,6 +68,11 @@ def instant(text: str | None, zone: tzinfo = UTC) -> int | None:
         except ValueError:
             pass
     return parse_instant(text)
+
+
+def money(amount: str, currency: str) -> Money:
+    """Raises MoneyError for what is no amount or no currency that books are kept in."""
+    return Money.parse(currency_of(currency), amount)
 
 
 def zone_named(name: str) -> ZoneInfo:

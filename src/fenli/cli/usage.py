@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from typing import Annotated, Any
 
 import msgspec
@@ -24,8 +25,12 @@ from fenli.values.money import currency_of, decimal_of
 
 class By(enum.StrEnum):
     KEY = "key"
+    PROJECT = "project"
+    CUSTOMER = "customer"
+    ROUTE = "route"
     MODEL = "model"
     VENDOR = "vendor"
+    GRADE = "grade"
     DAY = "day"
 
 
@@ -67,7 +72,7 @@ def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
     totals = [row for row in _totals(rows) if row.currency is not None or row.unknown]
     shown = [*rows, *totals] if len(rows) > 1 else rows
     columns = [
-        [names.get(row.group, row.group) for row in shown],
+        [names.get(row.group, row.group) or say("usage.none_of_it") for row in shown],
         [f"{row.calls:,}" for row in shown],
         *([f"{count:,}" for count in counts] for counts in zip(*map(_tokens, shown), strict=True)),
         aligned([_cost(row) or ("" if row.unknown else "-") for row in shown]),
@@ -77,16 +82,22 @@ def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
     headings = [say(f"column.{name}") for name in (by.value, "calls", "in", "out", "cost")] + ["", ""]
     if not any(columns[-1]):
         columns, headings = columns[:-1], headings[:-1]
+    if any(row.charge_currency is not None for row in rows):
+        columns.append(aligned([*map(_charge, rows), *("" for _ in shown[len(rows) :])]))
+        headings.append(say("column.charge"))
     table(headings, list(zip(*columns, strict=True)), right=(1, 2, 3))
     for row in totals:
         if row.unknown:
             unheld = say("usage.unheld", count=row.unknown_unheld) if row.unknown_unheld else ""
             held = f"{decimal_of(row.unknown_held)} {row.currency or ''}".strip()
             line(say("usage.held", count=row.unknown, held=held, unheld=unheld))
+    for currency, picos, unknown in _charges(rows):
+        missing = say("usage.charge_unknown", count=unknown) if unknown else ""
+        line(say("usage.charged", charge=decimal_of(picos), currency=currency, unknown=missing))
 
 
 def _totals(rows: list[UsageRow]) -> list[UsageRow]:
-    """One row for each currency."""
+    """One row for each currency of costs."""
     totals: dict[str | None, UsageRow] = {}
     for row in rows:
         before = totals.get(row.currency)
@@ -94,6 +105,25 @@ def _totals(rows: list[UsageRow]) -> list[UsageRow]:
             msgspec.structs.replace(row, group=say("usage.total")) if before is None else added(before, row)
         )
     return list(totals.values())
+
+
+def _charges(rows: list[UsageRow]) -> list[tuple[str, int, int]]:
+    """What customers pay, by currency: known picos, and for how many attempts it is not known."""
+    known: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
+    for row in rows:
+        if row.charge_currency is not None:
+            known[row.charge_currency] += row.charge_picos
+            unknown[row.charge_currency] += row.charge_unknown
+    return [(currency, known[currency], unknown[currency]) for currency in sorted(known)]
+
+
+def _charge(row: UsageRow) -> str:
+    """With its currency, which need not be that of the cost."""
+    if row.charge_currency is None:
+        return "-"
+    known = row.charge_picos or row.charge_unknown < row.attempts
+    return f"{decimal_of(row.charge_picos)} {row.charge_currency}" if known else say("unknown")
 
 
 def _cost(row: UsageRow) -> str | None:
@@ -120,4 +150,7 @@ def _as_data(row: UsageRow, by: By, names: dict[str, str]) -> dict[str, Any]:
         "unknown": row.unknown,
         "unknown_held": decimal_of(row.unknown_held),
         "unknown_unheld": row.unknown_unheld,
+        "charge_currency": row.charge_currency,
+        "charge": None if row.charge_currency is None else decimal_of(row.charge_picos),
+        "charge_unknown": row.charge_unknown,
     }

@@ -124,10 +124,13 @@ class Book:
 
 
 def check_same(before: Transfer, again: Transfer) -> None:
-    """Raises AccountRefused unless both say the same; when it was made may differ."""
-    if msgspec.structs.replace(again, at=before.at) != before:
-        what = f"{_shown(before)}, not {_shown(again)}"
-        raise AccountRefused(f"{again.key} was booked before and was {what}: give the new one a reference of its own")
+    """Raises AccountRefused unless both move the same; when that was, and what was said to it, may differ."""
+    if msgspec.structs.replace(again, at=before.at, why=before.why) != before:
+        name = before.reference or before.key
+        raise AccountRefused(
+            f"{name} was booked before as {_shown(before)}, and is {_shown(again)} now: "
+            "give the new one a reference of its own"
+        )
 
 
 def _check(transfer: Transfer, named: Transfer | None, left: int) -> None:
@@ -159,4 +162,4 @@ def _check_rules(transfer: Transfer, debit: Account, credit: Account) -> None:
 
 def _shown(transfer: Transfer) -> str:
     amount = f"{decimal_of(transfer.amount)} {transfer.debit.currency}"
-    return f"{amount} from {transfer.debit} to {transfer.credit} ({transfer.reference or transfer.kind})"
+    return f"{amount} from {transfer.debit} to {transfer.credit}"
