@@ -28,7 +28,15 @@ def test_its_usage_names_cache_writes_in_two_ways() -> None:
 )
 def test_thinking_is_a_condition_of_its_prices(extra: str, thinks: bool) -> None:
     ask = parse_request(f'{{"model":"m","messages":[]{extra}}}'.encode())
-    assert ALIBABA.thinking(ask) is thinks
+    assert ALIBABA.facts(ask, "anything") == ({"thinking": True} if thinks else None)
+
+
+def test_what_is_marked_for_its_cache_has_prices_of_its_own() -> None:
+    marked = b'[{"role":"system","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]}]'
+    spoken_of = rb'[{"role":"user","content":"what is \"cache_control\"?"}]'
+    for messages, facts in ((marked, {"cache_scheme": "explicit"}), (spoken_of, None)):
+        ask = parse_request(b'{"model":"m","messages":%b}' % messages)
+        assert ALIBABA.facts(ask, None) == facts
 
 
 ERRORS = [

@@ -39,7 +39,6 @@ _LATE: Final = {
 }
 # How the note of an entry begins whose cost no budget had room for.
 OVER_HOLD: Final = "over_hold"
-_THINKING: Final = Facts(thinking=True)
 _UNKNOWN, _MEASURED = Grade.UNKNOWN, Grade.MEASURED  # looked up once
 
 
@@ -125,10 +124,8 @@ class Attempt:
             return
         at = now if tariff.basis == "end" else self.started
         try:
-            thinking = target.vendor.thinking(ask)
-            if thinking:
-                self.facts = {"thinking": True}
-            self.cost = tariff.rate(self.usage, at, _THINKING if thinking else None)
+            facts = self.facts = target.vendor.facts(ask, self.answer.service_tier)
+            self.cost = tariff.rate(self.usage, at, None if facts is None else Facts(**facts))  # type: ignore[arg-type]
         except (PriceError, UsageError) as error:
             self.grade, self.note = _UNKNOWN, f"unpriced: {error}"[:300]
             return

@@ -16,6 +16,7 @@ ALIBABA = OpenAICompatible(
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
     key_variables=("DASHSCOPE_API_KEY",),
     thinking_field="enable_thinking",
+    cache_mark=b'"cache_control"',
     usage_map=UsageMap(
         cache_write=(
             "prompt_tokens_details.cache_write_tokens",

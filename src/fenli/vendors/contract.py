@@ -88,8 +88,9 @@ class Vendor(Protocol):
     def balance_request(self, base_url: str, secret: str) -> Request:
         """Asks for the balance; only where there is a ``balance``. Raises ConfigError like `address`."""
 
-    def thinking(self, ask: ChatRequest) -> bool:
-        """Whether this request switches thinking on: a condition of some prices."""
+    def facts(self, ask: ChatRequest, service_tier: str | None) -> dict[str, bool | str] | None:
+        """What of this request, and of the tier it was served in, some prices hang on; None where all is as by default.
+        The names are those of `fenli.prices.facts`."""
 
     def answer(self, ask: ChatRequest) -> Answer:
         """A fresh reader for one attempt's answer."""

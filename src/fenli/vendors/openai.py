@@ -11,6 +11,7 @@ OPENAI = OpenAICompatible(
     title_zh="OpenAI",
     base_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
+    standard_tiers=("default", "auto"),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),

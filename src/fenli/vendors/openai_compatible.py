@@ -78,6 +78,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     ``asks_usage``: streams carry usage only when ``stream_options`` asks (asking is harmless elsewhere).
     ``thinking_field``: the member that switches thinking, ``true`` or ``{"type": "enabled"}``; off where it is absent.
+    ``cache_mark``: what stands in messages that are to be cached at a price of its own. ``standard_tiers``: what it
+    calls the usual service tier in its answers; none where tiers are not told, or have no prices.
     ``sells`` names the vendor whose model file it shares; its own where empty.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     """
@@ -93,6 +95,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     asks_usage: bool = True
     limit_field: str | None = None
     thinking_field: str | None = None
+    cache_mark: bytes | None = None
+    standard_tiers: tuple[str, ...] = ()
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
     errors: tuple[ErrorRule, ...] = ()
@@ -122,7 +126,17 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         body = encode_members(fields) if ask.size <= LARGE else Pieces(encode_pieces(fields))
         return Request(address.origin, b"POST", address.target, address.headers, body)
 
-    def thinking(self, ask: ChatRequest) -> bool:
+    def facts(self, ask: ChatRequest, service_tier: str | None) -> dict[str, bool | str] | None:
+        facts: dict[str, bool | str] = {}
+        if self.thinking_field is not None and self._thinks(ask):
+            facts["thinking"] = True
+        if self.cache_mark is not None and self.cache_mark in bytes(ask.fields["messages"]):
+            facts["cache_scheme"] = "explicit"
+        if service_tier is not None and self.standard_tiers and service_tier not in self.standard_tiers:
+            facts["service_tier"] = service_tier
+        return facts or None
+
+    def _thinks(self, ask: ChatRequest) -> bool:
         if self.thinking_field is None or self.thinking_field not in ask.fields:
             return False
         try:

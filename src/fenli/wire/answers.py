@@ -12,7 +12,7 @@ class Answer(Protocol):
     """``begun``: first content has been seen; until then `feed` returns nothing, so the call may still change targets.
     ``finished``: the answer itself said that it is whole. ``usage``: the vendor's own usage object, the last one that
     was not null, as JSON; ``partial``: it came before the end, as a running total. ``error``: the vendor's own error,
-    found inside an answer whatever its HTTP status said.
+    found inside an answer whatever its HTTP status said. ``service_tier``: the one that it says it was served in.
     ``damage``: why these bytes are no answer at all."""
 
     begun: bool
@@ -23,6 +23,7 @@ class Answer(Protocol):
     damage: str | None
     upstream_id: str | None
     model: str | None
+    service_tier: str | None
 
     def feed(self, data: bytes) -> bytes:
         """Takes any part of the answer; returns the bytes that the caller may have now."""

@@ -28,6 +28,7 @@ class _Choice(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     id: str | None = None
     model: str | None = None
+    service_tier: object = None
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
@@ -47,7 +48,7 @@ class StreamAnswer:
     __slots__ = (
         "_choices", "_envelope", "_events", "_finished_choices", "_held", "_last", "_late", "_pair", "_received",
         "_rest", "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model",
-        "partial", "upstream_id", "usage",
+        "partial", "service_tier", "upstream_id", "usage",
     )  # fmt: skip
 
     def __init__(self, wants_usage: bool, choices: int = 1) -> None:
@@ -59,6 +60,7 @@ class StreamAnswer:
         self.damage: str | None = None
         self.upstream_id: str | None = None
         self.model: str | None = None
+        self.service_tier: str | None = None
         self._wants_usage = wants_usage
         self._choices = choices
         self._finished_choices: set[int] = set()
@@ -162,6 +164,8 @@ class StreamAnswer:
             return
         self.upstream_id = self.upstream_id or chunk.id
         self.model = self.model or chunk.model
+        if isinstance(chunk.service_tier, str):
+            self.service_tier = chunk.service_tier
         choices = chunk.choices or ()
         usage = given(chunk.usage)
         last = not choices

@@ -16,6 +16,7 @@ class _Choice(msgspec.Struct, gc=False):
 class _Completion(msgspec.Struct):
     id: str | None = None
     model: str | None = None
+    service_tier: object = None
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = _ABSENT
     error: msgspec.Raw = _ABSENT
@@ -59,6 +60,7 @@ class WholeAnswer:
         "limit",
         "model",
         "partial",
+        "service_tier",
         "upstream_id",
         "usage",
     )
@@ -73,6 +75,7 @@ class WholeAnswer:
         self.damage: str | None = None
         self.upstream_id: str | None = None
         self.model: str | None = None
+        self.service_tier: str | None = None
         self._pieces: list[bytes] = []
         self._size = 0
         self._body = b""
@@ -98,6 +101,8 @@ class WholeAnswer:
             return
         self.upstream_id = completion.id
         self.model = completion.model
+        if isinstance(completion.service_tier, str):
+            self.service_tier = completion.service_tier
         if completion.error is not _ABSENT:
             self.error = given(completion.error)
             if self.error is not None:
