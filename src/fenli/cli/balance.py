@@ -8,16 +8,22 @@ import typer
 
 from fenli.cli.asking import poll_now
 from fenli.cli.balance_history import print_history, shown_instant
-from fenli.cli.balance_states import BalanceState, balance_states, left, telling_vendors
+from fenli.cli.balance_states import (
+    BalanceState,
+    balance_states,
+    left,
+    low_line,
+    next_step,
+    telling_vendors,
+)
 from fenli.cli.books import open_books
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Data, Json, Since, Until, configuration, data_folder, instant
 from fenli.cli.output import aligned, as_json, line, table
 from fenli.config.load import Config
-from fenli.errors import FAULT_OF, ConfigError, Fault, Kind
-from fenli.office.balances import NOT_TOLD, Poll, list_polls, poll_as_data
+from fenli.errors import ConfigError
+from fenli.office.balances import list_polls, poll_as_data
 from fenli.values.money import decimal_of
-from fenli.vendors.balances import Holding
 
 Vendor = Annotated[str | None, typer.Argument(help=say("option.balance_vendor"), metavar="VENDOR")]
 PollNow = Annotated[bool, typer.Option("--poll-now", help=say("option.poll_now"))]
@@ -94,20 +100,6 @@ def _explain(states: list[BalanceState]) -> None:
         elif state.low is not None:
             line(low_line(state, state.low))
             line(say("balance.next", step=say("balance.next.low")))
-
-
-def low_line(state: BalanceState, low: Holding) -> str:
-    if state.poll is not None and state.poll.balance is not None and state.poll.balance.usable is False:
-        return say("balance.unusable", vendor=state.vendor, left=left(low))
-    assert state.floor is not None
-    return say("balance.low", vendor=state.vendor, left=left(low), floor=decimal_of(state.floor))
-
-
-def next_step(poll: Poll) -> str:
-    """The message that says what to do about a poll that told nothing."""
-    if poll.outcome == NOT_TOLD:
-        return "balance.next.address"
-    return "balance.next.key" if FAULT_OF[Kind(poll.outcome)] is Fault.CREDENTIAL else "balance.next.later"
 
 
 def _check(vendor: str, config: Config) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fenli.cli.balance import low_line, next_step
-from fenli.cli.balance_states import balance_states, left
+from fenli.cli.balance_states import balance_states, left, low_line, next_step
 from fenli.cli.books import DATABASE
 from fenli.cli.checks import Check, ok, warn
 from fenli.cli.language import say

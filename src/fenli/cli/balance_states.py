@@ -6,10 +6,12 @@ import os
 
 import msgspec
 
+from fenli.cli.language import say
 from fenli.config.load import Config
 from fenli.config.settings import price_book
 from fenli.config.vendors import VendorState, vendor_states
-from fenli.office.balances import Poll, last_polls, last_told
+from fenli.errors import FAULT_OF, Fault, Kind
+from fenli.office.balances import NOT_TOLD, Poll, last_polls, last_told
 from fenli.office.polling import low_holding
 from fenli.store import Database
 from fenli.values.money import decimal_of, picos_of
@@ -45,6 +47,21 @@ def telling_vendors(config: Config) -> list[VendorState]:
 
 def left(holding: Holding) -> str:
     return f"{decimal_of(holding.picos)} {holding.currency}"
+
+
+def low_line(state: BalanceState, low: Holding) -> str:
+    """That ``low`` is too little, and why."""
+    if state.poll is not None and state.poll.balance is not None and state.poll.balance.usable is False:
+        return say("balance.unusable", vendor=state.vendor, left=left(low))
+    assert state.floor is not None
+    return say("balance.low", vendor=state.vendor, left=left(low), floor=decimal_of(state.floor))
+
+
+def next_step(poll: Poll) -> str:
+    """The message that says what to do about a poll that told nothing."""
+    if poll.outcome == NOT_TOLD:
+        return "balance.next.address"
+    return "balance.next.key" if FAULT_OF[Kind(poll.outcome)] is Fault.CREDENTIAL else "balance.next.later"
 
 
 def _state(config: Config, name: str, state: VendorState | None, poll: Poll | None, told: Poll | None) -> BalanceState:

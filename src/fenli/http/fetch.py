@@ -9,7 +9,7 @@ from fenli.clock import MILLISECOND, SECOND
 from fenli.errors import ProtocolError, TimedOut
 from fenli.http.transport import Deadlines, Request, Transport
 
-BODY_MAX: Final = 256 * 1024
+BODY_MAX: Final = 64 * 1024
 
 
 class Fetched(NamedTuple):
