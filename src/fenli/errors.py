@@ -8,7 +8,8 @@ FenliError
 │   ├── BillRefused         a vendor's bill in another shape than expected: file, line, column
 │   ├── InstantError        a date without a zone
 │   ├── AccountRefused      a customer, plan, lot or transfer that cannot be made or found
-│   └── KeyRefused          a key that cannot be made or found
+│   ├── KeyRefused          a key that cannot be made or found
+│   └── BudgetRefused       a budget that cannot be made or found
 ├── ConfigError             a configuration that does not load: file, line, field, next step
 ├── PriceError              a price file or a look-up that has no single answer
 │   ├── PriceFileError      refused at load: file, row, what to write instead
@@ -69,6 +70,10 @@ class AccountRefused(ValueRefused):
 
 
 class KeyRefused(ValueRefused):
+    """The message ends with the next step."""
+
+
+class BudgetRefused(ValueRefused):
     """The message ends with the next step."""
 
 

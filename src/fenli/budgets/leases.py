@@ -123,6 +123,24 @@ class LeaseBook:
         if pot is not None and 0 < keep.back <= pot.told(run):
             pot.tell(run, pot.told(run) - keep.back)
 
+    def knows(self, budget: str) -> bool:
+        return budget in self._budgets
+
+    def place(self, run: str, ask: Ask) -> Place | None:
+        """What is asked for."""
+        budget = self._budgets.get(ask.budget)
+        return None if budget is None else Place(budget.id, window_at(budget, ask.at).start, run)
+
+    def covered(self, run: str, ask: Ask, now: int) -> bool:
+        """Whether all that is needed is there and in the store: what `grant` grants can be told at once."""
+        if not self.knows(ask.budget):
+            return False
+        pot = self._asked(run, ask, now)
+        if pot is None:
+            return True
+        more, _ = self._more(pot, run, ask, now)
+        return more >= ask.need and (not more or pot.told(run) + more <= pot.stored(run))
+
     def missing(self, run: str, ask: Ask, now: int) -> int:
         """How much of what the run needs is not there, in picos."""
         pot = self._asked(run, ask, now)
@@ -143,15 +161,15 @@ class LeaseBook:
         pot = self._asked(run, ask, now)
         if pot is None:
             return self._nothing(run, ask)
-        at = min(ask.at, now)
-        before, room = pot.told(run), self._room(pot, run, at)
-        more = max(0, min(max(ask.need, min(ask.like, room // SHARE)), room, AMOUNT_MAX - before))
+        more, room = self._more(pot, run, ask, now)
         reserve = None
         if more:
-            pot.tell(run, before + more)
-            if pot.leases[run].stored < before + more:
-                reserve = min(AMOUNT_MAX, before + more + (room - more) // 2)
-        return Grant(Place(pot.budget.id, pot.window.start, run), self._granted(pot, run, more, at), reserve)
+            total = pot.told(run) + more
+            pot.tell(run, total)
+            if pot.leases[run].stored < total:
+                reserve = min(AMOUNT_MAX, total + (room - more) // 2)
+        place = Place(pot.budget.id, pot.window.start, run)
+        return Grant(place, self._granted(pot, run, more, min(ask.at, now)), reserve)
 
     def stored(self, place: Place, total: int) -> None:
         """The store has ``total`` for that lease now."""
@@ -238,6 +256,12 @@ class LeaseBook:
     def _sharing(self, pot: Pot, at: int) -> list[Pot]:
         """Those that share the limit with a window, itself included."""
         return self._counting(pot.budget, at) if pot.budget.period is Period.ROLLING else [pot]
+
+    def _more(self, pot: Pot, run: str, ask: Ask, now: int) -> tuple[int, int]:
+        """What is to be granted, and how much could be."""
+        room = max(0, self._room(pot, run, min(ask.at, now)))
+        wanted = max(ask.need, min(ask.like, room // SHARE))
+        return max(0, min(wanted, room, AMOUNT_MAX - pot.told(run))), room
 
     def _room(self, pot: Pot, run: str, at: int) -> int:
         """How much more the run could be told. What it drew beyond its lease counts already."""

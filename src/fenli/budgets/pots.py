@@ -37,6 +37,10 @@ class Pot:
         lease = self.leases.get(run)
         return 0 if lease is None else lease.told
 
+    def stored(self, run: str) -> int:
+        lease = self.leases.get(run)
+        return 0 if lease is None else lease.stored
+
     def tell(self, run: str, total: int) -> None:
         before = self.counted(run)
         self.leases.setdefault(run, Lease(0, 0)).told = total

@@ -17,6 +17,7 @@ from fenli.errors import ConfigError
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices import Offer, PriceBook
 from fenli.prices.book import ANY_MODEL
+from fenli.prices.rates import Rate, Rates
 from fenli.prices.units import TOKENS
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
 from fenli.vendors.catalog import VENDORS
@@ -33,11 +34,12 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What the snapshot takes from the store. ``budgets`` and ``prompt_ratios`` as in `Snapshot`."""
+    """What the snapshot takes from the store; the fields as in `Snapshot`. ``rates`` come beside those of files."""
 
     keys: tuple[Key, ...] = ()
     budgets: tuple[Budget, ...] = ()
     prompt_ratios: dict[str, int] = {}
+    rates: tuple[Rate, ...] = ()
 
 
 def compile_snapshot(
@@ -58,6 +60,7 @@ def compile_snapshot(
         attempts_max=settings.attempts_max,
         budgets=stored.budgets,
         prompt_ratios=stored.prompt_ratios,
+        rates=tuple(Rates((*settings.rates, *stored.rates))),
     )
     version = hashlib.sha256(_encode(snapshot)).hexdigest()[:16]
     return msgspec.structs.replace(snapshot, version=version, compiled_at=now)
@@ -71,6 +74,12 @@ def switched_off(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
         if reason is not None:
             reasons[setting.id] = reason
     return reasons
+
+
+def price_names(vendors: Iterable[VendorSetting], book: PriceBook) -> dict[str, str]:
+    """Whose prices each vendor's calls have, by its id; without those that have none."""
+    names = {setting.id: _price_name(setting, _adapter(setting), book) for setting in vendors}
+    return {id: name for id, name in names.items() if name is not None}
 
 
 def _switched_on(settings: Settings, environ: Mapping[str, str]) -> Iterator[VendorSetting]:
@@ -184,8 +193,9 @@ def _models(
 
 
 def _talks(row: Offer, now: int) -> bool:
-    """Whether the row, not long over, sells text by the token; images, minutes and embeddings are no chat models."""
-    return row.model != ANY_MODEL and row.unit == TOKENS and "output" in row.prices and not _over(row, now)
+    """Whether the row, not long over, sells text by the token; clips, images and embeddings are no chat models."""
+    text = row.unit == TOKENS and "output" in row.prices and row.conditions.modality in (None, "text")
+    return row.model != ANY_MODEL and text and not _over(row, now)
 
 
 def _over(row: Offer, now: int) -> bool:

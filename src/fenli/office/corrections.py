@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from fenli.office.terms import StoredTerms
 from fenli.prices.plans import Charge, depends_on_cost
 from fenli.values import Money
 
+NEWEST: Final = 2**63 - 1
 _FIELDS: Final = Correction.__struct_fields__
 _OF_BATCH: Final = """
     SELECT t."key", t.kind FROM transfers t JOIN accounts d ON d.id = t.debit
@@ -148,10 +150,23 @@ class Corrections:
         return None if row is None else correction_of(row)
 
 
-def latest_corrections(connection: Connection, sequences: Iterable[int]) -> dict[int, Correction]:
-    """Those that count, by the entry's sequence; entries that were never corrected have none."""
-    query = select(corrections).where(corrections.c.entry.in_(list(sequences))).order_by(corrections.c.id)
-    return {row["entry"]: correction_of(row) for row in connection.execute(query).mappings()}
+def corrections_of(
+    connection: Connection, sequences: Iterable[int], until: int = NEWEST
+) -> dict[int, list[Correction]]:
+    """By the entry's sequence, oldest first; entries that were never corrected are left out.
+
+    ``until``: the id of the last correction that is looked at.
+    """
+    query = select(corrections).where(corrections.c.entry.in_(list(sequences)), corrections.c.id <= until)
+    found: dict[int, list[Correction]] = defaultdict(list)
+    for row in connection.execute(query.order_by(corrections.c.id)).mappings():
+        found[row["entry"]].append(correction_of(row))
+    return dict(found)
+
+
+def latest_corrections(connection: Connection, sequences: Iterable[int], until: int = NEWEST) -> dict[int, Correction]:
+    """Those that count; ``until`` as above."""
+    return {sequence: found[-1] for sequence, found in corrections_of(connection, sequences, until).items()}
 
 
 def correction_of(row: Any) -> Correction:

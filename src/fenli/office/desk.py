@@ -16,6 +16,7 @@ from fenli.errors import FenliError
 from fenli.office.budgets import binding_budgets
 from fenli.office.compile import Stored, compile_snapshot, switched_off
 from fenli.office.keys import working_keys
+from fenli.office.rates import stored_rates
 from fenli.office.settings import Settings
 from fenli.prices import PriceBook
 from fenli.routing.snapshot import Snapshot, VendorSettings, read_snapshot, write_snapshot
@@ -131,7 +132,8 @@ class Desk:
         return self._snapshot.vendors
 
     def _read(self) -> Stored:
-        return Stored(keys=working_keys(self._database), budgets=binding_budgets(self._database))
+        database = self._database
+        return Stored(keys=working_keys(database), budgets=binding_budgets(database), rates=stored_rates(database))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +22,17 @@ from fenli.errors import BooksError, FenliError
 from fenli.ledger.entries import Entry, OpenHold, Poster
 from fenli.ledger.records import Record
 from fenli.office.accounting import accounting
+from fenli.office.budgeting import Budgeting
 from fenli.office.cycle import Cycle
+from fenli.office.lease_rows import end_leases
+from fenli.office.notices import Notice
 from fenli.office.rollups import add_to_rollups, summed
 from fenli.office.rows import INSERT, link, row_of
 from fenli.office.runs import Tail, run_names, taken_over
 from fenli.office.sides import post_sides
 from fenli.office.tables import chain_end, findings, journals, open_holds
 from fenli.office.terms import StoredTerms
+from fenli.prices.rates import Rate
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -72,9 +76,12 @@ class Posting:
     """Posts every run under ``directory``. One process at a time may do so: see `office.office`.
 
     ``trouble`` says why the last `step` could not post, or is None. Counters run from the start of the process.
+    ``filed_rates``: the rates of exchange of the configuration's files, as they stand.
     """
 
-    def __init__(self, database: Database, directory: Path, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, directory: Path, clock: Clock, filed_rates: Callable[[], Sequence[Rate]] = lambda: ()
+    ) -> None:
         self.trouble: str | None = None
         self.records = 0
         self.entries = 0
@@ -85,6 +92,8 @@ class Posting:
         self._over: set[str] = set()
         self._terms = StoredTerms()
         self._cycle = Cycle(database, self._terms)
+        self._budgeting = Budgeting(database, filed_rates)
+        self._notices: list[Notice] = []  # of the transaction under way
 
     def step(self) -> int:
         """Posts what is there, within bounds; returns how many records that were (0: caught up)."""
@@ -110,8 +119,9 @@ class Posting:
     def _turn(self, began: int) -> None:
         try:
             self._cycle.turn(began)
+            self._budgeting.turn(began)
         except (FenliError, DBAPIError, sqlite3.Error) as error:
-            log.error("fees and lots that are over wait: %s", error)
+            log.error("fees, lots that are over and corrected budgets wait: %s", error)
 
     def behind(self) -> dict[str, int]:
         """The bytes not yet posted, by live run. May be asked from another thread."""
@@ -195,6 +205,7 @@ class Posting:
         run.stored = dict(run.poster.open)
         self.records += records
         self.entries += len(finished)
+        self._budgeting.tell(self._notices)
 
     def _write(
         self, connection: Connection, run: _Run, finished: list[Entry], records: int, state: str, at: int | None = None
@@ -212,6 +223,9 @@ class Posting:
             with accounting(connection, now) as books:
                 self._cycle.begin(connection, books, max(now, *(entry.opened_at for entry in finished)))
                 post_sides(connection, books, rows[0][0], finished, sums)
+        self._notices = self._budgeting.post(connection, finished, self._clock.now())
+        if state == CLOSED:
+            end_leases(connection, run.tail.run)
         name, now_open = run.tail.run, run.poster.open
         gone = [key for key, hold in run.stored.items() if now_open.get(key) is not hold]
         if gone:

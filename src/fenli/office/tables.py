@@ -333,7 +333,7 @@ leases = Table(
     sqlite_strict=True,
 )
 
-# What the posted entries of a run took out of a budget's window.
+# What the posted entries of a run, as corrected, took out of a budget's window. Run "": no lease covered them.
 budget_draws = Table(
     "budget_draws",
     metadata,
@@ -341,6 +341,16 @@ budget_draws = Table(
     Column("window_start", Integer, primary_key=True),
     Column("run", Text, primary_key=True),
     Column("picos", ExactInteger, nullable=False),
+    Column("uncounted", Integer, nullable=False),  # entries of which nobody can say what they took, not even at most
+    sqlite_strict=True,
+)
+
+# The one row that says up to which correction the draws are corrected.
+draws_end = Table(
+    "draws_end",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("correction", Integer, nullable=False),
     sqlite_strict=True,
 )
 
@@ -365,6 +375,39 @@ calibrations = Table(
     Column("model", Text, primary_key=True),
     Column("samples", Integer, nullable=False),
     Column("most_ppm", Integer, nullable=False),  # the most tokens that a million bytes would have come to
+    sqlite_strict=True,
+)
+
+# Vendors' bills as they were imported. One that was dropped counts no more.
+bills = Table(
+    "bills",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vendor", Text, nullable=False),
+    Column("name", Text, nullable=False),  # of the file
+    Column("digest", LargeBinary, nullable=False),  # sha256 of the file
+    Column("layout", Text, nullable=False),  # how it was read: a preset's name, or the mapping
+    Column("zone", Text, nullable=False),  # of its days
+    Column("first_day", Text, nullable=False),  # 2026-10-01, or 2026-10 where its lines are by month
+    Column("last_day", Text, nullable=False),
+    Column("imported_at", Integer, nullable=False),
+    Column("dropped_at", Integer),
+    sqlite_strict=True,
+)
+
+bill_lines = Table(
+    "bill_lines",
+    metadata,
+    Column("bill", Integer, ForeignKey("bills.id"), primary_key=True),
+    Column("line", Integer, primary_key=True),  # of the file
+    Column("day", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("picos", ExactInteger, nullable=False),  # below zero for what was given back
+    Column("decimals", Integer),  # that the file shows
+    Column("meters", Text),  # JSON list: what `units` counts, added up
+    Column("units", ExactInteger),
+    Column("request_id", Text),
     sqlite_strict=True,
 )
 

@@ -18,6 +18,11 @@ def call_id(run: str, number: int) -> str:
     return f"call_{run}{number:08x}"
 
 
+def run_of(call: str) -> str:
+    """The run in whose journal a call was written, by its id."""
+    return call.removeprefix("call_")[:-8]
+
+
 def _base32(value: int, width: int) -> str:
     digits = []
     for _ in range(width):

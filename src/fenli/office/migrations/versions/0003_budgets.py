@@ -41,6 +41,7 @@ STATEMENTS: tuple[str, ...] = (
         window_start INTEGER NOT NULL,
         run TEXT NOT NULL,
         picos ANY NOT NULL,
+        uncounted INTEGER NOT NULL,
         PRIMARY KEY (budget, window_start, run),
         FOREIGN KEY(budget) REFERENCES budgets (id)
     ) STRICT
@@ -66,6 +67,14 @@ STATEMENTS: tuple[str, ...] = (
         PRIMARY KEY (vendor, model)
     ) STRICT
     """,
+    """
+    CREATE TABLE draws_end (
+        id INTEGER NOT NULL,
+        correction INTEGER NOT NULL,
+        PRIMARY KEY (id)
+    ) STRICT
+    """,
+    "INSERT INTO draws_end VALUES (1, 0)",
 )
 
 
