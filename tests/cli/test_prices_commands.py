@@ -72,7 +72,7 @@ def test_a_cost_with_its_row_and_its_working(fenli: Fenli) -> None:
     assert amounts == {"input": "0.0064", "cached_input": "0.0016", "output": "0.002"}
     assert told["working"][1]["priced_as"] == "input"
     text = fenli.out(*RATE, *OCTOBER, *USAGE)
-    assert text.startswith("0.01 CNY\n")
+    assert text.startswith("cost      0.01 CNY\n")
     assert told["row"]["id"] in text
     assert "0.8 CNY per 1M tokens, as input" in text
     assert max(map(len, text.splitlines()[:3])) <= 100
