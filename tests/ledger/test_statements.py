@@ -20,6 +20,7 @@ from fenli.ledger.statements import (
     Unknown,
     checked,
     converted,
+    grouped,
     in_order,
     rounded,
 )
@@ -73,7 +74,7 @@ def test_a_whole_statement_is_converted_and_still_adds_up(
     def convert(picos: int) -> int:
         return divided(picos * rate.numerator, rate.denominator)
 
-    conversion = Conversion("CNY/USD", "0.14", 0, "bank")
+    conversion = Conversion("CNY", "CNY/USD", "0.14", 0, "bank")
     exact = converted(statement(opening, moved), "USD", convert, conversion)
     assert (exact.currency, exact.closing) == ("USD", convert(opening + sum(moved)))
     assert abs(exact.difference) <= (len(moved) + 2) // 2 + 1
@@ -86,6 +87,22 @@ def test_what_is_unknown_is_converted_apart_and_counts_nowhere() -> None:
     shown = converted(statement(0, [1], unknown=unknown), "USD", lambda picos: 2 * picos, None)
     assert shown.unknown[0].held_picos == picos_of("6")
     assert shown.closing == 2
+
+
+def test_calls_are_summed_up_by_day_or_by_model_and_nothing_else_is() -> None:
+    def call(day: str, model: str) -> Line:
+        return Line(kind=Move.CHARGE, day=day, what=model, picos=-1, calls=2, usage={"input": 3})
+
+    lines = (call("2026-10-01", "a"), call("2026-10-01", "b"), call("2026-10-02", "a"))
+    paid = Line(kind=Move.TOP_UP, day="2026-10-02", what="bank", picos=9)
+    exact = statement(0, [], lines=(*lines, paid), closing=6)
+    by_day, by_model = grouped(exact, "day"), grouped(exact, "model")
+    assert [(one.day, one.what, one.picos, one.calls, one.usage) for one in by_day.lines if one.calls] == [
+        ("2026-10-01", "", -2, 4, {"input": 6}), ("2026-10-02", "", -1, 2, {"input": 3}),
+    ]  # fmt: skip
+    assert [(one.day, one.what, one.picos) for one in by_model.lines if one.calls] == [("", "a", -2), ("", "b", -1)]
+    assert paid in by_day.lines
+    assert paid in by_model.lines
 
 
 def test_lines_are_in_the_order_in_which_a_day_goes() -> None:

@@ -17,6 +17,7 @@ from fenli.values.rounding import divided
 _NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:\.([0-9]{1,40}))?(?:[eE][+-]?[0-9]{1,2})?")
 _MONTH: Final = re.compile(r"([0-9]{4})[-/]?(0[1-9]|1[0-2])")
 _DAY: Final = re.compile(r"([0-9]{4})([-/]?)([0-9]{2})\2([0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?))?")
+NAME_MAX: Final = 120
 _WORDS: Final = {"人民币": "CNY", "元": "CNY", "RMB": "CNY", "美元": "USD", "港币": "HKD", "欧元": "EUR"}
 
 # How many single units one of a bill's units is.
@@ -81,6 +82,13 @@ def priced(text: str, count: int | None) -> Amount:
         raise ValueError(f"{text} is a price, and the line has no units")
     above, below = Decimal(text).as_integer_ratio()
     return Amount(divided(above * count * PICO, below), None)
+
+
+def name(text: str) -> str:
+    """Of a model or a request."""
+    if not 1 <= len(text) <= NAME_MAX or not text.isprintable():
+        raise ValueError(f"{text[:NAME_MAX]!r} is no name: write 1 to {NAME_MAX} printable characters")
+    return text
 
 
 def currency(text: str) -> str:

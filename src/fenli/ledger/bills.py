@@ -134,15 +134,17 @@ class _Reading:
         currency: str | None = self._layout.currency
         if "currency" in cell:
             currency = self._read(line, "currency", lambda: cells.currency(cell["currency"]))
-        if not cell["model"]:
-            self._refuse(line, "is empty: write the model that the line is for", "model")
-        if len(self.problems) > found or moment is None or amount is None or currency is None:
+        model = self._read(line, "model", lambda: cells.name(cell["model"]))
+        request = None
+        if cell.get("request_id"):
+            request = self._read(line, "request_id", lambda: cells.name(cell["request_id"]))
+        if len(self.problems) > found or moment is None or amount is None or currency is None or model is None:
             return
         if moment.instant:
             self._instants.append((line, moment))
         yield BillLine(
-            line=line, day=moment.day, model=cell["model"], picos=amount.picos, currency=currency,
-            decimals=amount.decimals, meters=meters, units=units, request_id=cell.get("request_id") or None,
+            line=line, day=moment.day, model=model, picos=amount.picos, currency=currency, decimals=amount.decimals,
+            meters=meters, units=units, request_id=request,
         )  # fmt: skip
 
     def _amount(self, cell: Mapping[str, str], units: int | None) -> tuple[str, Callable[[], cells.Amount]]:

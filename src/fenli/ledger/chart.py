@@ -26,6 +26,7 @@ class Kind(enum.StrEnum):
     REVENUE = "revenue"  # what a customer was charged
     GIVEN = "given"  # credits and allowances that we gave a customer, less what lapsed
     COST = "cost"  # what a vendor's calls cost at list price
+    BILLED = "billed"  # what a vendor's bills asked for beyond what entries explain; below zero: did not ask for
     PAYABLE = "payable"  # what we owe a vendor
     PACK = "pack"  # a lot that we bought of a vendor, at what it cost us and is not used up
     SAVING = "saving"  # by how much lots made a vendor's calls cheaper than list price
@@ -61,7 +62,7 @@ RULES: Final[dict[Kind, Rule]] = dict.fromkeys(Kind, Rule.FREE) | {
 
 # Kinds whose balance is debits less credits; of the others it is credits less debits.
 DEBIT_NORMAL: Final = frozenset(
-    (Kind.CASH, Kind.OWED, Kind.GIVEN, Kind.COST, Kind.PACK, Kind.LAPSED, Kind.UNCLEAR)
+    (Kind.CASH, Kind.OWED, Kind.GIVEN, Kind.COST, Kind.BILLED, Kind.PACK, Kind.LAPSED, Kind.UNCLEAR)
 )  # fmt: skip
 
 

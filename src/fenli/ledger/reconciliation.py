@@ -93,15 +93,19 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
 
 
-def by_place(lines: Iterable[BillLine]) -> dict[Place, Theirs]:
-    """A bill whose lines all name a request is taken request by request, any other one by day and model."""
-    listed = list(lines)
-    single = all(line.request_id for line in listed)
-    places: dict[Place, Theirs] = defaultdict(Theirs)
-    for line in listed:
-        request = line.request_id if single and line.request_id else ""
-        places[Place("" if request else line.day, line.model, line.currency, request)].add(line)
-    return dict(places)
+def places(lines: Sequence[BillLine]) -> list[Place]:
+    """Where each line belongs. A bill whose lines all name a request is taken request by request, any other one by day
+    and model."""
+    if lines and all(line.request_id for line in lines):
+        return [Place("", line.model, line.currency, line.request_id or "") for line in lines]
+    return [Place(line.day, line.model, line.currency) for line in lines]
+
+
+def by_place(lines: Sequence[BillLine]) -> dict[Place, Theirs]:
+    found: dict[Place, Theirs] = defaultdict(Theirs)
+    for place, line in zip(places(lines), lines, strict=True):
+        found[place].add(line)
+    return dict(found)
 
 
 def compare(ours: Mapping[Place, Ours], theirs: Mapping[Place, Theirs]) -> list[Compared]:
@@ -187,7 +191,7 @@ def _units(ours: Ours | None, theirs: Theirs | None) -> tuple[tuple[tuple[str, .
 def _causes(one: Compared) -> Iterable[Cause]:
     ours, theirs = one.ours, one.theirs
     if ours is None or theirs is None:
-        if _differs(one) or (ours is not None and ours.unknown):
+        if one.picos or (ours is not None and ours.unknown):
             yield Cause.NOT_HERE if ours is None else Cause.NOT_THERE
         return
     counted = any(meters != (REQUESTS,) for meters in theirs.units)

@@ -19,6 +19,7 @@ from fenli.values.money import decimal_of
 
 SubjectKind = Literal["customer", "project", "key", "vendor"]
 SUBJECT_KINDS: Final[tuple[SubjectKind, ...]] = ("customer", "project", "key", "vendor")
+_CALLS: Final = (Move.COST, Move.CHARGE)
 SAVING: Final = "saving"  # by how much packs and credits at a vendor made its calls cheaper than list price
 
 
@@ -71,8 +72,9 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversion(msgspec.Struct, frozen=True):
-    """The one rate that a whole statement was converted by."""
+    """The one rate that a whole statement was converted by, and the currency that the books keep it in."""
 
+    original: str
     pair: str
     rate: str
     effective_from: int
@@ -158,6 +160,32 @@ def rounded(statement: Statement, policy: Policy) -> Statement:
             policy=policy.name,
         )
     )
+
+
+def grouped(statement: Statement, by: Literal["day", "model"]) -> Statement:
+    """Calls summed up over all models of a day, or over all days of a model; everything else stays as it is."""
+    lines = [line for line in statement.lines if line.kind not in _CALLS]
+    sums: dict[tuple[str, str, str], Line] = {}
+    for line in statement.lines:
+        if line.kind in _CALLS:
+            day, what = (line.day, "") if by == "day" else ("", line.what)
+            before = sums.get((line.kind, day, what))
+            sums[line.kind, day, what] = (
+                msgspec.structs.replace(line, day=day, what=what)
+                if before is None
+                else (
+                    msgspec.structs.replace(
+                        before,
+                        picos=before.picos + line.picos,
+                        calls=before.calls + line.calls,
+                        usage={
+                            meter: before.usage.get(meter, 0) + line.usage.get(meter, 0)
+                            for meter in {**before.usage, **line.usage}
+                        },
+                    )
+                )
+            )
+    return checked(msgspec.structs.replace(statement, lines=tuple(sorted([*lines, *sums.values()], key=in_order))))
 
 
 def in_order(line: Line) -> tuple[str, int, str]:

@@ -76,7 +76,7 @@ def days_as_booked(
 def days_as_corrected(
     connection: Connection, subject: Subject, since: int, until: int, zone: tzinfo
 ) -> dict[CallGroup, CallSum]:
-    return _grouped(_as_corrected(connection, subject, since, until, zone), subject, zone)
+    return _grouped(corrected_parts(connection, subject, since, until, zone), subject, zone)
 
 
 def _grouped(parts: Iterable[_Part], subject: Subject, zone: tzinfo | None) -> dict[CallGroup, CallSum]:
@@ -92,7 +92,7 @@ def _grouped(parts: Iterable[_Part], subject: Subject, zone: tzinfo | None) -> d
 def _as_booked(
     connection: Connection, subject: Subject, since: int, until: int, zone: tzinfo | None
 ) -> Iterator[_Part]:
-    yield from _as_corrected(connection, subject, since, until, zone)
+    yield from corrected_parts(connection, subject, since, until, zone)
     rows = connection.execute(
         _entries(subject, since, until).where(entries.c.sequence.in_(select(corrections.c.entry)))
     )
@@ -104,9 +104,10 @@ def _as_booked(
             yield from _parts(corrected(entry, latest[row["sequence"]]), -1)
 
 
-def _as_corrected(
+def corrected_parts(
     connection: Connection, subject: Subject, since: int, until: int, zone: tzinfo | None
 ) -> Iterator[_Part]:
+    """Sums as they count now, whose groups' ``hour`` tells the day in ``zone``."""
     first_hour, last_hour = -(-since // HOUR) * HOUR, until // HOUR * HOUR
     if first_hour >= last_hour or (zone is not None and not whole_hours(zone)):
         first_hour = last_hour = until
