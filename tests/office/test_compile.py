@@ -121,6 +121,29 @@ def test_models_are_the_vendors_own_and_all_that_have_a_price(book: PriceBook, t
     assert "*" not in models
 
 
+@pytest.mark.parametrize("name", PriceBook.load().vendors())
+def test_every_vendor_with_prices_can_be_called_through_an_adapter(book: PriceBook, name: str) -> None:
+    setting = VendorSetting(id=name, adapter="openai", base_url="https://x.example/v1", credential="")
+    snapshot = compiled(book, Settings(vendors=(setting,)))
+    decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=Snapshot)
+    assert decoded == snapshot
+    models = vendor(snapshot, name).models
+    assert models or name in ("local", "metaso")
+    directory = Directory(decoded, lambda reference: "")
+    assert directory.problems == []
+    for model in models:
+        (target,) = directory.plan(f"{name}/{model}").targets
+        assert (target.tariff is None) is (book.tariff(name, model) is None)
+
+
+def test_what_makes_clips_or_images_is_no_chat_model(book: PriceBook) -> None:
+    models = vendor(
+        compiled(book, Settings(vendors=(VendorSetting(id="bytedance", credential=""),))), "bytedance"
+    ).models
+    assert "doubao-seed-1.8" in models
+    assert not [model for model in models if "seedance" in model or "seedream" in model or "cache" in model]
+
+
 def test_offers_long_over_are_left_out(book: PriceBook) -> None:
     rows = compiled(book).offers["deepseek"]
     assert rows
