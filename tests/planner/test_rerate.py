@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from traffic import DAY, HOUR, book, offer, row
+from priced_calls import DAY, HOUR, book, offer, row
 
 from fenli.errors import AmbiguousOffer, NoOffer
 from fenli.planner.archive import USAGE
@@ -76,7 +76,7 @@ QUIRKS = {"per": (3, 60, 3600), "included": (1, 250), "minimum": (1, 250)}
 def price_lists(draw: st.DrawFn) -> list[Offer]:
     """A division of all requests, with a row missing here and one too many there."""
     parts: list[dict[str, Any]] = [{}]
-    for split in draw(st.lists(st.sampled_from(SPLITS), max_size=3, unique_by=lambda split: list(split[-1])[0])):
+    for split in draw(st.lists(st.sampled_from(SPLITS), max_size=3, unique_by=lambda split: next(iter(split[-1])))):
         parts = [part | piece for part in parts for piece in split]
     chance = draw(st.randoms(use_true_random=True))
     priced = []

@@ -29,13 +29,14 @@ GROUPS: Final = {
     "ledger": "ledger",
     "prices": "prices",
     "rates": "rates",
+    "archive": "archive",
     "config": "configuration",
     "market": "market",
 }
-COMMANDS: Final = ("serve", "models", "usage", "statement", "balance", "doctor")
+COMMANDS: Final = ("serve", "models", "usage", "statement", "balance", "replay", "doctor")
 ORDER: Final = (
     "serve", "key", "models", "usage", "statement", "balance", "ledger", "customer", "project", "wallet", "plan",
-    "pack", "prices", "rates", "config", "market", "doctor",
+    "pack", "prices", "rates", "archive", "replay", "config", "market", "doctor",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from fenli.config.rates import load_rates
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
 from fenli.office.compile import Stored, compile_snapshot
+from fenli.office.compile import price_names as names_of_prices
 from fenli.office.settings import Settings, VendorSetting
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
@@ -57,6 +58,11 @@ def settings_of(
 def price_book(config: Config) -> PriceBook:
     """The built-in prices and those of the file's directories."""
     return PriceBook.load(*(config.resolve(directory) for directory in config.document.prices.directories))
+
+
+def price_names(config: Config, book: PriceBook) -> dict[str, str]:
+    """The vendor of ``book`` whose prices a vendor of the configuration has, by its id, on or off."""
+    return names_of_prices(_vendors(config, os.environ), book)
 
 
 def try_out(config: Config, local: OnDevice, book: PriceBook | None = None) -> Snapshot:

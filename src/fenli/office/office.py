@@ -30,6 +30,7 @@ from fenli.clock import Clock, SystemClock
 from fenli.errors import BooksError, FenliError
 from fenli.http.client import Client
 from fenli.office.admin import AdminServer, admin_app, admin_token
+from fenli.office.archivist import Archivist
 from fenli.office.desk import Desk
 from fenli.office.polling import Poller
 from fenli.office.posting import Posting
@@ -107,6 +108,7 @@ class Office:
                     self._watch(desk, watch),
                     self._housekeep(journal, database, desk, post),
                     self._ask_balances(poller),
+                    Archivist(database, options.data, options.clock).run(self._stop),
                     server.serve(self._stop),
                 )
             posting.close()

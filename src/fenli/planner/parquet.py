@@ -30,7 +30,7 @@ def engine(spill: Path, *, threads: int | None = None, memory: str = MEMORY) -> 
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET memory_limit = ?", [memory])
-        connection.execute("SET threads = ?", [threads or os.cpu_count() or 1])
+        connection.execute("SET threads = ?", [threads or len(os.sched_getaffinity(0))])
         connection.execute("SET temp_directory = ?", [str(spill)])
         connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET enable_progress_bar = false")
@@ -91,16 +91,22 @@ def describe_part(
     connection: duckdb.DuckDBPyConnection, folder: Path, path: str, day: str, first: int, last: int
 ) -> Part:
     """What the manifest says of a file, read from the file itself."""
-    counted = ", ".join(f"count({USAGE}{meter})" for meter in METERS)
+    source = f"read_parquet({_quoted(folder / path)})"
     found = connection.execute(
-        "SELECT count(*), min(least(opened_at, closed_at)), max(greatest(opened_at, closed_at)), "  # noqa: S608
-        f"{counted} FROM read_parquet(?)",
-        [str(folder / path)],
+        "SELECT count(*), min(least(opened_at, closed_at)), max(greatest(opened_at, closed_at)) "  # noqa: S608
+        f"FROM {source}"
     ).fetchone()
     assert found is not None
-    entries, earliest, latest, *used = found
-    meters = tuple(meter for meter, count in zip(METERS, used, strict=True) if count)
-    return Part(path, day, first, last, entries, earliest, latest, meters)
+    entries, earliest, latest = found
+    return Part(path, day, first, last, entries, earliest, latest, meters_in(connection, source))
+
+
+def meters_in(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, ...]:
+    """The meters that occur in ``table``: SQL with the columns of `COLUMNS`."""
+    counted = ", ".join(f"count({USAGE}{meter})" for meter in METERS)
+    found = connection.execute(f"SELECT {counted} FROM {table}").fetchone()  # noqa: S608  names of ours
+    assert found is not None
+    return tuple(meter for meter, count in zip(METERS, found, strict=True) if count)
 
 
 def parts_as_table(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> str:
@@ -133,6 +139,8 @@ def said_plainly(what: str) -> Iterator[None]:
         raise BooksError(
             f"{what}: an amount is beyond 38 digits ({_first_line(error)}): is a price in its unit?"
         ) from None
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
+        raise  # ours to mend, nobody else's
     except (duckdb.Error, OSError) as error:
         raise BooksError(f"{what}: {_first_line(error)}: `fenli archive check` names what is wrong") from None
 

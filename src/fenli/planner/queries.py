@@ -63,12 +63,12 @@ class Queries:
         parts = (_PARTS[part](price, meter) for meter, parts in self._parts.items() for part in parts)
         return (number, price.verdict, price.per, *parts)
 
-    def groups(self, day: str) -> str:
-        """Sums by kind, day, price and how it was paid: the fields of `rerate.Group`. ``day``: SQL, a number for the
-        local day of ``opened_at``."""
+    def groups(self, day: str, era: str) -> str:
+        """Sums by kind, day, era, price and how it was paid: the fields of `rerate.Group`. ``day`` and ``era`` are SQL,
+        whole numbers made of ``opened_at``."""
         return (
             f"WITH calls AS ({self._calls()}), rated AS ({self._rated('calls')}) "  # noqa: S608
-            f"SELECT kind, {day} AS day, price, verdict, paid_currency, paid IS NOT NULL AS paid_known, "
+            f"SELECT kind, {day} AS day, {era} AS era, price, verdict, paid_currency, paid IS NOT NULL AS paid_known, "
             "count(*), count(*) FILTER (final), count(*) FILTER (grade = 'estimated'), sum(prompt), sum(completion), "
             "sum(cost), sum(paid) FROM rated GROUP BY ALL"
         )
@@ -82,7 +82,7 @@ class Queries:
             f"WITH calls AS ({self._calls()}), rated AS ({self._rated('calls')}), "  # noqa: S608
             "doubtful AS MATERIALIZED (SELECT * FROM rated "
             "WHERE verdict <> 0 OR readings OR other_at < start OR other_at >= stop), "
-            f"other AS (SELECT d.* EXCLUDE ({fresh}) REPLACE (d.other_at AS at), {first}, '{INSTANT}' AS reason "
+            f"other AS (SELECT d.* EXCLUDE ({fresh}) REPLACE (d.other_at AS counts_at), {first}, '{INSTANT}' AS reason "
             "FROM doubtful d WHERE d.other_at < d.start OR d.other_at >= d.stop "
             f"UNION ALL SELECT d.* EXCLUDE ({fresh}) REPLACE (r.lane AS lane), {first}, r.fact "
             "FROM doubtful d JOIN readings r ON r.kind = d.kind), "
@@ -94,15 +94,18 @@ class Queries:
             "FROM doubtful WHERE verdict <> 0"
         )
 
-    def doubts(self) -> str:
+    def doubts(self, era: str) -> str:
         """`doubtful` summed: the fields of `rerate.Doubt`."""
         return (
-            "SELECT reason, kind, price, other_price, count(*), sum(picos), sum(otherwise), "  # noqa: S608
-            f"min_by(call, sequence, {EXAMPLES}) FROM ({self.doubtful()}) GROUP BY ALL"
+            f"SELECT reason, kind, {era} AS era, price, count(*), "  # noqa: S608
+            "count(*) FILTER (picos + otherwise IS NOT NULL), sum(picos) FILTER (otherwise IS NOT NULL), "
+            f"sum(otherwise) FILTER (picos IS NOT NULL), min_by(call, sequence, {EXAMPLES}) "
+            f"FROM ({self.doubtful()}) GROUP BY ALL"
         )
 
     def _calls(self) -> str:
-        """The instant that picks a call's price (``at``), the other end of its request, its lengths, what was paid."""
+        """What each call is rated by: the instant that counts, the other end of its request, its lengths; and its cost
+        so far."""
         units = "".join(f", e.{_units(meter)}" for meter in self._meters)
         paid, paid_currency, join = "e.picos", "e.currency", ""
         if self._corrected:
@@ -112,7 +115,7 @@ class Queries:
             "SELECT e.sequence, e.call, e.attempt, e.opened_at, e.final, e.grade, e.metered, "  # noqa: S608
             "k.kind, k.lane, k.readings, "
             "CASE WHEN e.rated_at NOT IN (e.opened_at, e.closed_at) AND NOT k.swapped THEN e.rated_at "
-            "WHEN k.ends THEN e.closed_at ELSE e.opened_at END AS at, "
+            "WHEN k.ends THEN e.closed_at ELSE e.opened_at END AS counts_at, "
             "CASE WHEN k.ends THEN e.opened_at ELSE e.closed_at END AS other_at, "
             f"{_sum(self._meters, READ)} AS prompt, {_sum(self._meters, WRITTEN)} AS completion, "
             f"{paid}::HUGEINT AS paid, {paid_currency} AS paid_currency{units} "
@@ -133,8 +136,8 @@ class Queries:
         return (
             "SELECT * EXCLUDE (amount), CASE WHEN verdict = 0 THEN amount END AS cost "  # noqa: S608
             f"FROM (SELECT c.*, s.start, s.stop, p.price, {verdict} AS verdict, {self._amount()} AS amount "
-            f"FROM {calls} c "
-            f"JOIN spans s ON s.lane = c.lane AND s.day = c.at // {DAY} AND c.at >= s.start AND c.at < s.stop "
+            f"FROM {calls} c JOIN spans s ON s.lane = c.lane AND s.day = c.counts_at // {DAY} "
+            "AND c.counts_at >= s.start AND c.counts_at < s.stop "
             "JOIN cells l ON l.shape = s.shape AND c.prompt BETWEEN l.prompt_low AND l.prompt_high "
             "AND c.completion BETWEEN l.completion_low AND l.completion_high "
             "JOIN prices p ON p.price = l.price)"

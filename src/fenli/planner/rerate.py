@@ -25,12 +25,13 @@ class Extent(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Entries of one kind and day that found the same price and were paid alike. ``kind`` and ``price``: numbers of
-    `Rerating.kinds` and `Rerating.prices`; ``verdict``: of `timetable.Verdict`. ``picos``: what they cost now, None
+    """Entries of one kind, day and era that found the same price and were paid alike. ``kind`` and ``price``: numbers
+    of `Rerating.kinds` and `Rerating.prices`; ``verdict``: of `timetable.Verdict`. ``picos``: what they cost now, None
     where they could not be rated; ``paid``: what they cost then, None where that is not known."""
 
     kind: int
     day: int
+    era: int
     price: int
     verdict: int
     paid_currency: str | None
@@ -46,13 +47,14 @@ class Group(NamedTuple):
 
 class Doubt(NamedTuple):
     """Entries for whose cost there is another reading, or none at all. ``reason``: the number of a verdict, the name of
-    a fact, or `queries.INSTANT`. ``otherwise``: what they cost in the other reading, by price ``other_price``."""
+    a fact, or `queries.INSTANT`. Of those ``rated`` in both readings, ``picos`` and ``otherwise`` are the costs."""
 
     reason: str
     kind: int
+    era: int
     price: int
-    other_price: int | None
     attempts: int
+    rated: int
     picos: int | None
     otherwise: int | None
     examples: list[str]
@@ -158,13 +160,13 @@ class Batch:
         self._queries = queries
         self._values = values
 
-    def groups(self, day: str) -> list[Group]:
-        """``day``: SQL, a whole number for the day of ``opened_at``."""
-        rows = self._connection.execute(self._queries.groups(day), self._values).fetchall()
+    def groups(self, day: str, era: str = "0") -> list[Group]:
+        """``day`` and ``era``: SQL, whole numbers made of ``opened_at``, by which sums are kept apart."""
+        rows = self._connection.execute(self._queries.groups(day, era), self._values).fetchall()
         return [Group(*row) for row in rows]
 
-    def doubts(self) -> list[Doubt]:
-        rows = self._connection.execute(self._queries.doubts(), self._values).fetchall()
+    def doubts(self, era: str = "0") -> list[Doubt]:
+        rows = self._connection.execute(self._queries.doubts(era), self._values).fetchall()
         return [Doubt(*row) for row in rows]
 
     def doubtful_calls(self) -> Iterator[DoubtfulCall]:

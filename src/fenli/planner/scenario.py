@@ -15,6 +15,8 @@ from fenli.prices.facts import OPEN_AXES
 from fenli.values import format_instant
 
 EPOCH: Final = 0
+# What a request is whoever serves it. The other facts (a tier, a channel, a plan) are matters between it and a vendor.
+CARRIED: Final = (*OPEN_AXES, "batch", "modality", "resolution", "search_kind")
 _decode_facts: Final = msgspec.json.Decoder(dict[str, bool | str]).decode
 
 
@@ -82,10 +84,12 @@ class Scenario:
 
     def repricing(self, kind: Kind) -> Repricing:
         """Raises BooksError for facts that this fenli does not know."""
-        facts = _facts(kind)
         swap = next((swap for swap in self.swaps if swap.takes(kind)), None)
         vendor = self._names.get(kind.vendor, kind.vendor)
         place = (vendor, kind.model, kind.currency) if swap is None else (swap.vendor, swap.model, None)
+        facts = _facts(kind)
+        if swap is not None:
+            facts = Facts()._replace(**{fact: getattr(facts, fact) for fact in CARRIED})
         tariff = self._tariff(*place)
         known = self._before.tariff(vendor, kind.model, kind.currency)
         return Repricing(
@@ -143,15 +147,13 @@ def parse_swap(text: str, book: PriceBook) -> Swap:
     if slash and vendor in book.vendors():
         if book.tariff(vendor, model) is None:
             raise NoOffer(
-                f"--swap {text}: {target} has no price in {book.currency(vendor)}{_close(model, _names(book, vendor))}"
+                _unpriced(text, f"{target} has no price in {book.currency(vendor)}", model, _names(book, vendor))
             )
         return Swap(source, vendor, model)
     sellers = [seller for seller in book.vendors() if target in _names(book, seller) and book.tariff(seller, target)]
     if not sellers:
-        every = sorted({name for seller in book.vendors() for name in _names(book, seller)})
-        raise NoOffer(
-            f"--swap {text}: {target} has no price{_close(target, every)}: a price file with --prices can give it one"
-        )
+        every = {name for seller in book.vendors() for name in _names(book, seller)}
+        raise NoOffer(_unpriced(text, f"{target} has no price", target, every))
     if len(sellers) > 1:
         named = ", ".join(f"{seller}/{target}" for seller in sellers)
         raise ValueRefused(f"--swap {text}: {len(sellers)} vendors sell {target}: write one of {named}")
@@ -214,6 +216,10 @@ def _gap(offers: Iterable[Offer], first: int, last: int) -> int | None:
 
 def _names(book: PriceBook, vendor: str) -> set[str]:
     return {*book.models(vendor), *(alias.name for alias in book.aliases(vendor))} - {ANY_MODEL}
+
+
+def _unpriced(text: str, what: str, model: str, known: Iterable[str]) -> str:
+    return f"--swap {text}: {what}{_close(model, sorted(known)) or ': give it one in a price file, with --prices'}"
 
 
 def _close(name: str, known: Iterable[str]) -> str:
