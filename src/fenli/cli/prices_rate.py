@@ -68,7 +68,7 @@ def rate(
         return
     line(say("prices.cost", cost=decimal_of(rating.picos), currency=rating.currency))
     assumed = say("prices.assumed") if book.header(seller).instant_basis_assumed else ""
-    basis = say(f"prices.basis.{tariff.basis}")
+    basis = say(f"prices_basis.{tariff.basis}")
     line(say("prices.counts", at=format_instant(instant), basis=basis, assumed=assumed, facts=str(facts) or "-"))
     line()
     _show_row(offer)
