@@ -12,7 +12,7 @@ FenliError
 │   └── BudgetRefused       a budget that cannot be made or found
 ├── ConfigError             a configuration that does not load: file, line, field, next step
 ├── PriceError              a price file or a look-up that has no single answer
-│   ├── PriceFileError      refused at load: file, row, what to write instead
+│   ├── PriceFileError      refused at load: file, line, row, what to write instead
 │   ├── NoOffer             no row was in force
 │   ├── AmbiguousOffer      two rows or more were in force
 │   ├── RateRefused         a rate of exchange that cannot be kept
