@@ -56,7 +56,8 @@ def check(worker: Worker, database: Database, data: Path, book: PriceBook) -> An
 def test_books_that_nobody_touched_are_sound(worker: Worker, database: Database, data: Path, book: PriceBook) -> None:
     seen: list[str] = []
     found = verify(database, data / "journal", book, lambda what, *_: seen.append(what))
-    assert found == Verification(entries=11, rated=10, runs_replayed=2, runs_past=0, found=0, findings=())
+    counts = {"entries": 11, "rated": 10, "transfers": 3, "runs_replayed": 2, "runs_past": 0}
+    assert found == Verification(**counts, found=0, findings=())
     assert found.sound
     assert "journals" in seen
 
@@ -74,6 +75,8 @@ def test_a_changed_amount(check: Any) -> None:
     assert check("UPDATE entries SET picos = picos - 1 WHERE sequence = 3") == [
         "entry_changed",
         "cost_wrong",
+        "transfer_wrong",
+        "account_wrong",
         "rollup_wrong",
         "entry_differs",
     ]
@@ -84,7 +87,7 @@ def test_an_amount_changed_in_the_sums_as_well(check: Any) -> None:
         "UPDATE entries SET picos = picos + 1 WHERE sequence = 3",
         "UPDATE usage_rollups SET picos = picos + 1 WHERE grade = 'measured'",
     )
-    assert found == ["entry_changed", "cost_wrong", "entry_differs"]
+    assert found == ["entry_changed", "cost_wrong", "transfer_wrong", "account_wrong", "entry_differs"]
 
 
 def test_a_row_that_cannot_be_read(check: Any) -> None:

@@ -85,7 +85,9 @@ def check(data: Data = None, config: ConfigFile = None, json: Json = False) -> N
     else:
         for one in found.findings:
             line(say("ledger.finding", kind=one.kind, place=one.place, what=one.what, next_step=one.next_step))
-        counts = {"entries": found.entries, "rated": found.rated, "runs": found.runs_replayed, "past": found.runs_past}
+        names = ("entries", "rated", "transfers")
+        counts = {name: getattr(found, name) for name in names}
+        counts |= {"runs": found.runs_replayed, "past": found.runs_past}
         line(say("ledger.sound", **counts) if found.sound else say("ledger.findings", count=found.found, **counts))
     if not found.sound:
         raise typer.Exit(1)

@@ -113,6 +113,7 @@ class Book:
             return False
         debit, credit = self.account(transfer.debit), self.account(transfer.credit)
         named = self.transfers.get(transfer.names) if transfer.names is not None else None
+        check_named(transfer, named)
         move(transfer, debit, credit, named, self.left.get(transfer.names or "", 0))
         self.accounts[transfer.debit], self.accounts[transfer.credit] = debit, credit
         self.transfers[transfer.key] = transfer
@@ -133,14 +134,18 @@ def check_same(before: Transfer, again: Transfer) -> None:
         )
 
 
+def check_named(transfer: Transfer, named: Transfer | None) -> None:
+    """Raises AccountRefused where the transfer names one that was never made."""
+    if transfer.names is not None and named is None:
+        raise AccountRefused(f"{transfer.key} names {transfer.names}, which was never made: name one that was")
+
+
 def _check(transfer: Transfer, named: Transfer | None, left: int) -> None:
     if type(transfer.amount) is not int or transfer.amount <= 0:
         raise AccountRefused(f"{transfer.key} moves {transfer.amount!r}: an amount is a whole number of picos above 0")
     if transfer.debit == transfer.credit or transfer.debit.currency != transfer.credit.currency:
         names = f"{transfer.debit} and {transfer.credit}"
         raise AccountRefused(f"{transfer.key} is between {names}: name two accounts in one currency")
-    if transfer.names is not None and (named is None or named.key != transfer.names):
-        raise AccountRefused(f"{transfer.key} names {transfer.names}, which was never made: name one that was")
     if transfer.phase in (Phase.POSTED, Phase.PENDING):
         return
     if named is None or named.phase is not Phase.PENDING:

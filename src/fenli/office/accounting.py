@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from fenli.errors import AccountRefused
-from fenli.ledger.accounts import NOTE_MAX, Account, Phase, Transfer, check_same, move
+from fenli.ledger.accounts import NOTE_MAX, Account, Phase, Transfer, check_named, check_same, move
 from fenli.ledger.chart import AccountName, Kind, Move
 from fenli.store import stored_integer
 
@@ -72,6 +72,7 @@ class Accounting:
         if transfer.names is not None and (found := self._by_key(transfer.names)) is not None:
             named_id, named = found
             left = named.amount - self._resolved(named_id)
+        check_named(transfer, named)
         move(transfer, debit, credit, named, left)
         self._last += 1
         self._chain = transfer_link(self._chain, self._last, transfer)

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from fenli.errors import BooksError
-from fenli.ledger.entries import Entry, Poster
+from fenli.ledger.entries import Entry, Poster, Terms
 from fenli.ledger.journal import Reader
 from fenli.ledger.records import Record
 from fenli.office.posting import DAMAGED, LIVE
 from fenli.office.runs import CHUNK, segment_path
 
 
-def replay(directory: Path, row: Any) -> Iterator[list[Entry]]:
-    """``row``: the run's, of `tables.journals`. Raises BooksError when bytes before the watermark are not whole."""
-    poster = Poster(directory.name)
+def replay(directory: Path, row: Any, terms: Terms) -> Iterator[list[Entry]]:
+    """``row``: the run's, of `tables.journals`; ``terms`` are those it was posted by.
+
+    Raises BooksError when bytes before the watermark are not whole.
+    """
+    poster = Poster(directory.name, terms=terms)
     try:
         for records in _records(directory, row.segment, row.position):
             yield from _batches(poster, records)

@@ -1,33 +1,36 @@
 """Verification: every claim the books make, checked again from what it was made of.
 
-The chain from its first link, each cost from its usage and the offer it names, each sum from its entries, and each
-entry from the journal it was posted from, as long as that is kept.
+The chain from its first link, each cost from its usage and the offer it names, each charge from its plan, each sum and
+each transfer from its entries, and each entry from the journal it was posted from, as long as that is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from fenli.errors import BooksError, PriceError, UsageError
+from fenli.errors import BooksError
+from fenli.ledger.corrections import Correction, corrected
 from fenli.ledger.entries import Entry
+from fenli.office.corrections import corrections_of
 from fenli.office.replay import replay
 from fenli.office.reports import PAGE
 from fenli.office.rollups import Group, Sums, group_of, sums_of
 from fenli.office.rows import GENESIS, entry_of, link
 from fenli.office.state import Finding
 from fenli.office.tables import chain_end, entries, findings, journals, open_holds, usage_rollups
-from fenli.prices import Conditions, Offer, PriceBook, Tariff
+from fenli.office.terms import StoredTerms
+from fenli.office.verify_accounts import AccountCheck, BatchCheck, correction_problem
+from fenli.office.verify_prices import RESTORE, PriceCheck
+from fenli.prices import PriceBook
 from fenli.store import Database
-from fenli.values.ids import call_id
-from fenli.values.money import decimal_of
+from fenli.values.ids import call_id, run_of
 
 FINDINGS_MAX: Final = 1_000
-RESTORE: Final = "restore the database from a copy made before, or keep it as evidence: somebody wrote to it"
 STRANGE: Final = "report this with what `fenli ledger list --json` has of the call"
 
 Progress = Callable[[str, int, int], None]
@@ -41,6 +44,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: int
     rated: int
+    transfers: int
     runs_replayed: int
     runs_past: int
     found: int
@@ -59,6 +63,7 @@ def verify(
         check = _Check(connection, journal_directory, book, progress)
         check.recorded()
         check.entries_in_order()
+        check.accounts()
         check.rollups()
         check.calls()
         check.holds()
@@ -70,7 +75,11 @@ class _Check:
     def __init__(self, connection: Connection, directory: Path, book: PriceBook, progress: Progress) -> None:
         self._connection = connection
         self._directory = directory
-        self._prices = _Prices(book)
+        self._prices = PriceCheck(book)
+        self._terms = StoredTerms()
+        self._terms.refresh(connection)
+        self._batches = BatchCheck(connection, self._find)
+        self._accounts = AccountCheck(connection, self._find)
         self._progress = progress
         self._findings: list[Finding] = []
         self._found = 0
@@ -82,6 +91,7 @@ class _Check:
         return Verification(
             entries=self._entries,
             rated=self._rated,
+            transfers=self._accounts.transfers,
             runs_replayed=self._replayed,
             runs_past=self._past,
             found=self._found,
@@ -94,29 +104,28 @@ class _Check:
             self._find(row.kind, row.place, row.what, row.next_step)
 
     def entries_in_order(self) -> None:
-        """The chain is unbroken, the numbers have no gap, each cost follows from its usage."""
+        """The chain is unbroken, the numbers have no gap, each cost follows from its usage, each charge from its plan,
+        and what was posted from both."""
         end = self._connection.execute(select(chain_end)).one()
         expected, chain = 1, GENESIS
         stream = self._connection.execution_options(yield_per=PAGE).execute(
             select(entries).order_by(entries.c.sequence)
         )
-        for row in stream.mappings():
-            sequence = row["sequence"]
-            if sequence != expected:
-                self._find(
-                    "entries_missing",
-                    f"entry {expected}",
-                    f"entries {expected} to {sequence - 1} are not there",
-                    RESTORE,
-                )
-            self._entry(sequence, row, chain)
-            expected, chain = sequence + 1, row["chain"]
-            self._entries += 1
-            if self._entries % PAGE == 0:
-                self._progress("entries", self._entries, end.sequence)
+        for page in stream.mappings().partitions():
+            found = corrections_of(self._connection, [row["sequence"] for row in page])
+            for row in page:
+                sequence = row["sequence"]
+                if sequence != expected:
+                    what = f"entries {expected} to {sequence - 1} are not there"
+                    self._find("entries_missing", f"entry {expected}", what, RESTORE)
+                self._entry(sequence, row, chain, found.get(sequence, ()))
+                expected, chain = sequence + 1, row["chain"]
+                self._entries += 1
+            self._progress("entries", self._entries, end.sequence)
         if (end.sequence, end.chain) != (expected - 1, chain):
             what = f"the chain should end with entry {end.sequence} and ends with {expected - 1}"
             self._find("entries_missing", f"entry {expected}", what, RESTORE)
+        self._batches.end()
 
     def rollups(self) -> None:
         """Each sum equals the entries it sums."""
@@ -133,6 +142,11 @@ class _Check:
                 self._find("rollup_wrong", str(group), f"the sum says {found} and the entries say {wanted}", wrong)
         for group, wanted in self._sums.items():
             self._find("rollup_wrong", str(group), f"there is no sum and the entries say {wanted}", wrong)
+
+    def accounts(self) -> None:
+        """Each account comes of its transfers, and each transfer may be made."""
+        self._progress("accounts", 0, 1)
+        self._accounts.run(self._sums)
 
     def calls(self) -> None:
         """Each call has exactly one entry that ended it, unless its run still lives."""
@@ -170,7 +184,7 @@ class _Check:
         for run in sorted(self._runs):
             self._find("entries_without_journal", run, "its entries were posted from no journal that is known", RESTORE)
 
-    def _entry(self, sequence: int, row: Any, chain: bytes) -> None:
+    def _entry(self, sequence: int, row: Any, chain: bytes, corrections: Sequence[Correction]) -> None:
         place = f"entry {sequence}"
         try:
             entry = entry_of(dict(row))
@@ -183,7 +197,10 @@ class _Check:
                 "entry_changed", place, f"it, or its place in the chain, was changed (call {entry.call})", RESTORE
             )
         self._runs.add(run_of(entry.call))
-        self._sums.setdefault(group_of(entry), Sums()).add(entry)
+        self._batches.entry(sequence, entry)
+        self._charge(place, entry)
+        counted = self._corrected(place, entry, corrections)
+        self._sums.setdefault(group_of(counted), Sums()).add(counted)
         if entry.picos is not None:
             self._rated += 1
             problem = self._prices.problem(entry)
@@ -191,10 +208,31 @@ class _Check:
                 what, next_step = problem
                 self._find("cost_wrong", place, f"call {entry.call}: {what}", next_step)
 
+    def _charge(self, place: str, entry: Entry) -> None:
+        owner = self._terms.owner(entry.key)
+        if (entry.project, entry.customer) != owner:
+            what = f"it is booked to {entry.project} of {entry.customer}, and its key belongs to {owner}"
+            self._find("owner_wrong", place, what, RESTORE)
+        if entry.customer is not None:
+            charge = self._terms.charge(entry)
+            if (entry.charge_currency, entry.charge_picos) != charge:
+                what = f"call {entry.call}: its plan charges {charge}, and it is booked at "
+                self._find("charge_wrong", place, f"{what}{(entry.charge_currency, entry.charge_picos)}", RESTORE)
+
+    def _corrected(self, place: str, entry: Entry, corrections: Sequence[Correction]) -> Entry:
+        """What counts; every correction must fit the one before it."""
+        before = None
+        for correction in corrections:
+            problem = correction_problem(correction, entry, before)
+            if problem is not None:
+                self._find("correction_wrong", f"correction of {place} by {correction.reference}", problem, RESTORE)
+            before = correction
+        return corrected(entry, before)
+
     def _journal(self, row: Any) -> None:
         posted = 0
         try:
-            for batch in replay(self._directory / row.run, row):
+            for batch in replay(self._directory / row.run, row, self._terms):
                 posted += len(batch)
                 self._compare(batch)
         except (BooksError, OSError) as error:
@@ -232,52 +270,6 @@ class _Check:
         self._found += 1
         if len(self._findings) < FINDINGS_MAX:
             self._findings.append(Finding(kind, place, what, next_step))
-
-
-class _Prices:
-    """Rates an entry by the offer that it names, whatever else is in force."""
-
-    def __init__(self, book: PriceBook) -> None:
-        self._offers = {offer.id: offer for offer in book.every()}
-        self._tariffs: dict[str, Tariff] = {}
-
-    def problem(self, entry: Entry) -> tuple[str, str] | None:
-        """What is wrong with the entry's cost, and the next step; None when it is right."""
-        if entry.offer is None or entry.usage is None or entry.rated_at is None:
-            return "it has a cost, and no usage or price that it could follow from", RESTORE
-        tariff = self._tariffs.get(entry.offer) or self._tariff(entry.offer)
-        if tariff is None:
-            return (
-                f"offer {entry.offer} is in no price file",
-                "put the row back, with its end date: prices are appended",
-            )
-        try:
-            rating = tariff.rate(entry.usage, entry.rated_at)
-        except (PriceError, UsageError) as error:
-            return f"offer {entry.offer} does not price it: {error}", "a row in use must not change: append a new one"
-        if (rating.picos, rating.currency) != (entry.picos, entry.currency):
-            should = f"{decimal_of(rating.picos)} {rating.currency}"
-            return f"it should cost {should}, not {decimal_of(entry.picos or 0)} {entry.currency}", RESTORE
-        return None
-
-    def _tariff(self, offer_id: str) -> Tariff | None:
-        offer = self._offers.get(offer_id)
-        if offer is None:
-            return None
-        tariff = self._tariffs[offer_id] = Tariff((_by_length_only(offer),), "start")
-        return tariff
-
-
-def _by_length_only(offer: Offer) -> Offer:
-    """An entry does not keep the facts that chose its row (hours, thinking), but it keeps the lengths."""
-    conditions = offer.conditions
-    lengths = Conditions(prompt_tokens=conditions.prompt_tokens, completion_tokens=conditions.completion_tokens)
-    return msgspec.structs.replace(offer, conditions=lengths)
-
-
-def run_of(call: str) -> str:
-    """The run in whose journal a call was written."""
-    return call.removeprefix("call_")[:-8]
 
 
 def _same(row: Any, entry: Entry) -> bool:
