@@ -2,7 +2,8 @@
 
     thread "post"    every 100 ms: journals -> store
     thread "watch"   every 200 ms: keys or configuration changed? -> snapshot
-    event loop       signals, admin API; asks vendors what is left, where it is told to
+    threads "budgets", "leases"    read what is drawn on budgets, keep what is leased of them
+    event loop       signals, admin API, leases; asks vendors what is left, where it is told to
 
 Traffic needs none of it: while the office is down, workers go on with the last snapshot and their journals wait.
 """
@@ -32,6 +33,7 @@ from fenli.http.client import Client
 from fenli.office.admin import AdminServer, admin_app, admin_token
 from fenli.office.archivist import Archivist
 from fenli.office.desk import Desk
+from fenli.office.leases import LeaseServer
 from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.retention import remove_old_journals
@@ -84,9 +86,12 @@ class Office:
     async def run(self) -> None:
         options = self._options
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _only_one(options.data), open_books(options.data) as database:
+        with (
+            _only_one(options.data),
+            open_books(options.data) as database,
+            open_books(options.data) as lease_store,
+        ):
             journal = options.data / "journal"
-            posting = Posting(database, journal, options.clock)
             desk = Desk(
                 database,
                 options.data / "snapshot",
@@ -96,6 +101,8 @@ class Office:
                 options.clock,
             )
             desk.reload()
+            posting = Posting(database, journal, options.clock, lambda: desk.settings.rates)
+            lending = LeaseServer(lease_store, options.data, options.clock)
             client = Client(allowed=may_connect)
             poller = Poller(database, desk, client, options.clock)
             app = admin_app(database, desk, posting, poller, admin_token(options.data), options.clock)
@@ -109,6 +116,7 @@ class Office:
                     self._housekeep(journal, database, desk, post),
                     self._ask_balances(poller),
                     Archivist(database, options.data, options.clock).run(self._stop),
+                    lending.serve(self._stop),
                     server.serve(self._stop),
                 )
             posting.close()
