@@ -28,7 +28,7 @@ def test_its_usage_names_cache_writes_in_two_ways() -> None:
 )
 def test_thinking_is_a_condition_of_its_prices(extra: str, thinks: bool) -> None:
     ask = parse_request(f'{{"model":"m","messages":[]{extra}}}'.encode())
-    assert ALIBABA.facts(ask, "anything") == ({"thinking": True} if thinks else None)
+    assert ALIBABA.facts(ask, "anything", {"input": 1}) == ({"thinking": True} if thinks else None)
 
 
 def test_what_is_marked_for_its_cache_has_prices_of_its_own() -> None:
@@ -36,7 +36,8 @@ def test_what_is_marked_for_its_cache_has_prices_of_its_own() -> None:
     spoken_of = rb'[{"role":"user","content":"what is \"cache_control\"?"}]'
     for messages, facts in ((marked, {"cache_scheme": "explicit"}), (spoken_of, None)):
         ask = parse_request(b'{"model":"m","messages":%b}' % messages)
-        assert ALIBABA.facts(ask, None) == facts
+        assert ALIBABA.facts(ask, None, {"input": 1, "cached_input": 7}) == facts
+        assert ALIBABA.facts(ask, None, {"input": 8, "cached_input": 0}) is None  # no cache, no price of its own
 
 
 ERRORS = [

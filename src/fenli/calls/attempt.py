@@ -124,7 +124,7 @@ class Attempt:
             return
         at = now if tariff.basis == "end" else self.started
         try:
-            facts = self.facts = target.vendor.facts(ask, self.answer.service_tier)
+            facts = self.facts = target.vendor.facts(ask, self.answer.service_tier, self.usage)
             self.cost = tariff.rate(self.usage, at, None if facts is None else Facts(**facts))  # type: ignore[arg-type]
         except (PriceError, UsageError) as error:
             self.grade, self.note = _UNKNOWN, f"unpriced: {error}"[:300]

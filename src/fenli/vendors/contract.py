@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
@@ -88,9 +88,13 @@ class Vendor(Protocol):
     def balance_request(self, base_url: str, secret: str) -> Request:
         """Asks for the balance; only where there is a ``balance``. Raises ConfigError like `address`."""
 
-    def facts(self, ask: ChatRequest, service_tier: str | None) -> dict[str, bool | str] | None:
-        """What of this request, and of the tier it was served in, some prices hang on; None where all is as by default.
-        The names are those of `fenli.prices.facts`."""
+    def facts(
+        self, ask: ChatRequest, service_tier: str | None, usage: Mapping[str, int]
+    ) -> dict[str, bool | str] | None:
+        """What of this request, and of how it was served, some prices hang on; None where all is as by default.
+
+        The names are those of `fenli.prices.facts`.
+        """
 
     def answer(self, ask: ChatRequest) -> Answer:
         """A fresh reader for one attempt's answer."""

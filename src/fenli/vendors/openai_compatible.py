@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -126,19 +127,22 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         body = encode_members(fields) if ask.size <= LARGE else Pieces(encode_pieces(fields))
         return Request(address.origin, b"POST", address.target, address.headers, body)
 
-    def facts(self, ask: ChatRequest, service_tier: str | None) -> dict[str, bool | str] | None:
-        facts: dict[str, bool | str] = {}
-        if self.thinking_field is not None and self._thinks(ask):
-            facts["thinking"] = True
-        if self.cache_mark is not None and self.cache_mark in bytes(ask.fields["messages"]):
-            facts["cache_scheme"] = "explicit"
+    def facts(
+        self, ask: ChatRequest, service_tier: str | None, usage: Mapping[str, int]
+    ) -> dict[str, bool | str] | None:
+        facts: dict[str, bool | str] | None = None
+        if self.thinking_field is not None and self.thinking_field in ask.fields and self._thinks(ask):
+            facts = {"thinking": True}
+        if self.cache_mark is not None and (usage.get("cached_input") or usage.get("cache_write")):
+            # Only now is it worth a look at the prompt, which may be megabytes.
+            if self.cache_mark in bytes(ask.fields["messages"]):
+                facts = {**(facts or {}), "cache_scheme": "explicit"}
         if service_tier is not None and self.standard_tiers and service_tier not in self.standard_tiers:
-            facts["service_tier"] = service_tier
-        return facts or None
+            facts = {**(facts or {}), "service_tier": service_tier}
+        return facts
 
     def _thinks(self, ask: ChatRequest) -> bool:
-        if self.thinking_field is None or self.thinking_field not in ask.fields:
-            return False
+        assert self.thinking_field is not None
         try:
             switch = _decode_thinking(ask.fields[self.thinking_field])
         except NO_ANSWER:
