@@ -133,10 +133,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         facts: dict[str, bool | str] | None = None
         if self.thinking_field is not None and self.thinking_field in ask.fields and self._thinks(ask):
             facts = {"thinking": True}
-        if self.cache_mark is not None and (usage.get("cached_input") or usage.get("cache_write")):
-            # Only now is it worth a look at the prompt, which may be megabytes.
-            if self.cache_mark in bytes(ask.fields["messages"]):
-                facts = {**(facts or {}), "cache_scheme": "explicit"}
+        cached = self.cache_mark is not None and (usage.get("cached_input") or usage.get("cache_write"))
+        if cached and self.cache_mark in bytes(ask.fields["messages"]):  # they may be megabytes
+            facts = {**(facts or {}), "cache_scheme": "explicit"}
         if service_tier is not None and self.standard_tiers and service_tier not in self.standard_tiers:
             facts = {**(facts or {}), "service_tier": service_tier}
         return facts
