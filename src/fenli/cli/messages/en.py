@@ -242,7 +242,7 @@ MESSAGES: Final = {
     "statement.not_over": "Provisional: the period is not over.",
     "statement.open_calls": "Provisional: calls of the period have not ended yet.",
     "statement.unknown": "In none of these amounts, their cost being unknown so far:",
-    "statement.unknown_line": "{day}  {what}  × {calls}  ",
+    "statement.unknown_line": "{day}  {what}  × {calls}",
     "statement.held": "held: {amount}",
     "statement.unheld": "({count} without a price)",
     "statement.made": "Drawn up {when} UTC by fenli from books that add up to the last pico.",

@@ -241,7 +241,7 @@ MESSAGES: Final = {
     "statement.not_over": "未结束:本期尚未过完。",
     "statement.open_calls": "未结束:本期仍有调用没有结束。",
     "statement.unknown": "以下调用费用尚未知,不在以上任何金额之内:",
-    "statement.unknown_line": "{day}  {what}  {calls} 次调用  ",
+    "statement.unknown_line": "{day}  {what}  {calls} 次调用",
     "statement.held": "预留:{amount}",
     "statement.unheld": "(其中 {count} 次无价格)",
     "statement.made": "由 fenli 于 {when} UTC 依据精确到 10⁻¹² 元的账本出具。",
