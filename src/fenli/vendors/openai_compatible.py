@@ -133,8 +133,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         facts: dict[str, bool | str] | None = None
         if self.thinking_field is not None and self.thinking_field in ask.fields and self._thinks(ask):
             facts = {"thinking": True}
-        cached = self.cache_mark is not None and (usage.get("cached_input") or usage.get("cache_write"))
-        if cached and self.cache_mark in bytes(ask.fields["messages"]):  # they may be megabytes
+        mark = self.cache_mark if usage.get("cached_input") or usage.get("cache_write") else None
+        if mark is not None and mark in bytes(ask.fields["messages"]):  # they may be megabytes
             facts = {**(facts or {}), "cache_scheme": "explicit"}
         if service_tier is not None and self.standard_tiers and service_tier not in self.standard_tiers:
             facts = {**(facts or {}), "service_tier": service_tier}
