@@ -1,6 +1,6 @@
 # Targets with a comment after ## are what `make help` shows.
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-slow check bench bench-soak lock clean
+.PHONY: help setup serve test test-slow check bench bench-soak bench-replay lock clean
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 help: ## show this
@@ -31,6 +31,9 @@ bench: setup ## measure beside nginx and other gateways; ARGS="--help" says what
 
 bench-soak: setup ## a million calls with streams between: memory must stay flat
 	@.venv/bin/python -m bench soak $(ARGS)
+
+bench-replay: setup ## rate ten million past calls again, beside a bare sum over the same files
+	@.venv/bin/python -m bench replay $(ARGS)
 
 lock: ## resolve the dependencies again; ARGS="--upgrade" moves them
 	@tools/lock $(ARGS)

@@ -1,11 +1,11 @@
-"""`python -m bench`: the table. `python -m bench soak`, `python -m bench idle`: memory over time, and over streams."""
+"""`python -m bench`: the table. `soak`, `idle`: memory over time, over streams. `replay`: past calls rated again."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterable
 
-from . import contenders, idle, needs, report, run, soak, workloads
+from . import contenders, idle, needs, report, rerate, run, soak, workloads
 
 
 def main() -> int:
@@ -41,6 +41,9 @@ def _options() -> argparse.ArgumentParser:
     still.add_argument("streams", nargs="?", type=int, default=10_000)
     still.add_argument("--only", type=_names(contenders.ALL), default=["nginx", "fenli"])
     still.set_defaults(act=lambda chosen: idle.idle(chosen.only, chosen.streams))
+    again = modes.add_parser("replay", help="how long does it take to rate past calls again?")
+    again.add_argument("calls", nargs="?", type=int, default=10_000_000)
+    again.set_defaults(act=lambda chosen: rerate.rerate(chosen.calls))
     publish = modes.add_parser("publish", help="put the tables of the last run into docs/performance.md")
     publish.set_defaults(act=lambda _: report.publish())
     return parser
