@@ -115,12 +115,12 @@ def rated(connection: duckdb.DuckDBPyConnection, prices: PriceBook, rows: list[d
 
 
 def expected(prices: PriceBook, entry: dict[str, Any]) -> Any:
-    tariff = prices.tariff("acme", "one", "CNY")
+    tariff = prices.tariff(entry["vendor"], entry["model"], entry["currency"])
     if tariff is None:
         return "none"
     usage = {meter: entry[USAGE + meter] for meter in METERS if entry.get(USAGE + meter) is not None}
     given = {} if entry["facts"] is None else msgspec.json.decode(entry["facts"])
-    at = entry["closed_at"] if prices.basis("acme") == "end" else entry["opened_at"]
+    at = entry["closed_at"] if prices.basis(entry["vendor"]) == "end" else entry["opened_at"]
     try:
         return tariff.rate(usage, at, Facts(**given)).picos
     except AmbiguousOffer:
@@ -135,10 +135,31 @@ def test_any_rows_rate_any_calls_as_the_tariff_does(connection, offers, chance, 
     prices = book(*offers, basis=basis)
     rows = [some_call(number, chance) for number in range(1, 101)]
     found = rated(connection, prices, rows)
+    agree(found, prices, rows)
+
+
+def test_every_row_of_the_price_book_rates_as_its_tariff_does(connection):
+    """A few calls of every model there is, around one of the instants at which its prices changed."""
+    prices, chance, rows = PriceBook.load(), Random(20261123), []
+    for vendor in prices.vendors():
+        for model in prices.models(vendor):
+            for sold in prices.offers(vendor, model):
+                at = sold.effective_from + chance.randrange(-DAY, DAY)
+                name = {"vendor": vendor, "model": model, "currency": sold.currency}
+                made = some_call(len(rows) + 1, chance)
+                meters = {USAGE + meter: chance.choice(LENGTHS) for meter in sold.prices}
+                rows.append(made | meters | name | {"opened_at": at, "closed_at": at + chance.randrange(HOUR)})
+    assert len(rows) > 1_000
+    found = rated(connection, prices, rows)
+    agree(found, prices, rows)
+    assert sum(not isinstance(answer, Verdict) for answer in found.values()) > 300
+
+
+def agree(found: dict[int, Any], prices: PriceBook, rows: list[dict[str, Any]]) -> None:
     for entry in rows:
         answer, wanted = found[entry["sequence"]], expected(prices, entry)
         if wanted == "none":
-            assert isinstance(answer, Verdict)
-            assert answer not in (Verdict.RATED, Verdict.TWO_ROWS)
+            assert isinstance(answer, Verdict), entry
+            assert answer not in (Verdict.RATED, Verdict.TWO_ROWS), entry
         else:
-            assert answer == wanted
+            assert answer == wanted, entry
