@@ -9,7 +9,8 @@ from faces import EMULATED, MODELS, VirtualFace, ask_of, echoing, says
 
 from fenli.errors import Kind
 from fenli.market.dialect import error_body, error_object
-from fenli.market.flavours import FLAVOURS, Refusal
+from fenli.market.flavours import FLAVOURS
+from fenli.market.flavours.flavour import Refusal
 from fenli.market.script import Outcome
 from fenli.vendors.catalog import VENDORS
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.market.dialect import Pen, call_delta, message
-from fenli.market.flavours import Flavour, Placement
+from fenli.market.flavours.flavour import Flavour, Placement
 from fenli.market.replies import Pace, Reply, ToolCall
 from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Wait
 from fenli.market.usage import Count, split_tokens

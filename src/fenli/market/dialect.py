@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fenli.market.flavours import Envelope, Flavour, Refusal
+from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.replies import ToolCall
 
 

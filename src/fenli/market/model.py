@@ -14,7 +14,7 @@ from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.dialect import Pen, Spelling, encode, error_body
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
-from fenli.market.flavours import Flavour, Placement, Refusal
+from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
 from fenli.market.requests import Ask, ChatBody, parse_chat
 from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Script

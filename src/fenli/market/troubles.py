@@ -7,7 +7,7 @@ from typing import Final
 from fenli.clock import MILLISECOND
 from fenli.market.dialect import Spelling, encode, error_object
 from fenli.market.faults import Trouble
-from fenli.market.flavours import Flavour
+from fenli.market.flavours.flavour import Flavour
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Stall, Wait
 from fenli.sim.random import Stream
 

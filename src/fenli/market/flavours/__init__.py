@@ -1,0 +1,20 @@
+"""Every vendor that is emulated, by id: one small file each. Facts: a survey of their pages and SDKs, 2026-11."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.market.flavours.alibaba import ALIBABA
+from fenli.market.flavours.bytedance import BYTEDANCE
+from fenli.market.flavours.deepseek import DEEPSEEK
+from fenli.market.flavours.flavour import Flavour
+from fenli.market.flavours.llama_cpp import LOCAL
+from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
+from fenli.market.flavours.openai import OPENAI
+from fenli.market.flavours.stepfun import STEPFUN
+from fenli.market.flavours.zhipu import ZAI, ZHIPU
+
+FLAVOURS: Final[dict[str, Flavour]] = {
+    flavour.id: flavour
+    for flavour in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, STEPFUN, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+}

@@ -1,0 +1,34 @@
+"""阶跃星辰 StepFun. The words of its errors are made up: its pages show the status alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.errors import Kind
+from fenli.market.accounts import Teller, with_sums_ever
+from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Placement, Refusal
+from fenli.market.usage import UsageShape
+
+STEPFUN: Final = Flavour(
+    id="stepfun",
+    envelope=Envelope.TYPE,
+    placement=Placement.EVERY_CHUNK,
+    usage=UsageShape(cached=("cached_tokens",), reasoning=None),
+    answer_id="",
+    reasoning_member="reasoning",
+    unfinished="",
+    delta_role="",
+    teller=Teller("/accounts", "CNY", with_sums_ever),
+    refusals=(
+        Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
+        Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),
+        Refusal(Kind.RATE_LIMITED, 429, "Too many requests", type="rate_limited"),
+        Refusal(Kind.OVERLOADED, 503, "The server is overloaded", type="overloaded"),
+        Refusal(Kind.CONTENT_FILTERED, 451, "The content did not pass the review", type="censorship_block"),
+        Refusal(Kind.CONTEXT_TOO_LONG, 400, TOO_LONG, type="request_params_invalid"),
+        Refusal(Kind.BAD_REQUEST, 400, "The request is not valid.", type="request_params_invalid"),
+        Refusal(Kind.MODEL_NOT_FOUND, 400, "The model does not exist, or it is not yours: model not found",
+                type="request_params_invalid"),
+        Refusal(Kind.SERVER_ERROR, 500, "Internal server error", type="server_error"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,43 @@
+"""智谱 Zhipu. Codes are strings, and 429 covers arrears too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fenli.errors import Kind
+from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
+
+ZHIPU: Final = Flavour(
+    id="zhipu",
+    envelope=Envelope.CODE,
+    placement=Placement.LAST_CHUNK,
+    answer_id="",
+    splits_arguments=False,
+    filtered="sensitive",
+    request_id_member="request_id",
+    refusals=(
+        Refusal(Kind.BAD_KEY, 401, "身份验证失败。", "1000"),
+        Refusal(Kind.BAD_KEY, 401, "Header 中未收到 Authorization 参数,无法进行身份验证。", "1001"),
+        Refusal(Kind.BAD_KEY, 401, "Authentication Token 已过期,请重新生成。", "1003"),
+        Refusal(Kind.NO_PERMISSION, 429, "您的账户状态异常,请检查账户信息。", "1110"),
+        Refusal(Kind.NO_PERMISSION, 429, "当前订阅套餐不包含该模型。", "1311"),
+        Refusal(Kind.NO_BALANCE, 429, "您的账户已欠费,请充值后重试。", "1113"),
+        Refusal(Kind.QUOTA_EXHAUSTED, 429, "已达到每日调用上限。", "1304"),
+        Refusal(Kind.QUOTA_EXHAUSTED, 429, "已达到使用上限,限额将在稍后重置。", "1308"),
+        Refusal(Kind.RATE_LIMITED, 429, "您当前使用该 API 的并发数过高,请降低并发。", "1302"),
+        Refusal(Kind.RATE_LIMITED, 429, "您当前使用该 API 的频率过高。", "1303"),
+        Refusal(Kind.OVERLOADED, 429, "该模型当前访问量过大,请稍后再试。", "1305"),
+        Refusal(Kind.OVERLOADED, 429, "该模型当前访问量过大,请稍后再试。", "1312"),
+        Refusal(Kind.CONTENT_FILTERED, 400, "系统检测到输入或生成内容可能包含不安全或敏感内容。", "1301"),
+        Refusal(Kind.CONTEXT_TOO_LONG, 400, "Prompt 超长。", "1261"),
+        Refusal(Kind.BAD_REQUEST, 400, "API 调用参数有误,请检查文档。", "1210"),
+        Refusal(Kind.BAD_REQUEST, 400, "messages 参数非法,请检查文档。", "1214"),
+        Refusal(Kind.MODEL_NOT_FOUND, 400, "模型不存在,请检查模型代码。", "1211"),
+        Refusal(Kind.SERVER_ERROR, 500, "系统异常,请稍后重试。", "500"),
+        Refusal(Kind.SERVER_ERROR, 500, "网络错误,请联系客服。", "1234"),
+    ),
+)
+
+ZAI: Final = msgspec.structs.replace(ZHIPU, id="zai")
