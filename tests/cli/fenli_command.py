@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fenli.cli.main import build
+from fenli.errors import ConfigError, FenliError
 from fenli.values import parse_instant
 
 OPENED = parse_instant("2026-11-20T08:00:00Z")
@@ -52,3 +59,32 @@ class Fenli:
         path = self.folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+class FenliHere(Fenli):
+    """Commands run in this process, which takes no half a second each; `run` starts one as ever."""
+
+    def out(self, *arguments: str, **environ: str) -> str:
+        if environ:
+            return super().out(*arguments, **environ)
+        words = [*arguments, "--data", str(self.data)]
+        with redirect_stdout(io.StringIO()) as printed, chdir(self.folder), _plain():
+            build(words)(args=words, prog_name="fenli", standalone_mode=False)
+        return printed.getvalue()
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.out(*arguments, "--json"))
+
+    def refused(self, *arguments: str, code: int, **environ: str) -> str:
+        with pytest.raises(FenliError) as caught:
+            self.out(*arguments)
+        assert isinstance(caught.value, ConfigError) is (code == 2)
+        return str(caught.value)
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        patch.delenv("FENLI_CONFIG", raising=False)
+        yield

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stdout
 from decimal import Decimal
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from conftest import write_journal
-from fenli_command import MODEL, OPENED, Fenli
+from fenli_command import MODEL, OPENED, FenliHere
 from sqlalchemy import insert
 
-from fenli.cli.main import build
 from fenli.clock import SECOND, SystemClock
-from fenli.errors import ConfigError, FenliError
 from fenli.ledger.records import Grade, Held, Settled
 from fenli.office.customers import create_customer, create_project
 from fenli.office.plans import assign_plan, create_plan
@@ -30,45 +24,15 @@ from fenli.store import Database
 from fenli.store.upgrade import upgrade
 from fenli.values import Money
 
-
-class Sold(Fenli):
-    """Commands run in this process, which takes no half a second each; `run` starts a process as ever."""
-
-    def out(self, *arguments: str, **environ: str) -> str:
-        if environ:
-            return super().out(*arguments, **environ)
-        words = [*arguments, "--data", str(self.data)]
-        with redirect_stdout(io.StringIO()) as printed, chdir(self.folder), wide():
-            build(words)(args=words, prog_name="fenli", standalone_mode=False)
-        return printed.getvalue()
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.out(*arguments, "--json"))
-
-    def refused(self, *arguments: str, code: int, **environ: str) -> str:
-        with pytest.raises(FenliError) as caught:
-            self.out(*arguments)
-        assert isinstance(caught.value, ConfigError) is (code == 2)
-        return str(caught.value)
-
-
-@contextmanager
-def wide() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLUMNS", "80")
-        patch.delenv("FENLI_CONFIG", raising=False)
-        yield
-
-
 ACME = ("statement", "--customer", "acme", "--month", "2026-11", "--zone", "Asia/Shanghai")
 NAME = "<script>alert(1)</script> & 上海"
 DAY = 86_400 * SECOND
 
 
 @pytest.fixture(scope="module")
-def sold(tmp_path_factory: pytest.TempPathFactory) -> Sold:
+def sold(tmp_path_factory: pytest.TempPathFactory) -> FenliHere:
     """A customer with 10 CNY, a call of 0.001234567895 CNY at cost plus 20 %, and one of unknown cost."""
-    fenli = Sold(tmp_path_factory.mktemp("sold"))
+    fenli = FenliHere(tmp_path_factory.mktemp("sold"))
     fenli.data.mkdir(mode=0o700)
     upgrade(fenli.data / "fenli.db", MIGRATIONS, SCHEMA)
     before = OPENED - DAY
@@ -99,7 +63,7 @@ def sold(tmp_path_factory: pytest.TempPathFactory) -> Sold:
     return fenli
 
 
-def test_a_statement_adds_up_on_the_screen(sold: Sold) -> None:
+def test_a_statement_adds_up_on_the_screen(sold: FenliHere) -> None:
     text = sold.out(*ACME)
     assert f"Statement of account for {NAME} (acme)" in text
     assert "2026-11-01 to 2026-11-30, days in Asia/Shanghai" in text
@@ -112,7 +76,7 @@ def test_a_statement_adds_up_on_the_screen(sold: Sold) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_rounding_is_named_and_its_difference_shown(sold: Sold) -> None:
+def test_rounding_is_named_and_its_difference_shown(sold: FenliHere) -> None:
     for policy, charge, difference, closing in (
         ("none", "-0.001481481474", "0", "9.998518518526"),
         ("line-8", "-0.00148148", "-0.00000000", "9.99851852"),
@@ -130,7 +94,7 @@ def test_rounding_is_named_and_its_difference_shown(sold: Sold) -> None:
     assert "rounding" in sold.out(*ACME, "--rounding", "total-2")
 
 
-def test_csv_is_for_machines_and_harmless_in_a_spreadsheet(sold: Sold) -> None:
+def test_csv_is_for_machines_and_harmless_in_a_spreadsheet(sold: FenliHere) -> None:
     rows = list(csv.DictReader(io.StringIO(sold.out(*ACME, "--csv", LANG="zh_CN.UTF-8"))))
     assert [row["row"] for row in rows] == ["opening", "top_up", "charge", "closing", "unknown"]
     assert rows[1]["what"] == "'=HYPERLINK(1)"
@@ -165,7 +129,7 @@ class Page(HTMLParser):
             self.text.append(data.strip())
 
 
-def test_the_page_is_whole_and_says_what_the_books_say(sold: Sold) -> None:
+def test_the_page_is_whole_and_says_what_the_books_say(sold: FenliHere) -> None:
     assert "page.html" in sold.out(*ACME, "--html", "page.html", "--issuer", "Wir & Co", "--rounding", "total-2")
     html = (sold.folder / "page.html").read_text("utf-8")
     page = Page(html)
@@ -186,7 +150,7 @@ def test_the_page_is_whole_and_says_what_the_books_say(sold: Sold) -> None:
     assert "name another file" in sold.refused(*ACME, "--html", "nowhere/page.html", code=2)
 
 
-def test_other_sides_and_groups(sold: Sold) -> None:
+def test_other_sides_and_groups(sold: FenliHere) -> None:
     [project] = sold.json("statement", "--project", "shop", *ACME[3:], "--by", "model")["statements"]
     assert [(line["day"], line["what"], line["amount"]) for line in project["lines"]] == [
         (None, "chat", "0.001481481474")
@@ -200,7 +164,7 @@ def test_other_sides_and_groups(sold: Sold) -> None:
     assert "Nothing had moved" in sold.out("statement", "--customer", "acme", "--month", "2026-10")
 
 
-def test_a_statement_is_converted_with_one_rate_that_is_shown(sold: Sold) -> None:
+def test_a_statement_is_converted_with_one_rate_that_is_shown(sold: FenliHere) -> None:
     assert "no rate of CNY/USD was in force" in sold.refused(*ACME, "--currency", "USD", code=1)
     sold.write(
         "fx.toml", '[[rates]]\npair = "USD/CNY"\nrate = "8"\neffective_from = 2026-11-01T00:00:00Z\nsource = "b"\n'
@@ -233,11 +197,11 @@ def test_a_statement_is_converted_with_one_rate_that_is_shown(sold: Sold) -> Non
         (("--customer", "acme", "--month", "2026-11", "--currency", "RMB"), "write one of CNY", 1),
     ],
 )  # fmt: skip
-def test_what_cannot_be_drawn_up_is_refused(sold: Sold, arguments: tuple[str, ...], said: str, code: int) -> None:
+def test_what_cannot_be_drawn_up_is_refused(sold: FenliHere, arguments: tuple[str, ...], said: str, code: int) -> None:
     assert said in sold.refused("statement", *arguments, code=code)
 
 
-def test_days_may_be_given_as_midnights_of_the_zone(sold: Sold) -> None:
+def test_days_may_be_given_as_midnights_of_the_zone(sold: FenliHere) -> None:
     asked = ("statement", "--customer", "acme", "--zone", "Asia/Shanghai", "--until", "2026-12-01")
     by_instant = sold.json(*asked, "--since", "2026-10-31T16:00:00Z")
     assert by_instant == sold.json(*asked, "--since", "2026-11-01")

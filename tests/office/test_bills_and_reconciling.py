@@ -155,18 +155,19 @@ def test_what_is_posted_makes_the_books_agree_once(
         drop_bill(database, bill.id, now=LATER)
 
 
-def test_a_cost_that_was_too_high_is_taken_back(
+def test_less_than_we_know_of_beside_unknown_calls_is_left_for_somebody_to_look_at(
     database: Database, posting: Posting, worker: Worker, billed: Callable[..., Bill], compared: Found
 ) -> None:
     worker.write(held(1), settled(1), held(2), lost(2))
+    worker.write(held(3, at=NOON + DAY), settled(3, at=NOON + DAY))
     post_all(posting)
-    billed(line(2, CENT - 3 * 10**6))
-    [(place, one)] = compared().items()
-    assert one.causes == (Cause.UNKNOWN_CALLS, Cause.UNEXPLAINED)
-    assert booked(database).transfers == 1
-    [(place, one)] = compared().items()
-    assert (one.picos, one.ours.unknown if one.ours else 0) == (0, 1)
-    assert place == ("2026-11-23", MODEL)
+    billed(line(2, CENT - 3 * 10**6), line(3, CENT // 2, day="2026-11-24"))
+    assert compared()["2026-11-23", MODEL].causes == (Cause.UNKNOWN_CALLS, Cause.UNEXPLAINED)
+    for moved in (1, 0):
+        posted = booked(database)
+        assert (posted.entries, posted.transfers) == (0, moved)
+        assert [one.place.day for one in posted.left] == ["2026-11-23"]
+    assert compared()["2026-11-24", MODEL].causes == ()
 
 
 def test_requests_are_matched_one_by_one(

@@ -123,7 +123,8 @@ def test_a_correction_leaves_the_month_of_the_call_as_it_was(
         [later] = drawn(kind, name, december)
         assert later.opening == november.closing
         assert later.movements == more.get(kind, 6 * CENT)
-        assert {(line.kind, line.what) for line in later.lines} == {(Move.CORRECTION, "bill 1: their bill")}
+        said = "bill 1: their bill" if kind == "vendor" else "smart 2026-11-23"
+        assert {(line.kind, line.what) for line in later.lines} == {(Move.CORRECTION, said)}
 
 
 def test_a_vendor_s_month_with_a_pack_and_a_payment(

@@ -26,17 +26,19 @@ GROUPS: Final = {
     "wallet": "wallet",
     "plan": "plan",
     "pack": "pack",
+    "budget": "budget",
     "ledger": "ledger",
     "prices": "prices",
     "rates": "rates",
+    "bill": "bill",
     "archive": "archive",
     "config": "configuration",
     "market": "market",
 }
-COMMANDS: Final = ("serve", "models", "usage", "statement", "balance", "replay", "doctor")
+COMMANDS: Final = ("serve", "models", "usage", "statement", "reconcile", "balance", "replay", "doctor")
 ORDER: Final = (
     "serve", "key", "models", "usage", "statement", "balance", "ledger", "customer", "project", "wallet", "plan",
-    "pack", "prices", "rates", "archive", "replay", "config", "market", "doctor",
+    "pack", "budget", "prices", "rates", "bill", "reconcile", "archive", "replay", "config", "market", "doctor",
 )  # fmt: skip
 
 

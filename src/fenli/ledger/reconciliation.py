@@ -126,30 +126,28 @@ def elsewhere(compared: Mapping[str, Sequence[Compared]], zone: str) -> str | No
 
 
 def shifted(compared: Iterable[Compared]) -> list[Compared]:
-    """The same, with what differs put down to the days."""
-    return [
-        msgspec.structs.replace(one, causes=(Cause.DAY_SHIFT, *one.causes)) if _differs(one) else one
-        for one in compared
-    ]
+    """The same, with all that differs put down to the days: until they are right nothing else can be told."""
+    return [msgspec.structs.replace(one, causes=(Cause.DAY_SHIFT,)) if one.causes else one for one in compared]
 
 
 class Settlement(NamedTuple):
     """What would make the books say what the bill says of a place: so much for its unknown entries together (None
-    leaves them unknown), and ``residue`` for the vendor's account, picos."""
+    where there are none), and ``residue`` for the vendor's account, picos."""
 
     unknown: int | None
     residue: int
 
 
 def settlement(one: Compared) -> Settlement | None:
-    """None where nothing is to be booked, or somebody has to look first."""
+    """None where nothing is to be booked, or somebody has to look first: so where the bill asks for less than we know
+    of beside calls of unknown cost, since nobody can tell what those cost then."""
     if not one.causes or one.ours is None or one.theirs is None or LEFT_OPEN & set(one.causes):
         return None
     if not one.ours.unknown:
         return Settlement(None, one.picos) if one.picos else None
     if one.picos >= 0:
         return Settlement(one.picos, 0)
-    return Settlement(0 if -one.picos <= one.theirs.slack else None, one.picos)
+    return Settlement(0, one.picos) if -one.picos <= one.theirs.slack else None
 
 
 def allot(total: int, held: Sequence[int | None]) -> list[int]:

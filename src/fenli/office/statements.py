@@ -63,7 +63,7 @@ def draw_up(connection: Connection, subject: Subject, period: Period, *, now: in
     are not what the accounts hold.
     """
     own, sign = own_accounts(connection, subject), -1 if subject.kind == "customer" else 1
-    flows = list(_flows(connection, subject, own))
+    flows = list(_flows(connection, subject, own, ZoneInfo(period.zone)))
     if subject.kind in ("customer", "vendor"):
         _check_accounts(connection, subject, own, flows, sign)
     opening = _balance(connection, subject, flows, sign, period.since)
@@ -147,10 +147,10 @@ def _unknown(connection: Connection, subject: Subject, period: Period) -> dict[s
     return found
 
 
-def _flows(connection: Connection, subject: Subject, own: OwnAccounts) -> Iterator[_Flow]:
+def _flows(connection: Connection, subject: Subject, own: OwnAccounts, zone: ZoneInfo) -> Iterator[_Flow]:
     """Everything there ever was but calls: of the transfers for a customer or a vendor, else of the corrections."""
     if subject.kind not in ("customer", "vendor"):
-        yield from _corrected(connection, subject)
+        yield from _corrected(connection, subject, zone)
         return
     table = transfers.c
     query = select(transfers).where(
@@ -158,25 +158,43 @@ def _flows(connection: Connection, subject: Subject, own: OwnAccounts) -> Iterat
         or_(table.debit.in_(list(own.own)), table.credit.in_([*own.own, *own.saving])),
         or_(table.first.is_(None), table.debit.in_(list(own.saving)), table.credit.in_(list(own.saving))),
     )
+    calls = _corrected_calls(connection, subject, zone)
     for row in connection.execute(query.order_by(table.id)):
-        of_lots = row.first is not None
-        debits, credits = (own.saving, own.saving) if of_lots else (own.own, own.own)
-        picos = ((row.credit in credits) - (row.debit in debits)) * row.amount
-        if picos:
-            currency = debits.get(row.debit) or credits[row.credit]
-            yield _Flow(
-                row.at, *((SAVING, currency, -picos, "") if of_lots else (row.kind, currency, picos, _words(row)))
-            )
+        if row.first is not None:
+            picos = ((row.debit in own.saving) - (row.credit in own.saving)) * row.amount
+            yield _Flow(row.at, SAVING, own.saving.get(row.debit) or own.saving[row.credit], picos, "")
+        elif picos := ((row.credit in own.own) - (row.debit in own.own)) * row.amount:
+            currency = own.own.get(row.debit) or own.own[row.credit]
+            yield _Flow(row.at, row.kind, currency, picos, calls.get(_correction_of(row.key)) or _words(row))
 
 
-def _corrected(connection: Connection, subject: Subject) -> Iterator[_Flow]:
+def _corrected(connection: Connection, subject: Subject, zone: ZoneInfo) -> Iterator[_Flow]:
     of_it = entries.c[subject.kind] == subject.id
     query = select(corrections).join(entries, entries.c.sequence == corrections.c.entry).where(of_it)
+    calls = _corrected_calls(connection, subject, zone)
     for row in connection.execute(query.order_by(corrections.c.id)):
+        what = calls.get(row.id) or _words(row)
         if subject.side == "cost":
-            yield _Flow(row.at, Move.CORRECTION, row.currency, row.picos - (row.picos_before or 0), _words(row))
+            yield _Flow(row.at, Move.CORRECTION, row.currency, row.picos - (row.picos_before or 0), what)
         elif row.charge_currency is not None and (more := (row.charge_picos or 0) - (row.charge_before or 0)):
-            yield _Flow(row.at, Move.CORRECTION, row.charge_currency, more, _words(row))
+            yield _Flow(row.at, Move.CORRECTION, row.charge_currency, more, what)
+
+
+def _corrected_calls(connection: Connection, subject: Subject, zone: ZoneInfo) -> dict[int, str]:
+    """What those who pay are told of each correction, by its id: which calls it is for, and nothing of vendors."""
+    if subject.side == "cost":
+        return {}
+    query = select(corrections.c.id, entries.c.asked, entries.c.opened_at).join(
+        entries, entries.c.sequence == corrections.c.entry
+    )
+    rows = connection.execute(query.where(entries.c[subject.kind] == subject.id))
+    return {row.id: f"{row.asked} {moment_of(row.opened_at, zone).date()}" for row in rows}
+
+
+def _correction_of(key: str) -> int:
+    """The id in the key of a transfer that a correction made; 0 in any other one."""
+    kind, _, rest = key.partition("/")
+    return int(rest.partition("/")[0]) if kind == "correction" else 0
 
 
 def _words(row: Any) -> str:
