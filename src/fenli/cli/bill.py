@@ -183,7 +183,7 @@ def _print(found: list[Bill]) -> None:
         "file": [bill.name if bill.dropped_at is None else say("bill.was_dropped", file=bill.name) for bill in found],
     }
     table(
-        [say(f"bill.column.{name}") for name in columns],
+        [say(f"bill_column.{name}") for name in columns],
         list(zip(*columns.values(), strict=True)),
         right=(5,),
         flexible=7,

@@ -103,7 +103,7 @@ def _table(shown: list[Compared]) -> None:
         "currency": [one.place.currency for one in shown],
         "cause": [", ".join(say(f"cause.{cause}") for cause in one.causes) + _units(one) for one in shown],
     }
-    headings = [say(f"reconcile.column.{name}") for name in columns]
+    headings = [say(f"reconcile_column.{name}") for name in columns]
     table(headings, list(zip(*columns.values(), strict=True)), flexible=6)
 
 
