@@ -75,6 +75,14 @@ def money(amount: str, currency: str) -> Money:
     return Money.parse(currency_of(currency), amount)
 
 
+def span(text: str) -> int:
+    """A span of time, ns: ``30m``, ``24h``, ``7d``. Raises ConfigError."""
+    found = _AGO.fullmatch(text)
+    if found is None:
+        raise ConfigError(say("option.bad_span", text=text))
+    return int(found[1]) * _SIZES[found[2]]
+
+
 def zone_named(name: str) -> ZoneInfo:
     """Raises ConfigError for what is no IANA time zone."""
     try:

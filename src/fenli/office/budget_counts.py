@@ -5,7 +5,7 @@ The many entries are read before the transaction, the few that came since then w
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -41,7 +41,9 @@ class _Counted(msgspec.Struct):
     correction: int
 
 
-def create_budget(database: Database, wanted: NewBudget, rates: Rates, vendors: Container[str], clock: Clock) -> Budget:
+def create_budget(
+    database: Database, wanted: NewBudget, rates: Rates, vendors: Collection[str], clock: Clock
+) -> Budget:
     """What was spent in the period under way counts. Raises BudgetRefused, MoneyError, and makes nothing then."""
     budget = checked(wanted, clock.now() + BEGINS_AFTER)
     with database.read() as connection:

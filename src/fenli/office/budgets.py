@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import secrets
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -92,7 +93,7 @@ def limit_of(text: str) -> int:
     return picos
 
 
-def with_subject(connection: Connection, budget: Budget, vendors: Container[str]) -> Budget:
+def with_subject(connection: Connection, budget: Budget, vendors: Collection[str]) -> Budget:
     """The budget with the id of its subject. ``vendors``: the ids of those that calls can go to.
 
     Raises BudgetRefused where there is no such subject.
@@ -101,7 +102,9 @@ def with_subject(connection: Connection, budget: Budget, vendors: Container[str]
         return budget
     if budget.scope is Scope.VENDOR:
         if budget.subject not in vendors:
-            raise BudgetRefused(f"there is no vendor {budget.subject!r}: `fenli models` shows those there are")
+            near = difflib.get_close_matches(budget.subject, vendors, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(vendors))}"
+            raise BudgetRefused(f"there is no vendor {budget.subject!r}: {hint}")
         return budget
     try:
         found = find_subject(connection, _KINDS[budget.scope], budget.subject)
