@@ -73,7 +73,7 @@ def replay(
     wanted = None if currency is None else currency_of(currency)
     settings = configuration(config, folder)
     then = price_book(settings)
-    now = _book(settings, prices)
+    now = _book(settings, prices) if prices else then
     scenario = Scenario(
         now, as_of=at, swaps=parse_swaps(swap or (), now), names=price_names(settings, now), before=then
     )
@@ -141,9 +141,9 @@ class _Source:
         return all_rates(self._books, self._folder, self._settings.file)
 
 
-def _book(settings: Config, prices: list[Path] | None) -> PriceBook:
-    own = [settings.resolve(directory) for directory in settings.document.prices.directories]
-    return PriceBook.load(*own, *(prices or ()))
+def _book(settings: Config, prices: list[Path]) -> PriceBook:
+    own = (settings.resolve(directory) for directory in settings.document.prices.directories)
+    return PriceBook.load(*own, *prices)
 
 
 def _changes(rates: Rates, currency: str | None) -> list[int] | None:
