@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from books import StoppedClock, Worker, held, post_all, settled
@@ -12,6 +13,7 @@ from fenli.market.transport import MarketTransport
 from fenli.office.admin import AdminServer, admin_app, admin_token
 from fenli.office.balances import Poll, add_poll
 from fenli.office.desk import Desk
+from fenli.office.leases import LeaseServer
 from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.settings import Settings, VendorSetting
@@ -39,7 +41,8 @@ def anonymous(database: Database, data: Path, posting: Posting, configuration: C
     desk.reload()
     transport = MarketTransport(Market(Simulation(), Chance(1), [emulate("deepseek")]))
     poller = Poller(database, desk, transport, StoppedClock())
-    app = admin_app(database, desk, posting, poller, admin_token(data), StoppedClock())
+    lending = LeaseServer(database, data, StoppedClock())
+    app = admin_app(database, desk, posting, poller, lending, admin_token(data), StoppedClock())
     return TestClient(app, base_url="http://127.0.0.1:8411")
 
 
@@ -49,7 +52,16 @@ def client(anonymous: TestClient, data: Path) -> TestClient:
     return anonymous
 
 
-PATHS = ["/api/status", "/api/keys", "/api/entries", "/api/usage", "/api/balances", "/metrics", "/nothing"]
+PATHS = [
+    "/api/status",
+    "/api/keys",
+    "/api/entries",
+    "/api/usage",
+    "/api/balances",
+    "/api/budgets",
+    "/metrics",
+    "/nothing",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -217,3 +229,42 @@ def test_a_port_in_use_is_an_error_with_a_next_step(anonymous: TestClient) -> No
     with pytest.raises(ConfigError, match="choose another port"):
         AdminServer(anonymous.app, "127.0.0.1", first.port)
     first._socket.close()
+
+
+def test_a_budget_is_made_shown_changed_and_removed(client: TestClient, data: Path, posting: Posting) -> None:
+    Worker(data).write(held(1), settled(1), held(2))
+    post_all(posting)
+    wanted = {"name": 'team "a"', "scope": "organisation", "limit": "0.04", "currency": "CNY", "period": "day"}
+    made = client.post("/api/budgets", json=wanted)
+    assert made.status_code == 201
+    shown = made.json()
+    assert (shown["spent"], shown["held"], shown["free"], shown["leased"]) == ("0.01", "0.05", "-0.02", None)
+    assert client.get(f"/api/budgets/{shown['id']}").json() == shown
+    assert client.get("/api/budgets").json() == {"budgets": [shown]}
+    changed = client.patch(f"/api/budgets/{shown['id']}", json={"limit": "0.01"}).json()
+    assert (changed["limit"], [notice["percent"] for notice in changed["passed"]]) == ("0.01", [100, 80])
+    metrics = client.get("/metrics").text
+    assert 'fenli_budget_spent{budget="team \\"a\\"",currency="CNY"} 0.01' in metrics
+    assert 'fenli_budget_passed_percent{budget="team \\"a\\"",currency="CNY"} 100' in metrics
+    assert client.post(f"/api/budgets/{shown['id']}/recount").json() == changed
+    assert client.delete(f"/api/budgets/{shown['id']}").status_code == 200
+    assert client.get("/api/budgets").json() == {"budgets": []}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("POST", "/api/budgets", {}, "send a JSON object with name"),
+        ("POST", "/api/budgets", {"name": "a", "limit": 5.0}, "send a JSON object"),
+        ("PATCH", "/api/budgets/none", {"limit": "-1"}, "above 0"),
+        ("PATCH", "/api/budgets/none", {"limit": "1"}, "there is none yet"),
+        ("DELETE", "/api/budgets/none", None, "there is none yet"),
+        ("GET", "/api/budgets/none", None, "there is none yet"),
+    ],
+)
+def test_budgets_that_make_no_sense_are_refused(
+    client: TestClient, method: str, path: str, body: Any, says: str
+) -> None:
+    response = client.request(method, path, json=body)
+    assert response.status_code == 400
+    assert says in response.json()["error"]["message"]

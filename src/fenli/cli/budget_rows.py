@@ -66,9 +66,9 @@ def print_budget(standing: BudgetStanding, names: Mapping[str, str]) -> None:
 
 def covers(budget: Budget, names: Mapping[str, str]) -> str:
     """Whose calls, in which time, and what happens at its end."""
-    who = say(f"budget.scope.{budget.scope}", subject=names.get(budget.subject, budget.subject))
-    when = say(f"budget.period.{budget.period}", span=_span(budget.span))
-    return say("budget.covers", who=who, when=when, how=say(f"budget.mode.{budget.mode}"))
+    who = say(f"budget_scope.{budget.scope}", subject=names.get(budget.subject, budget.subject))
+    when = say(f"budget_period.{budget.period}", span=_span(budget.span))
+    return say("budget.covers", who=who, when=when, how=say(f"budget_mode.{budget.mode}"))
 
 
 def used(standing: BudgetStanding) -> str:

@@ -1,6 +1,6 @@
-"""The admin API, on a listener of its own: state, keys, entries, usage, balances, metrics. JSON, one bearer token.
+"""The admin API, on a listener of its own: state, keys, budgets, entries, usage, balances, metrics.
 
-Amounts travel as decimal text and as picos in text too, since neither fits a float.
+JSON, and one bearer token. Amounts travel as decimal text and as picos in text too, since neither fits a float.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fenli.clock import Clock
 from fenli.errors import ConfigError, FenliError, KeyRefused, ValueRefused
 from fenli.office import reports
+from fenli.office.admin_budgets import BudgetsApi, budget_metrics
 from fenli.office.balances import last_polls, metrics_of, poll_as_data
 from fenli.office.desk import Desk
 from fenli.office.keys import create_key, list_keys, revoke_key
+from fenli.office.leases import LeaseServer
 from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.state import Books, books_state, metrics_text
@@ -77,9 +79,12 @@ def admin_token(data: Path) -> str:
     return token
 
 
-def admin_app(database: Database, desk: Desk, posting: Posting, poller: Poller, token: str, clock: Clock) -> ASGIApp:
+def admin_app(
+    database: Database, desk: Desk, posting: Posting, poller: Poller, lending: LeaseServer, token: str, clock: Clock
+) -> ASGIApp:
     """It is addressed by the local names alone."""
-    api = _Api(database, desk, posting, poller, clock)
+    budgets = BudgetsApi(database, desk, lending, clock)
+    api = _Api(database, desk, posting, poller, budgets, clock)
     routes = [
         Route("/healthz", lambda _: PlainTextResponse("ok\n")),
         Route("/api/status", api.status),
@@ -90,6 +95,7 @@ def admin_app(database: Database, desk: Desk, posting: Posting, poller: Poller, 
         Route("/api/usage", api.usage),
         Route("/api/balances", api.balances),
         Route("/api/balances", api.poll_balances, methods=["POST"]),
+        *budgets.routes(),
         Route("/api/reload", api.reload, methods=["POST"]),
         Route("/metrics", api.metrics),
     ]
@@ -98,11 +104,14 @@ def admin_app(database: Database, desk: Desk, posting: Posting, poller: Poller, 
 
 
 class _Api:
-    def __init__(self, database: Database, desk: Desk, posting: Posting, poller: Poller, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, desk: Desk, posting: Posting, poller: Poller, budgets: BudgetsApi, clock: Clock
+    ) -> None:
         self._database = database
         self._desk = desk
         self._posting = posting
         self._poller = poller
+        self._budgets = budgets
         self._clock = clock
 
     def status(self, _: Request) -> Response:
@@ -183,6 +192,7 @@ class _Api:
     def metrics(self, _: Request) -> Response:
         books, desk = books_state(self._database), self._desk.status()
         text = metrics_text(books, self._posting, desk) + metrics_of(last_polls(self._database).values())
+        text += budget_metrics(self._budgets.standings())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     def _posting_state(self, books: Books) -> dict[str, Any]:

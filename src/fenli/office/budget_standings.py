@@ -67,7 +67,7 @@ def standing_as_data(standing: BudgetStanding) -> dict[str, Any]:
         "held": decimal_of(standing.held),
         "free": decimal_of(standing.free),
         "uncounted": standing.uncounted,
-        "leased": {run: decimal_of(picos) for run, picos in standing.leased.items()},
+        "leased_at_most": {run: decimal_of(picos) for run, picos in standing.leased.items()},
         "effective_from": format_instant(budget.effective_from),
         "resets_at": None if standing.resets_at is None else format_instant(standing.resets_at),
         "notices": list(budget.notices),
@@ -120,7 +120,7 @@ def _held(connection: Connection, budgets: Iterable[Budget], rates: Rates, at: i
     covers, terms, held = Covers(budgets), StoredTerms(), dict[str, Draw]()
     counting = Counting(covers, rates, at)
     terms.refresh(connection)
-    for number, blob in connection.execute(select(open_holds.c.attempt, open_holds.c.hold)).tuples():
+    for number, blob in connection.execute(select(open_holds.c.attempt, open_holds.c.hold)):
         if number == BETWEEN:
             continue
         hold = _decode_hold(blob)

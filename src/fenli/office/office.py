@@ -105,7 +105,7 @@ class Office:
             lending = LeaseServer(lease_store, options.data, options.clock)
             client = Client(allowed=may_connect)
             poller = Poller(database, desk, client, options.clock)
-            app = admin_app(database, desk, posting, poller, admin_token(options.data), options.clock)
+            app = admin_app(database, desk, posting, poller, lending, admin_token(options.data), options.clock)
             server = AdminServer(app, options.admin_host, options.admin_port)
             with ThreadPoolExecutor(1, "post") as post, ThreadPoolExecutor(1, "watch") as watch:
                 self._take_signals()
