@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fenli_command import MODEL, OPENED, Fenli
+from fenli_command import MODEL, OPENED, Fenli, write_journal
 
 from fenli.clock import MILLISECOND, SECOND, SystemClock
-from fenli.gateway.storage import JournalStorage
-from fenli.ledger.journal import encode_frame
 from fenli.ledger.records import Grade, Held, Record, Released, Settled
 from fenli.office.posting import Posting
 from fenli.office.tables import MIGRATIONS, SCHEMA
 from fenli.prices.book import PriceBook
 from fenli.store import Database
 from fenli.store.upgrade import upgrade
-from fenli.values.ids import run_id
 
 
 @pytest.fixture
@@ -38,12 +35,6 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Fenli:
             pass
         posting.close()
     return fenli
-
-
-def write_journal(data: Path, records: list[Record]) -> None:
-    storage = JournalStorage(data / "journal", run_id(OPENED), OPENED)
-    storage.write(encode_frame(records))
-    storage.close()
 
 
 def _calls(book: PriceBook) -> Iterator[Record]:

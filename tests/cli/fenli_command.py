@@ -15,8 +15,12 @@ from typing import Any
 import pytest
 
 from fenli.cli.main import build
-from fenli.errors import ConfigError, FenliError
+from fenli.errors import ConfigError, FenliError, InstantError
+from fenli.gateway.storage import JournalStorage
+from fenli.ledger.journal import encode_frame
+from fenli.ledger.records import Record
 from fenli.values import parse_instant
+from fenli.values.ids import run_id
 
 OPENED = parse_instant("2026-11-20T08:00:00Z")
 MODEL = "qwen-max"
@@ -67,8 +71,8 @@ class FenliHere(Fenli):
     def out(self, *arguments: str, **environ: str) -> str:
         if environ:
             return super().out(*arguments, **environ)
-        words = [*arguments, "--data", str(self.data)]
-        with redirect_stdout(io.StringIO()) as printed, chdir(self.folder), _plain():
+        words = list(arguments)
+        with redirect_stdout(io.StringIO()) as printed, chdir(self.folder), _environ(self.data):
             build(words)(args=words, prog_name="fenli", standalone_mode=False)
         return printed.getvalue()
 
@@ -78,13 +82,20 @@ class FenliHere(Fenli):
     def refused(self, *arguments: str, code: int, **environ: str) -> str:
         with pytest.raises(FenliError) as caught:
             self.out(*arguments)
-        assert isinstance(caught.value, ConfigError) is (code == 2)
+        assert isinstance(caught.value, ConfigError | InstantError) is (code == 2)
         return str(caught.value)
 
 
+def write_journal(data: Path, records: list[Record]) -> None:
+    storage = JournalStorage(data / "journal", run_id(OPENED), OPENED)
+    storage.write(encode_frame(records))
+    storage.close()
+
+
 @contextmanager
-def _plain() -> Iterator[None]:
+def _environ(data: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FENLI_DATA", str(data))
         patch.setenv("COLUMNS", "80")
         patch.delenv("FENLI_CONFIG", raising=False)
         yield

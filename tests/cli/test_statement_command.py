@@ -8,8 +8,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
-from conftest import write_journal
-from fenli_command import MODEL, OPENED, FenliHere
+from fenli_command import MODEL, OPENED, FenliHere, write_journal
 from sqlalchemy import insert
 
 from fenli.clock import SECOND, SystemClock

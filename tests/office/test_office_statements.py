@@ -238,7 +238,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_any_history_gives_statements_that_follow_each_other(
     tmp_path_factory: pytest.TempPathFactory, empty_books: Path, moves: list[tuple[str, int, int]]
