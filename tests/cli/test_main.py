@@ -26,7 +26,7 @@ def test_wrong_usage_is_2(fenli: Fenli) -> None:
 def test_a_worker_imports_nothing_that_it_does_not_need() -> None:
     code = "import sys, fenli.cli.gateway_process; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"typer", "rich", "sqlalchemy", "starlette", "uvicorn", "alembic"} & set(loaded)
+    assert not {"typer", "rich", "sqlalchemy", "starlette", "uvicorn", "alembic", "duckdb"} & set(loaded)
 
 
 def test_amounts_stand_with_their_points_below_each_other() -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import subprocess
+import sys
+import time
 from datetime import UTC
 from pathlib import Path
 
@@ -13,6 +17,8 @@ from fenli.office.archive import archive_entries
 from fenli.office.archive_check import check_archive
 from fenli.office.archivist import Archivist
 from fenli.office.corrections import post_correction
+from fenli.office.office import OfficeOptions, run_office
+from fenli.office.settings import Settings
 from fenli.office.traffic import corrected_costs, traffic_of
 from fenli.planner.archive import read_manifest
 from fenli.planner.parquet import engine
@@ -131,6 +137,28 @@ def test_the_office_archives_in_a_process_of_its_own(database, data, posting):
     asyncio.run(open_and_close())
     assert check_archive(database, data, data / "scratch").findings == []
     assert read_manifest(data / "archive").entries == 5
+
+
+def test_an_open_office_archives_what_was_left(database, data, posting):
+    """A whole office, which has no reason to load the engine that the archive is written with."""
+    post(posting, Worker(data), range(1, 6))
+    options = OfficeOptions(
+        data=data, load_settings=Settings, environ={}, admin_port=0, clock=StoppedClock(NOON + 2 * DAY)
+    )
+    office = multiprocessing.get_context("spawn").Process(target=run_office, args=(options,))
+    office.start()
+    try:
+        began = time.monotonic()
+        while read_manifest(data / "archive").through < 5:
+            assert time.monotonic() - began < 30
+            assert office.is_alive()
+            time.sleep(0.05)
+    finally:
+        office.terminate()
+        office.join(10)
+    assert office.exitcode == 0
+    code = "import sys, fenli.office.office; print('duckdb' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_an_office_that_closes_does_not_wait_for_its_archive(database, data, posting):

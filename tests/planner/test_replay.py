@@ -17,7 +17,7 @@ from fenli.planner.exchange import converted
 from fenli.planner.parquet import engine
 from fenli.planner.replay import Replayer
 from fenli.planner.report import Doubted, DoubtfulAttempt, Replay, Served, Sums
-from fenli.planner.scenario import Scenario, parse_swaps
+from fenli.planner.scenario import Contract, Scenario, parse_swaps
 from fenli.planner.selection import Selection
 from fenli.planner.traffic import ArchivedTraffic
 from fenli.prices import PriceBook, TokenRange, Window
@@ -39,7 +39,7 @@ def replayed(tmp_path: Path) -> Callable[..., Replay]:
             prices,
             as_of=options.pop("as_of", None),
             swaps=parse_swaps(options.pop("swaps", ()), prices),
-            names=options.pop("names", None),
+            contracts=options.pop("contracts", None),
             before=options.pop("before", None),
         )
         selection = Selection(**chosen)
@@ -269,8 +269,12 @@ def test_a_corrected_cost_is_what_was_paid(replayed):
 
 def test_a_vendor_of_one_s_own_has_the_prices_of_the_one_it_stands_for(replayed):
     rows = [row(1, {"input": 5}, vendor="acme-two")]
-    assert only(replayed(rows, book(offer(input=3)), names={"acme-two": "acme"})).picos == 15
-    assert only(replayed(rows, book(offer(input=3)))).rated == 0
+    prices = book(offer(input=3), offer(currency="USD", input=4))
+    assert only(replayed(rows, prices, contracts={"acme-two": Contract("acme")})).picos == 15
+    assert only(replayed(rows, prices)).rated == 0
+    unpriced = [row(1, {"input": 5}, currency=None, picos=None)]
+    in_dollars = replayed(unpriced, prices, contracts={"acme": Contract("acme", "USD")})
+    assert {pair: sums.picos for pair, sums in in_dollars.totals().items()} == {("USD", "USD"): 20}
 
 
 def test_an_amount_beyond_all_bounds_is_an_error_and_no_wrong_amount(replayed):

@@ -31,7 +31,7 @@ from fenli.cli.rates import all_rates
 from fenli.cli.replay_report import DoubtfulFile, Told, print_csv, print_json, print_report
 from fenli.config.load import Config
 from fenli.config.rates import load_rates
-from fenli.config.settings import price_book, price_names
+from fenli.config.settings import contracts, price_book
 from fenli.errors import BooksError, ConfigError
 from fenli.office.traffic import corrected_costs, traffic_of
 from fenli.planner.archive import MANIFEST, read_manifest
@@ -75,7 +75,7 @@ def replay(
     then = price_book(settings)
     now = _book(settings, prices) if prices else then
     scenario = Scenario(
-        now, as_of=at, swaps=parse_swaps(swap or (), now), names=price_names(settings, now), before=then
+        now, as_of=at, swaps=parse_swaps(swap or (), now), contracts=contracts(settings, now), before=then
     )
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fenli-replay-")))

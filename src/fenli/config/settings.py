@@ -15,8 +15,9 @@ from fenli.config.rates import load_rates
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
 from fenli.office.compile import Stored, compile_snapshot
-from fenli.office.compile import price_names as names_of_prices
+from fenli.office.compile import contracts as contracts_of
 from fenli.office.settings import Settings, VendorSetting
+from fenli.planner.scenario import Contract
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
 from fenli.values.money import picos_of
@@ -60,9 +61,9 @@ def price_book(config: Config) -> PriceBook:
     return PriceBook.load(*(config.resolve(directory) for directory in config.document.prices.directories))
 
 
-def price_names(config: Config, book: PriceBook) -> dict[str, str]:
+def contracts(config: Config, book: PriceBook) -> dict[str, Contract]:
     """The vendor of ``book`` whose prices a vendor of the configuration has, by its id, on or off."""
-    return names_of_prices(_vendors(config, os.environ), book)
+    return contracts_of(_vendors(config, os.environ), book)
 
 
 def try_out(config: Config, local: OnDevice, book: PriceBook | None = None) -> Snapshot:

@@ -15,6 +15,7 @@ from fenli.budgets import Budget
 from fenli.clock import SECOND
 from fenli.errors import ConfigError
 from fenli.office.settings import Settings, VendorSetting
+from fenli.planner.scenario import Contract
 from fenli.prices import Offer, PriceBook
 from fenli.prices.book import ANY_MODEL
 from fenli.prices.rates import Rate, Rates
@@ -76,10 +77,10 @@ def switched_off(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
     return reasons
 
 
-def price_names(vendors: Iterable[VendorSetting], book: PriceBook) -> dict[str, str]:
-    """Whose prices each vendor's calls have, by its id; without those that have none."""
-    names = {setting.id: _price_name(setting, _adapter(setting), book) for setting in vendors}
-    return {id: name for id, name in names.items() if name is not None}
+def contracts(vendors: Iterable[VendorSetting], book: PriceBook) -> dict[str, Contract]:
+    """Whose prices each vendor's calls have, and in which currency, by its id; without those that have none."""
+    priced = ((setting, _price_name(setting, _adapter(setting), book)) for setting in vendors)
+    return {setting.id: Contract(name, setting.currency) for setting, name in priced if name is not None}
 
 
 def _switched_on(settings: Settings, environ: Mapping[str, str]) -> Iterator[VendorSetting]:

@@ -30,6 +30,13 @@ class Kind(NamedTuple):
     facts: str | None
 
 
+class Contract(NamedTuple):
+    """What a vendor id of the books stands for: the prices of ``vendor``, in ``currency`` (None: its home currency)."""
+
+    vendor: str
+    currency: str | None = None
+
+
 class Swap(NamedTuple):
     """What was served by ``source`` (a model, or ``vendor/model``) is rated as if ``model`` of ``vendor`` had."""
 
@@ -63,8 +70,8 @@ class Repricing(msgspec.Struct, frozen=True):
 
 class Scenario:
     """``as_of`` (ns): the rows in force then count for every call, each at its own hour, weekday and holiday; None:
-    those in force at the call's own instant. ``names``: the vendor whose prices a vendor id of the books has, where it
-    is not its own. ``before``: the book that the traffic was rated by, where that is not ``book``."""
+    those in force at the call's own instant. ``contracts``: by vendor id, where it is not the vendor's own name or the
+    currency not its home currency. ``before``: the book that the traffic was rated by, where that is not ``book``."""
 
     def __init__(
         self,
@@ -72,26 +79,28 @@ class Scenario:
         *,
         as_of: int | None = None,
         swaps: Iterable[Swap] = (),
-        names: Mapping[str, str] | None = None,
+        contracts: Mapping[str, Contract] | None = None,
         before: PriceBook | None = None,
     ) -> None:
         self.as_of = as_of
         self.swaps = tuple(swaps)
         self._book = book
         self._before = before or book
-        self._names = names or {}
+        self._contracts = contracts or {}
         self._tariffs: dict[tuple[str, str, str | None], Tariff | None] = {}
 
     def repricing(self, kind: Kind) -> Repricing:
         """Raises BooksError for facts that this fenli does not know."""
         swap = next((swap for swap in self.swaps if swap.takes(kind)), None)
-        vendor = self._names.get(kind.vendor, kind.vendor)
-        place = (vendor, kind.model, kind.currency) if swap is None else (swap.vendor, swap.model, None)
+        vendor, currency = self._contract(kind.vendor)
+        place = vendor, kind.model, kind.currency or currency
+        if swap is not None:
+            place = swap.vendor, swap.model, self._contract(swap.vendor).currency
         facts = _facts(kind)
         if swap is not None:
             facts = Facts()._replace(**{fact: getattr(facts, fact) for fact in CARRIED})
         tariff = self._tariff(*place)
-        known = self._before.tariff(vendor, kind.model, kind.currency)
+        known = self._before.tariff(vendor, kind.model, kind.currency or currency)
         return Repricing(
             vendor=kind.vendor if swap is None else swap.vendor,
             model=place[1],
@@ -116,11 +125,12 @@ class Scenario:
             self._check_priced(swap, min(first for first, _ in taken), max(last for _, last in taken))
 
     def _check_priced(self, swap: Swap, first: int, last: int) -> None:
-        tariff = self._tariff(swap.vendor, swap.model, None)
+        currency = self._contract(swap.vendor).currency
+        tariff = self._tariff(swap.vendor, swap.model, currency)
         gap = first if tariff is None else _gap(tariff.offers, first, last)
         if gap is None:
             return
-        every = self._book.tariff(swap.vendor, swap.model)
+        every = self._book.tariff(swap.vendor, swap.model, currency)
         starts = sorted(offer.effective_from for offer in every.offers) if every is not None else [first]
         when = gap if self.as_of is None else self.as_of
         raise NoOffer(
@@ -128,6 +138,9 @@ class Scenario:
             f"of {format_instant(starts[0])}: name an instant at which it had one with --as-of"
             + ("" if self.as_of is not None else ", or a time with --since and --until")
         )
+
+    def _contract(self, vendor: str) -> Contract:
+        return self._contracts.get(vendor) or Contract(vendor)
 
     def _tariff(self, vendor: str, model: str, currency: str | None) -> Tariff | None:
         place = vendor, model, currency
