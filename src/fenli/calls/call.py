@@ -303,7 +303,7 @@ class Call:
         if number == 1:
             record = Held(
                 self.number, now, self.key.id, ask.model, ask.stream, ask.size, target.vendor_id, target.model,
-                currency, picos, self.retry, self.request_id,
+                currency, picos, self.retry, self.request_id, None if terms.hold is None else ask.is_text,
             )  # fmt: skip
         else:
             record = Attempted(self.number, number, now, target.vendor_id, target.model, currency, picos)

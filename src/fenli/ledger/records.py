@@ -28,7 +28,10 @@ class Grade(enum.StrEnum):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
-    """``number`` names the call within its run; ``picos`` is None where the model has no price (unpriced, not zero)."""
+    """``number`` names the call within its run; ``picos`` is None where the model has no price (unpriced, not zero).
+
+    ``prompt_bytes`` are those of the request. ``text``: whether its prompt is text alone, None where nobody looked.
+    """
 
     number: int
     at: int
@@ -42,6 +45,7 @@ class Held(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     picos: int | None
     retry: int = 0
     request_id: str | None = None
+    text: bool | None = None
 
 
 class Attempted(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):

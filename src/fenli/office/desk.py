@@ -14,6 +14,7 @@ import msgspec
 from fenli.clock import SECOND, Clock
 from fenli.errors import FenliError
 from fenli.office.budgets import binding_budgets
+from fenli.office.calibration import prompt_ratios
 from fenli.office.compile import Stored, compile_snapshot, switched_off
 from fenli.office.keys import working_keys
 from fenli.office.rates import stored_rates
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # Offers leave the snapshot some time after they have ended, though nothing else has changed.
 RECOMPILE_SPAN: Final = 3600 * SECOND
+# What is learnt of prompts can wait: no new snapshot more often for its sake.
+CALIBRATE_SPAN: Final = 60 * SECOND
 
 _Marks = dict[str, tuple[int, int]]
 
@@ -67,6 +70,8 @@ class Desk:
         self._snapshot: Snapshot
         self._marks: _Marks = {}
         self._data_version = -1
+        self._ratios: dict[str, int] = {}
+        self._calibrate_at = 0
         self._loaded_at = 0
         self._error: str | None = None
         self.settings = Settings()
@@ -133,7 +138,12 @@ class Desk:
 
     def _read(self) -> Stored:
         database = self._database
-        return Stored(keys=working_keys(database), budgets=binding_budgets(database), rates=stored_rates(database))
+        now = self._clock.now()
+        if now >= self._calibrate_at:
+            self._calibrate_at = now + CALIBRATE_SPAN
+            with database.read() as connection:
+                self._ratios = prompt_ratios(connection)
+        return Stored(working_keys(database), binding_budgets(database), self._ratios, stored_rates(database))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

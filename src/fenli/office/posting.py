@@ -20,9 +20,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from fenli.clock import Clock
 from fenli.errors import BooksError, FenliError
 from fenli.ledger.entries import Entry, OpenHold, Poster
-from fenli.ledger.records import Record
+from fenli.ledger.records import Record, Settled
 from fenli.office.accounting import accounting
 from fenli.office.budgeting import Budgeting
+from fenli.office.calibration import Calibration
 from fenli.office.cycle import Cycle
 from fenli.office.lease_rows import end_leases
 from fenli.office.notices import Notice
@@ -161,9 +162,12 @@ class Posting:
 
     def _post(self, run: _Run, records: list[Record]) -> None:
         finished: list[Entry] = []
+        samples = Calibration()
         self._refresh()
         try:
             for record in records:
+                if type(record) is Settled:
+                    samples.look(record, run.poster.open.get((record.number, record.attempt)))
                 entry = run.poster.post(record)
                 if entry is not None:
                     finished.append(entry)
@@ -173,6 +177,7 @@ class Posting:
         try:
             with self._database.write() as connection:
                 self._write(connection, run, finished, len(records), LIVE)
+                samples.keep(connection)
         except IntegrityError as error:
             self._forget(run.tail.run)
             fresh = self._load(run.tail.run)

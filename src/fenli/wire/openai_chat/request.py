@@ -94,6 +94,11 @@ class ChatRequest:
         inline = sum(len(data) for data in _INLINE.findall(messages)) if b'"data:' in messages else 0
         return named, inline
 
+    @property
+    def is_text(self) -> bool:
+        """Whether nothing in the prompt could be anything else."""
+        return self.foreign() == (0, 0)
+
     def asking_usage(self) -> bytes:
         """``stream_options`` with usage asked for, whatever else the caller set in it."""
         if "stream_options" not in self.fields:
