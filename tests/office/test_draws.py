@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from books import CENT, HOUR, NOON, SECOND, StoppedClock, Worker, attempted, held, post_all, released, settled
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from fenli.budgets import Mode, Period, Scope, window_at
 from fenli.budgets.leases import NO_RUN
@@ -21,8 +21,10 @@ from fenli.office.customers import create_customer, create_project
 from fenli.office.draws import Draw, read_draws
 from fenli.office.notices import list_notices
 from fenli.office.posting import Posting
-from fenli.office.rates import add_rate
-from fenli.office.tables import findings, keys, leases
+from fenli.office.rates import add_rate, correct_rate
+from fenli.office.tables import budget_draws, findings, keys, leases
+from fenli.office.verify import verify
+from fenli.prices import PriceBook
 from fenli.prices.rates import Rate, Rates
 from fenli.store import Database
 from fenli.values import Money
@@ -250,3 +252,31 @@ def test_draws_are_exact_however_large(office: Office, worker: Worker) -> None:
     with office.database.read() as connection:
         found = find_budget(connection, "everything")
         assert read_draws(connection, budget) == {(budget, window_at(found, NOON).start, RUN): Draw(3 * most, 0)}
+
+
+def wrong_draws(office: Office, data: Path, **more: Any) -> list[str]:
+    found = verify(office.database, data / "journal", PriceBook([], [], {}), clock=office.clock, **more)
+    return [one.place for one in found.findings if one.kind == "draw_wrong"]
+
+
+def test_verification_works_out_again_what_was_drawn(office: Office, worker: Worker, data: Path) -> None:
+    add_rate(office.database, USD_CNY, (), now=1)
+    office.create("all")
+    office.create("looks back", period=Period.ROLLING, span=24 * 60 * SECOND)
+    worker.write(held(1, at=NOON), settled(1), held(5), settled(5), held(6, currency="USD"), settled(6, currency="USD"))
+    office.post()
+    with office.database.write() as connection:
+        call, cost = f"call_{RUN}{5:08x}", Money("CNY", 3 * CENT)
+        post_correction(connection, call, 1, cost, why="the bill says so", reference="bill-1", now=NOON)
+    assert wrong_draws(office, data) == [], "a correction that the office has not followed yet"
+    office.post()
+    assert wrong_draws(office, data) == []
+    office.clock.instant += 2 * HOUR
+    assert wrong_draws(office, data) == [], "what has ceased to count"
+    correct_rate(office.database, Rate("USD", "CNY", Decimal(7), 0, "the bank"), now=2)
+    assert wrong_draws(office, data) == [f"budget all, run {RUN}"]
+    recount(office.database, "all", Rates([Rate("USD", "CNY", Decimal(7), 0, "the bank")]), office.clock)
+    assert wrong_draws(office, data) == []
+    with office.database.write() as connection:
+        connection.execute(delete(budget_draws).where(budget_draws.c.run == RUN))
+    assert wrong_draws(office, data) == [f"budget all, run {RUN}"]

@@ -15,6 +15,7 @@ from fenli.cli.ledger_accounts import accounts, transfers
 from fenli.cli.options import ConfigFile, Data, Json, Since, Until, configuration, data_folder, instant
 from fenli.cli.output import aligned, amount, as_json, complain, line, table
 from fenli.cli.posted import wait_until_posted
+from fenli.config.rates import load_rates
 from fenli.config.settings import price_book
 from fenli.ledger.entries import Entry
 from fenli.ledger.records import OK, Grade
@@ -74,11 +75,16 @@ def show(
 @app.command("verify", help=say("help.ledger.verify"))
 def check(data: Data = None, config: ConfigFile = None, json: Json = False) -> None:
     folder = data_folder(data)
-    book = price_book(configuration(config, folder))
+    loaded = configuration(config, folder)
+    book, rates = price_book(loaded), load_rates(loaded)
     with open_books(folder) as books, Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(say("ledger.verifying"), total=None)
         found = verify(
-            books, folder / "journal", book, lambda _, done, total: bar.update(task, completed=done, total=total)
+            books,
+            folder / "journal",
+            book,
+            lambda _, done, total: bar.update(task, completed=done, total=total),
+            rates=rates,
         )
     if json:
         as_json({**msgspec.structs.asdict(found), "sound": found.sound})

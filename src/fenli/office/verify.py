@@ -1,18 +1,20 @@
 """Verification: every claim the books make, checked again from what it was made of.
 
-The chain from its first link, each cost from its usage and the offer it names, each charge from its plan, each sum and
-each transfer from its entries, and each entry from the journal it was posted from, as long as that is kept.
+The chain from its first link, each cost from its usage and the offer it names, each charge from its plan, each sum,
+each transfer and each draw on a budget from its entries, and each entry from the journal it was posted from, as long as
+that is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from fenli.clock import Clock, SystemClock
 from fenli.errors import BooksError
 from fenli.ledger.corrections import Correction, corrected
 from fenli.ledger.entries import Entry
@@ -25,8 +27,10 @@ from fenli.office.state import Finding
 from fenli.office.tables import chain_end, entries, findings, journals, open_holds, usage_rollups
 from fenli.office.terms import StoredTerms
 from fenli.office.verify_accounts import AccountCheck, BatchCheck, correction_problem
+from fenli.office.verify_draws import DrawCheck
 from fenli.office.verify_prices import RESTORE, PriceCheck
 from fenli.prices import PriceBook
+from fenli.prices.rates import Rate
 from fenli.store import Database
 from fenli.values.ids import call_id, run_of
 
@@ -56,11 +60,16 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(
-    database: Database, journal_directory: Path, book: PriceBook, progress: Progress = lambda *_: None
-) -> Verification:
-    """Reads everything, in one consistent view, while the office may go on. Calls ``progress(what, done, of)``."""
+    database: Database, journal_directory: Path, book: PriceBook, progress: Progress = lambda *_: None,
+    *, rates: Iterable[Rate] = (), clock: Clock | None = None,
+) -> Verification:  # fmt: skip
+    """Reads everything, in one consistent view, while the office may go on. Calls ``progress(what, done, of)``.
+
+    ``rates``: those of exchange that the configuration's files state.
+    """
     with database.read() as connection:
-        check = _Check(connection, journal_directory, book, progress)
+        at = (clock or SystemClock()).now()
+        check = _Check(connection, journal_directory, book, progress, rates, at)
         check.recorded()
         check.entries_in_order()
         check.accounts()
@@ -72,7 +81,15 @@ def verify(
 
 
 class _Check:
-    def __init__(self, connection: Connection, directory: Path, book: PriceBook, progress: Progress) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        directory: Path,
+        book: PriceBook,
+        progress: Progress,
+        rates: Iterable[Rate],
+        at: int,
+    ) -> None:
         self._connection = connection
         self._directory = directory
         self._prices = PriceCheck(book)
@@ -80,6 +97,7 @@ class _Check:
         self._terms.refresh(connection)
         self._batches = BatchCheck(connection, self._find)
         self._accounts = AccountCheck(connection, self._find)
+        self._draws = DrawCheck(connection, self._find, rates, at)
         self._progress = progress
         self._findings: list[Finding] = []
         self._found = 0
@@ -112,6 +130,7 @@ class _Check:
             select(entries).order_by(entries.c.sequence)
         )
         for page in stream.mappings().partitions():
+            self._draws.page(page)
             found = corrections_of(self._connection, [row["sequence"] for row in page])
             for row in page:
                 sequence = row["sequence"]
@@ -126,6 +145,7 @@ class _Check:
             what = f"the chain should end with entry {end.sequence} and ends with {expected - 1}"
             self._find("entries_missing", f"entry {expected}", what, RESTORE)
         self._batches.end()
+        self._draws.end()
 
     def rollups(self) -> None:
         """Each sum equals the entries it sums."""
