@@ -314,6 +314,19 @@ async def test_a_recall_is_answered_where_all_is_held(path: Path) -> None:
 
 
 @story
+async def test_what_went_back_can_be_asked_for_again_though_more_could_not_be_had(path: Path) -> None:
+    gateway = Gateway(path)
+    async with connected(gateway, path) as office:
+        gateway.ask(1000)
+        office.say(granted(300))
+        await gateway.hears(False)
+        office.say(Recall("b"))
+        await office.hears(asked(1000), Keep("b", TODAY, 300))
+        gateway.ask(100)
+        await office.hears(asked(100))
+
+
+@story
 async def test_nothing_goes_back_before_the_journal_has_it(path: Path) -> None:
     """A hold that was ended counts as lost, and whole, until its end is written: another run could spend it again."""
     gateway = Gateway(path)

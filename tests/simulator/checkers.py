@@ -9,7 +9,7 @@ from typing import Any
 
 from journals import frames_of
 from visitors import Visitor, recite
-from world import PRICES, World, price_of
+from world import PRICES, World
 
 from fenli.errors import BooksError
 from fenli.ledger.entries import Entry, Poster
@@ -148,7 +148,7 @@ def _recited(visitor: Visitor, message: dict[str, Any], finish: str | None) -> I
         yield f"the thoughts are not those that were thought: {thought[-80:]!r}"
     if finish in ("stop", "tool_calls") and found != wanted:
         yield f"it says {finish} and is not whole: {len(found)} of {len(wanted)} characters"
-    if finish == "length" and wish.limit is None:
+    if finish == "length" and not visitor.limited:
         yield "it says length where no limit was"
 
 
@@ -175,7 +175,7 @@ def check_books(world: World) -> Iterable[str]:
         for entry in entries:
             if entry.picos is not None:
                 booked[entry.currency or ""] = booked.get(entry.currency or "", 0) + entry.picos
-            cost = yield from _entry(entry, served.get((entry.vendor, entry.upstream_id or "")))
+            cost = yield from _entry(world, entry, served.get((entry.vendor, entry.upstream_id or "")))
             if cost is not None:
                 told[entry.currency or ""] = told.get(entry.currency or "", 0) + cost
         if worker.crash != "power":
@@ -184,7 +184,7 @@ def check_books(world: World) -> Iterable[str]:
         yield f"the postings sum up to {booked}, the calls to {told}"
 
 
-def _entry(entry: Entry, serving: Serving | None) -> Any:
+def _entry(world: World, entry: Entry, serving: Serving | None) -> Any:
     """Complaints about one entry; returns what it should have cost, None while that is unknown."""
     about = f"{entry.call}/{entry.attempt} at {entry.vendor}"
     if entry.grade is Grade.NONE:
@@ -211,13 +211,17 @@ def _entry(entry: Entry, serving: Serving | None) -> Any:
             yield f"{about}: a cost of {entry.picos} out of nothing"
         return None
     at = entry.opened_at if entry.vendor not in ("alibaba", "bytedance") else entry.closed_at
-    fresh, hit, output = price_of(entry.vendor, at)
+    fresh, hit, output = world.price_of(entry.vendor, at)
     usage = entry.usage
     cost = (
         usage.get("input", 0) * fresh
         + usage.get("cached_input", 0) * hit
         + (usage.get("output", 0) + usage.get("reasoning", 0)) * output
     )
+    if entry.grade is Grade.UNKNOWN and (entry.note or "").startswith("over_hold"):
+        if entry.picos is not None or entry.held_picos is None or cost <= entry.held_picos:
+            yield f"{about}: {entry.picos} booked, {entry.held_picos} held, costs {cost}: not over what was held"
+        return None
     if entry.picos != cost:
         yield f"{about}: booked at {entry.picos}, costs {cost}"
     if entry.grade is Grade.MEASURED and entry.held_picos is not None and cost > entry.held_picos:

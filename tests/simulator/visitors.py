@@ -93,6 +93,8 @@ class Visitor:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytes = b""
     received: int = 0
+    over_at: int = 0
+    limited: bool = False  # a vendor was told how long the answer may be
     listener: Any = None
     end: str | None = None
     status: int = 0
@@ -178,7 +180,7 @@ class Visitor:
         return True
 
     def _over(self, end: str) -> None:
-        self.end = end
+        self.end, self.over_at = end, self.sim.now()
         self.sim.trace.feed(self.wish.token, self.sim.now(), end, self.status, bytes(self.got[-200:]))
 
     @property

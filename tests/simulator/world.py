@@ -90,31 +90,28 @@ FAULTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def price_of(vendor: str, at: int) -> tuple[int, int, int]:
-    """Picos a token at an instant: input, cached input, output."""
-    _, fresh, cached, output = PRICES[vendor]
-    cached = fresh if cached is None else cached
-    return (fresh, cached, output) if at < CHANGE else (fresh * 15 // 100, cached * 15 // 100, output * 15 // 100)
-
-
 class Disk:
     """One run's journal. What has been synced survives a power cut; what has been written survives a kill."""
 
     def __init__(self, world: World, run: str) -> None:
         self.world = world
+        self.run = run
+        self.fault: str | None = None
         self.data = bytearray(encode_header(Header(run, 1, world.sim.now())))
         self.synced = len(self.data)
         self.witness = JournalWitness()
 
     def write(self, frame: bytes) -> None:
-        if self.world.disk_fault == "write":
+        if "write" in (self.fault, self.world.disk_fault):
             raise OSError(28, "no space left on device")
         self.data += frame
         self.world.sim.trace.feed("journal", self.world.sim.now(), frame)
-        self.witness.frame(msgspec.msgpack.decode(frame[8:]))
+        records = msgspec.msgpack.decode(frame[8:])
+        self.witness.frame(records)
+        self.world.written(self.run, records)
 
     def sync(self) -> None:
-        if self.world.disk_fault == "sync":
+        if "sync" in (self.fault, self.world.disk_fault):
             raise OSError(5, "input/output error")
         self.synced = len(self.data)
 
@@ -151,6 +148,7 @@ class WorkerTransport:
         visitor = world.visitors[token]
         if world.sim.now() >= visitor.received + TOTAL:
             world.complain(f"{vendor} was asked for {token} after its deadline")
+        visitor.limited = visitor.limited or b'_tokens":' in body
         world.asked.append(Asked(token, worker.run, number, world.sim.now(), vendor))
         sending = MarketSending(self._market, request, deadlines, receiver)
         self._sendings.append(sending)
@@ -202,11 +200,12 @@ class Worker:
         self.recorder = Recorder(self.disk, self._call_soon, sync_each=durability == "each")
         snapshots = SnapshotFile(Path("/nonexistent"))
         snapshots.directory = world.directory
-        purse = Purse()
+        self.purse = Purse()
+        self.purse.update(world.directory.snapshot.budgets, world.directory.rates)
+        self.leases = Leases(self.purse, Path("/nonexistent"), self.run, world.sim, Loop(self), self.recorder)
         self.app = App(
             run=self.run, clock=world.sim, transport=self.transport, recorder=self.recorder, snapshots=snapshots,
-            metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True, purse=purse,
-            lender=Leases(purse, Path("/nonexistent"), self.run, world.sim, Loop(self), self.recorder),
+            metrics=Metrics(Path("/nonexistent"), 0), open_metrics=True, purse=self.purse, lender=self.leases,
         )  # fmt: skip
         self.app.desk.ended = self._ended
         self.visitors: list[Visitor] = []
@@ -292,12 +291,16 @@ class Worker:
 class World:
     """``crashing`` lets workers die; ``disk_troubles`` (``write``, ``sync``) come and go, ``disk_mean`` apart."""
 
+    start = START
+    change = CHANGE
+    faults = FAULTS
+
     def __init__(
         self, seed: int, calls: int, *, crashing: bool = True, disk_troubles: tuple[str, ...] = (),
         disk_mean: int = 40 * SECOND, interval: int = 40 * MILLISECOND,
     ) -> None:  # fmt: skip
         self.seed = seed
-        self.sim = Simulation()
+        self.sim = Simulation(self.start)
         self.chance = Chance(seed)
         self.crashes = self.chance.stream("crashes")
         self.wishes = self.chance.stream("wishes")
@@ -321,7 +324,7 @@ class World:
                     name,
                     behaviour=Reciter(),
                     pace=Pace(300 * MILLISECOND, 15 * MILLISECOND),
-                    faults=Faults(tuple(map(parse_rule, FAULTS[name]))),
+                    faults=Faults(tuple(map(parse_rule, self.faults[name]))),
                 )
                 for name in MODELS
             ],
@@ -331,12 +334,46 @@ class World:
             emulated.spelling = dialects.choice(tuple(Spelling))
             emulated.event_prefix = dialects.choice((b"data: ", b"data: ", b"data:"))
         self.transport = MarketTransport(self.market, Network(piece=dialects.choice((40, 400, 4096))))
-        self.directory = Directory(_snapshot(), market_key)
+        self.directory = Directory(self.snapshot(), market_key)
         assert not self.directory.problems
         self._draining()
 
     def complain(self, what: str) -> None:
-        self.complaints.append(f"at {(self.sim.now() - START) / SECOND:.3f} s: {what}")
+        self.complaints.append(f"at {(self.sim.now() - self.start) / SECOND:.3f} s: {what}")
+
+    def price_of(self, vendor: str, at: int) -> tuple[int, int, int]:
+        """Picos a token at an instant: input, cached input, output."""
+        _, fresh, cached, output = PRICES[vendor]
+        cached = fresh if cached is None else cached
+        return (
+            (fresh, cached, output) if at < self.change else (fresh * 15 // 100, cached * 15 // 100, output * 15 // 100)
+        )
+
+    def written(self, run: str, records: list[list[Any]]) -> None:
+        """A run's journal has these, decoded but not interpreted."""
+
+    def snapshot(self) -> Snapshot:
+        deadlines = Deadlines(2 * SECOND, 8 * SECOND, 8 * SECOND, 6 * SECOND, 15 * SECOND, TOTAL)
+        vendors = tuple(
+            VendorSettings(name, name, VENDORS[name].base_url, name, (model,), _currency(name), BASIS[name], deadlines)
+            for name, model in MODELS.items()
+        )
+        routes = tuple(Route(name, tuple(f"{v}/{MODELS[v]}" for v in targets)) for name, targets in ROUTES.items())
+        offers = {name: self._offers(name) for name in PRICES}
+        keys = (Key("key-1", "simulated", hashlib.sha256(KEY.encode()).digest()),)
+        return Snapshot("simulated", START, keys, vendors, routes, offers, ATTEMPTS_MAX)
+
+    def _offers(self, vendor: str) -> tuple[Offer, ...]:
+        made = []
+        for name, since, until in (("before", START - SECOND, self.change), ("after", self.change, None)):
+            fresh, cached, output = self.price_of(vendor, since)
+            prices: dict[str, Any] = {"input": fresh, "output": output}
+            if PRICES[vendor][2] is not None:
+                prices["cached_input"] = cached
+            made.append(
+                Offer(f"{vendor}-{name}", vendor, MODELS[vendor], _currency(vendor), since, until, TOKENS, prices)
+            )
+        return tuple(made)
 
     def run(self) -> World:
         self._open()
@@ -437,28 +474,5 @@ def _drained(target: Target) -> Target:
     return msgspec.structs.replace(target, vendor=msgspec.structs.replace(vendor, disconnect=Disconnect.DRAIN))
 
 
-def _snapshot() -> Snapshot:
-    deadlines = Deadlines(2 * SECOND, 8 * SECOND, 8 * SECOND, 6 * SECOND, 15 * SECOND, TOTAL)
-    vendors = tuple(
-        VendorSettings(name, name, VENDORS[name].base_url, name, (model,), _currency(name), BASIS[name], deadlines)
-        for name, model in MODELS.items()
-    )
-    routes = tuple(Route(name, tuple(f"{v}/{MODELS[v]}" for v in targets)) for name, targets in ROUTES.items())
-    offers = {name: _offers(name) for name in PRICES}
-    keys = (Key("key-1", "simulated", hashlib.sha256(KEY.encode()).digest()),)
-    return Snapshot("simulated", START, keys, vendors, routes, offers, ATTEMPTS_MAX)
-
-
 def _currency(vendor: str) -> str:
     return PRICES[vendor][0] if vendor in PRICES else "CNY"
-
-
-def _offers(vendor: str) -> tuple[Offer, ...]:
-    made = []
-    for name, since, until in (("before", START - SECOND, CHANGE), ("after", CHANGE, None)):
-        fresh, cached, output = price_of(vendor, since)
-        prices: dict[str, Any] = {"input": fresh, "output": output}
-        if PRICES[vendor][2] is not None:
-            prices["cached_input"] = cached
-        made.append(Offer(f"{vendor}-{name}", vendor, MODELS[vendor], _currency(vendor), since, until, TOKENS, prices))
-    return tuple(made)

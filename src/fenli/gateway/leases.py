@@ -248,6 +248,8 @@ class Leases(asyncio.Protocol):
             back = 0 if self._journal.pending else lease.free
             words.append(Keep(_budget(lease), lease.window.start, back))
             lease.total -= back
+            if back:
+                lease.ask_at = 0  # so much can be had again
         self._send(words)
 
     def _send(self, words: list[FromGateway]) -> None:
