@@ -20,6 +20,7 @@ KEYS = {
     "deepseek": "DEEPSEEK_API_KEY",
     "moonshot": "MOONSHOT_API_KEY",
     "zhipu": "ZHIPUAI_API_KEY",
+    "minimax": "MINIMAX_API_KEY",
     "stepfun": "STEPFUN_API_KEY",
     "alibaba": "DASHSCOPE_API_KEY",
     "bytedance": "ARK_API_KEY",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import time
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import openai
 import pytest
 from fenli_service import KEYS, emulated_market, serving
 
+from fenli.errors import Kind
+from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
@@ -20,12 +23,24 @@ PRICES = {
     "deepseek": ("deepseek-flash", "CNY", "1.000001", "0.020003", "4.000007"),
     "moonshot": ("kimi-k2.6", "CNY", "6.5", "1.1", "27"),
     "zhipu": ("glm-4.6", "CNY", "4.123457", "0.8", "15.999999"),
+    "minimax": ("MiniMax-M2.7", "CNY", "2.100001", "0.42", "8.400003"),
     "stepfun": ("step-3.7-flash", "CNY", "1.350001", "0.27", "8.100007"),
     "alibaba": ("qwen-plus", "CNY", "0.8", "0.160001", "2.000003"),
     "bytedance": ("doubao-seed-1.8", "CNY", "0.8", "0.16", "2.000009"),
     "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
     "local": ("smollm2-135m-instruct", "CNY", "0.000001", "0.000001", "0.000003"),
 }
+REFUSALS = (
+    Kind.BAD_KEY,
+    Kind.NO_BALANCE,
+    Kind.RATE_LIMITED,
+    Kind.OVERLOADED,
+    Kind.CONTENT_FILTERED,
+    Kind.CONTEXT_TOO_LONG,
+    Kind.BAD_REQUEST,
+    Kind.MODEL_NOT_FOUND,
+    Kind.SERVER_ERROR,
+)
 QUESTION = [{"role": "user", "content": "How many mills make a cent? 一分等于几厘?"}]
 
 
@@ -72,28 +87,37 @@ def by_hand(vendor: str, usage: dict[str, int]) -> Decimal:
     return millions / 10**6
 
 
+@pytest.fixture(scope="module")
+def answered(fenli, client):
+    """Of each vendor: the usage that it told and the entry, of an answer in one piece and of a streamed one."""
+    told = {}
+    for vendor, stream in product(PRICES, (False, True)):
+        raw = client.chat.completions.with_raw_response.create(
+            model=f"{vendor}/{PRICES[vendor][0]}",
+            messages=QUESTION,
+            stream=stream,
+            extra_headers={"x-fenli-cost": "true"},
+            **({"stream_options": {"include_usage": True}} if stream else {}),
+        )
+        last = list(raw.parse())[-1] if stream else raw.parse()
+        told[vendor, stream] = (raw.headers["x-fenli-call-id"], last.usage)
+    entries = {entry["call"]: entry for entry in fenli.listing("ledger", "list", "--limit", "1000")}
+    return {which: (usage, entries[call]) for which, (call, usage) in told.items()}
+
+
 @pytest.mark.parametrize("vendor", PRICES)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_tokens_and_cost_are_exact(fenli, client, vendor, stream):
+def test_tokens_and_cost_are_exact(answered, vendor, stream):
+    told, entry = answered[vendor, stream]
     model, currency, *_ = PRICES[vendor]
-    options = {"stream_options": {"include_usage": True}} if stream else {}
-    raw = client.chat.completions.with_raw_response.create(
-        model=f"{vendor}/{model}",
-        messages=QUESTION,
-        stream=stream,
-        extra_headers={"x-fenli-cost": "true"},
-        **options,
-    )
-    last = list(raw.parse())[-1] if stream else raw.parse()
-    entry = next(e for e in fenli.listing("ledger", "list") if e["call"] == raw.headers["x-fenli-call-id"])
     assert (entry["vendor"], entry["model"], entry["grade"], entry["outcome"]) == (vendor, model, "measured", "ok")
     usage = entry["usage"]
-    assert usage["input"] + usage.get("cached_input", 0) == last.usage.prompt_tokens
-    assert usage["output"] + usage.get("reasoning", 0) == last.usage.completion_tokens
+    assert usage["input"] + usage.get("cached_input", 0) == told.prompt_tokens
+    assert usage["output"] + usage.get("reasoning", 0) == told.completion_tokens
     assert entry["currency"] == currency
     assert Decimal(entry["cost"]) == by_hand(vendor, usage)
-    assert Decimal(str(last.usage.model_extra["cost"])) == pytest.approx(by_hand(vendor, usage))
-    assert last.usage.model_extra["cost_details"]["currency"] == currency
+    assert Decimal(str(told.model_extra["cost"])) == pytest.approx(by_hand(vendor, usage))
+    assert told.model_extra["cost_details"]["currency"] == currency
 
 
 @pytest.mark.parametrize("vendor", PRICES)
@@ -106,10 +130,39 @@ def test_tools_come_back_as_calls(client, vendor):
     assert answer.choices[0].message.tool_calls[0].function.name == "weather"
 
 
+@pytest.fixture(scope="module")
+def refused(fenli, client):
+    """Of each vendor: the kinds that it refused with, each call's entry beside it."""
+    calls = {}
+    for vendor, kind, stream in product(PRICES, REFUSALS, (False, True)):
+        if FLAVOURS[vendor].refusal(kind) is None:
+            continue
+        with pytest.raises(openai.APIStatusError) as caught:
+            client.chat.completions.create(
+                model=f"{vendor}/{PRICES[vendor][0]}!{kind}", messages=QUESTION, stream=stream
+            )
+        calls[caught.value.response.headers["x-fenli-call-id"]] = (vendor, kind)
+    entries = {entry["call"]: entry for entry in fenli.listing("ledger", "list", "--limit", "1000")}
+    found = {vendor: [] for vendor in PRICES}
+    for call, (vendor, kind) in calls.items():
+        found[vendor].append((kind, entries[call]))
+    return found
+
+
+@pytest.mark.parametrize("vendor", PRICES)
+def test_whatever_it_refuses_with_is_an_error_and_is_booked_as_what_it_is(refused, vendor):
+    """Refusals inside a 200 included: they never look like answers."""
+    assert len(refused[vendor]) > 10
+    for kind, entry in refused[vendor]:
+        assert (entry["vendor"], entry["outcome"], entry["cost"]) == (vendor, kind, None)
+
+
 def test_the_books_prove_themselves_and_add_up(fenli):
     fenli.command("ledger", "verify")
     entries = fenli.listing("ledger", "list", "--limit", "1000")
     for line in fenli.listing("usage", "--by", "vendor"):
+        if line["currency"] is None:
+            continue  # what was refused
         mine = [e for e in entries if e["vendor"] == line["vendor"] and e["cost"] is not None]
         assert Decimal(line["cost"]) == sum(Decimal(e["cost"]) for e in mine)
 
@@ -119,6 +172,8 @@ def test_no_secret_is_written_anywhere(fenli):
     secrets = [fenli.first_key.encode(), *(market_key(vendor).encode() for vendor in PRICES)]
     for folder, _, names in os.walk(fenli.data):
         for name in names:
+            if not Path(folder, name).is_file():
+                continue  # a socket holds nothing
             content = Path(folder, name).read_bytes()
             assert not [secret for secret in secrets if secret in content], name
 

@@ -22,11 +22,12 @@ from fenli.sim.random import Chance
 from fenli.sim.wall import Wall
 from fenli.vendors.contract import parse_base_url
 
-EMULATED = ("deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance", "openai", "local")
+EMULATED = ("deepseek", "moonshot", "zhipu", "minimax", "stepfun", "alibaba", "bytedance", "openai", "local")
 MODELS = {
     "deepseek": "deepseek-chat",
     "moonshot": "kimi-k2.6",
     "zhipu": "glm-4.6",
+    "minimax": "MiniMax-M3",
     "stepfun": "step-3.7-flash",
     "alibaba": "qwen-plus",
     "bytedance": "doubao-seed-1.6",

@@ -32,6 +32,7 @@ CALLS = st.builds(ToolCall, name=st.sampled_from(["get_weather", "查询"]), arg
 REPLIES = st.builds(
     Reply, text=TEXTS, reasoning=TEXTS, tool_calls=st.lists(CALLS, max_size=2).map(tuple), cached=st.integers(0, 9)
 )
+ASKED_FOR = {"minimax": {"reasoning_split": True}}  # what adapters add, so that an answer has OpenAI's shape
 EXTRA = ("extra_chunk", "choice")  # where a chunk of its own carries the usage that was asked for
 
 
@@ -50,7 +51,8 @@ def serve(
     emulated = emulate(name, behaviour=Scripted(otherwise=Always(reply)), pace=pace)
     emulated.spelling, emulated.event_prefix = spelling, prefix
     market = Market(sim, Chance(1), [emulated])
-    data = msgspec.json.encode({"model": MODELS[name], "messages": [{"role": "user", "content": "tell me"}], **body})
+    messages = [{"role": "user", "content": "tell me"}]
+    data = msgspec.json.encode({"model": MODELS[name], "messages": messages, **ASKED_FOR.get(name, {}), **body})
     headers = {"authorization": f"Bearer {market_key(name)}"}
     script = market.script(emulated, Ask("POST", emulated.prefix + "/chat/completions", headers, data))
     market.player(emulated, script, Nowhere()).play()
@@ -257,6 +259,14 @@ def test_reasoning_comes_in_another_vendors_style_when_asked_to() -> None:
     script, _ = serve("stepfun", Reply(reasoning="hm", text="ok"), reasoning_format="deepseek-style")
     message = json.loads(body_of(script))["choices"][0]["message"]
     assert (message["reasoning_content"], message.get("reasoning")) == ("hm", None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_reasoning_that_is_not_asked_for_apart_stands_between_tags(stream: bool) -> None:
+    script, serving = serve("minimax", Reply(reasoning="hm, hm", text="ok"), stream=stream, reasoning_split=False)
+    found = Collected().stream(body_of(script)) if stream else Collected().whole(body_of(script))
+    assert (found.text, found.reasoning) == ("<think>\nhm, hm\n</think>\n\nok", "")
+    assert (serving.reasoning_tokens, serving.completion_tokens) == (2, 3)
 
 
 def test_deepseek_keeps_the_connection_alive() -> None:

@@ -8,12 +8,15 @@ import pytest
 from faces import EMULATED, MODELS, VirtualFace, ask_of, echoing, says
 
 from fenli.errors import Kind
-from fenli.market.dialect import error_body, error_object
+from fenli.market.dialect import error_body, error_members
 from fenli.market.flavours import FLAVOURS
 from fenli.market.flavours.flavour import Refusal
 from fenli.market.script import Outcome
 from fenli.vendors.catalog import VENDORS
+from fenli.wire.openai_chat import ChatRequest, parse_request
 
+WHOLE = parse_request(b'{"model":"x","messages":[]}')
+STREAMED = parse_request(b'{"model":"x","messages":[],"stream":true}')
 EVERY = [
     pytest.param(name, refusal, id=f"{name}-{refusal.kind}-{refusal.code or refusal.type}-{refusal.status}")
     for name, flavour in FLAVOURS.items()
@@ -49,8 +52,22 @@ CODED = [
 
 @pytest.mark.parametrize(("name", "refusal"), CODED)
 def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: Refusal) -> None:
-    body = json.dumps(error_object(FLAVOURS[name], refusal)).encode()
-    assert VENDORS[name].classify(200, [], body).kind is refusal.kind
+    answer = VENDORS[name].answer(STREAMED)
+    answer.feed(b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n')
+    answer.feed(b"data: %b\n\n" % json.dumps(error_members(FLAVOURS[name], refusal)).encode())
+    answer.end()
+    assert answer.error is not None
+    assert not answer.finished
+    assert VENDORS[name].classify(200, [], answer.error).kind is refusal.kind
+
+
+@pytest.mark.parametrize(("name", "refusal"), EVERY)
+@pytest.mark.parametrize("asked", [WHOLE, STREAMED], ids=["whole", "streamed"])
+def test_no_refusal_looks_like_an_answer_whatever_its_status(name: str, refusal: Refusal, asked: ChatRequest) -> None:
+    answer = VENDORS[name].answer(asked)
+    assert answer.feed(error_body(FLAVOURS[name], refusal, "request-1")) == b""
+    answer.end()
+    assert (answer.begun, answer.finished) == (False, False)
 
 
 @pytest.mark.parametrize("name", EMULATED)
@@ -72,7 +89,7 @@ def test_the_model_refuses_in_the_vendors_way(name: str) -> None:
         failure = vendor.classify(heard.status, list(heard.headers.items()), heard.body)
         assert failure.kind is kind, heard.body
         assert face.served()[0].outcome is Outcome.REFUSED
-        assert heard.headers[b"x-request-id"]
+        assert heard.headers[FLAVOURS[name].request_id_header]
 
 
 GOOD = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"x"}]'

@@ -16,9 +16,10 @@ import openai
 import pytest
 from faces import EMULATED, MODELS
 
-from fenli.errors import ConfigError
+from fenli.errors import ConfigError, Kind
 from fenli.market.__main__ import options_of
 from fenli.market.faults import FAULT_NAMES
+from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
 from fenli.market.served import Serving, read_served
 from fenli.market.server import MarketOptions, build_market
@@ -124,10 +125,10 @@ def test_after_a_tools_result_comes_text(stall: Stall) -> None:
     assert answer.choices[0].message.content
 
 
-@pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance"])
+@pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "minimax", "stepfun", "alibaba", "bytedance"])
 def test_reasoning(stall: Stall, vendor: str) -> None:
     answer = stall.client(vendor).chat.completions.create(
-        model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}}
+        model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}, "reasoning_split": True}
     )
     assert answer.choices[0].message.model_extra is not None
     assert answer.choices[0].message.model_extra["reasoning" if vendor == "stepfun" else "reasoning_content"]
@@ -161,10 +162,18 @@ def test_a_wrong_key(stall: Stall, vendor: str) -> None:
 @pytest.mark.parametrize("vendor", EMULATED)
 def test_429_and_500(stall: Stall, vendor: str) -> None:
     if vendor != "local":
-        limited = stall.client(vendor, **{"x-market-fault": "rate_limited@2"})
-        with pytest.raises(openai.RateLimitError) as caught:
-            limited.chat.completions.create(model=MODELS[vendor], messages=ASK)
-        assert caught.value.response.headers["retry-after"] == "2"
+        limited = stall.client(vendor, **{"x-market-fault": "rate_limited@2"}).chat.completions
+        refusal = FLAVOURS[vendor].refusal(Kind.RATE_LIMITED)
+        assert refusal is not None
+        if refusal.status == 200:
+            raw = limited.with_raw_response.create(model=MODELS[vendor], messages=ASK)
+            assert not raw.parse().choices
+            headers = raw.headers
+        else:
+            with pytest.raises(openai.RateLimitError) as caught:
+                limited.create(model=MODELS[vendor], messages=ASK)
+            headers = caught.value.response.headers
+        assert headers["retry-after"] == "2"
     with pytest.raises(openai.InternalServerError):
         stall.client(vendor, **{"x-market-fault": "server_error"}).chat.completions.create(
             model=MODELS[vendor], messages=ASK)  # fmt: skip

@@ -26,6 +26,14 @@ class Words(msgspec.Struct, frozen=True):
     finish: str
     tokens: int
 
+    def tagged(self) -> Words:
+        """With the reasoning between tags, as it stands in a text."""
+        if not self.reasoning:
+            return self
+        pieces = ["<think>\n" + self.reasoning[0], *self.reasoning[1:]]
+        pieces[-1] += "\n</think>\n\n"
+        return msgspec.structs.replace(self, reasoning=pieces)
+
 
 def words_of(reply: Reply, limit: int | None) -> Words:
     """A tool call's name counts as its tokens do, and is dropped whole where the limit does not reach behind it."""
@@ -77,7 +85,8 @@ class Answering:
         calls = tuple(ToolCall(name, "".join(arguments)) for name, arguments in words.calls)
         shown = words.reasoning and self._flavour.shows_reasoning
         reasoning = {self._reasoning: "".join(words.reasoning)} if shown else {}
-        body = message("".join(words.text), reasoning, calls, self._call_ids)
+        text = reasoning.pop("content", "") + "".join(words.text)
+        body = message(text, reasoning, calls, self._call_ids)
         answer = self._pen.whole(
             [{"index": index, "message": body, "finish_reason": words.finish} for index in range(choices)],
             self._told,

@@ -43,7 +43,7 @@ class Pen:
         self._spelling = spelling
         self._null_usage = null_usage
         self._prefix = prefix
-        self._base: dict[str, Any] = {"id": answer, "object": "", "created": created, "model": model}
+        self._base: dict[str, Any] = {"id": answer, "object": "", "created": created, "model": model, **flavour.members}
         if flavour.fingerprint is not None:
             self._base["system_fingerprint"] = flavour.fingerprint
 
@@ -101,22 +101,31 @@ def call_delta(index: int, arguments: str, name: str | None = None, call: str | 
     return {"tool_calls": [part | {"function": function}]}
 
 
-def error_object(flavour: Flavour, refusal: Refusal) -> dict[str, Any]:
-    """The vendor's error member: what an error body wraps, and what a stream carries in its middle."""
+def error_members(flavour: Flavour, refusal: Refusal) -> dict[str, Any]:
+    """What an error body is made of, and what a stream carries in its middle."""
     text = refusal.message
-    match flavour.envelope:
+    match refusal.envelope or flavour.envelope:
         case Envelope.OPENAI:
-            return {"message": text, "type": refusal.type, "param": None, "code": refusal.code}
+            return {"error": {"message": text, "type": refusal.type, "param": None, "code": refusal.code}}
         case Envelope.TYPE:
-            return {"type": refusal.type, "message": text}
+            return {"error": {"type": refusal.type, "message": text}}
         case Envelope.CODE:
-            return {"code": refusal.code, "message": text}
+            return {"error": {"code": refusal.code, "message": text}}
         case Envelope.LLAMA:
-            return {"code": refusal.status, "message": text, "type": refusal.type}
+            return {"error": {"code": refusal.status, "message": text, "type": refusal.type}}
+        case Envelope.TYPED:
+            return {"type": "error", "error": {"type": refusal.type, "message": text}}
+        case Envelope.BASE_RESP:
+            return {"choices": None, "base_resp": {"status_code": _number(refusal), "status_msg": text}}
+
+
+def _number(refusal: Refusal) -> int:
+    assert refusal.code is not None
+    return int(refusal.code)
 
 
 def error_body(flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:
-    body: dict[str, Any] = {"error": error_object(flavour, refusal)}
+    body = error_members(flavour, refusal)
     if flavour.request_id_member is not None:
         body[flavour.request_id_member] = request_id
     return encode(body)

@@ -20,7 +20,7 @@ from fenli.sim.random import Chance, Stream
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-DEFAULT_VENDORS: Final = ("deepseek", "moonshot", "zhipu", "stepfun", "alibaba", "bytedance", "openai", "local")
+DEFAULT_VENDORS: Final = tuple(FLAVOURS)
 
 
 def market_key(vendor: str) -> str:

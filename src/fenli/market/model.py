@@ -136,8 +136,12 @@ class EmulatedVendor:
             null_usage=asked_usage and flavour.placement is Placement.EXTRA_CHUNK,
         )  # fmt: skip
         pace, headers = reply.pace or self.pace, self._headers(request_id)
-        member = "reasoning_content" if chat.reasoning_format == "deepseek-style" else flavour.reasoning_member
-        answering = Answering(flavour, pen, words, count, told, pace, headers, chance, member)
+        reasoning = flavour.reasoning_member
+        if flavour.tags_reasoning and not chat.reasoning_split:
+            words, reasoning = words.tagged(), "content"
+        elif chat.reasoning_format == "deepseek-style":
+            reasoning = "reasoning_content"
+        answering = Answering(flavour, pen, words, count, told, pace, headers, chance, reasoning)
         actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)
@@ -152,7 +156,7 @@ class EmulatedVendor:
     ) -> Script:  # fmt: skip
         refusal = self.flavour.refusal(kind) or self.flavour.refusal(Kind.SERVER_ERROR) or _ANY_REFUSAL
         if detail:
-            refusal = Refusal(refusal.kind, refusal.status, f"{refusal.message} {detail}", refusal.code, refusal.type)
+            refusal = msgspec.structs.replace(refusal, message=f"{refusal.message} {detail}")
         return self._refusal(refusal, request_id, retry_after, fault)
 
     def _refusal(

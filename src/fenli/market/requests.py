@@ -42,6 +42,7 @@ class ChatBody(msgspec.Struct):
     enable_thinking: bool | None = None
     reasoning_effort: str | None = None
     reasoning_format: str | None = None
+    reasoning_split: bool | None = None
 
     @property
     def limit(self) -> int | None:

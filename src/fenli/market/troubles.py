@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.clock import MILLISECOND
-from fenli.market.dialect import Spelling, encode, error_object
+from fenli.market.dialect import Spelling, encode, error_members
 from fenli.market.faults import Trouble
 from fenli.market.flavours.flavour import Flavour
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Stall, Wait
@@ -95,7 +95,7 @@ def _garbage(actions: list[Action], chance: Stream) -> list[Action]:
 def _error_inside(actions: list[Action], number: int | None, flavour: Flavour) -> list[Action]:
     """A stream breaks off with an error event behind ``number`` events; an answer in one piece is an error in a 200."""
     refusal = flavour.refusals[-1]
-    error = encode({"error": error_object(flavour, refusal)}, Spelling.COMPACT)
+    error = encode(error_members(flavour, refusal), Spelling.COMPACT)
     events = [at for at, action in enumerate(actions) if type(action) is Body]
     last = actions[events[-1]]
     if not (type(last) is Body and last.final):

@@ -9,6 +9,7 @@ from fenli.vendors.bytedance import BYTEDANCE
 from fenli.vendors.contract import Vendor
 from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.llama_cpp import LOCAL
+from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.vendors.openai import OPENAI
 from fenli.vendors.stepfun import STEPFUN
@@ -16,5 +17,18 @@ from fenli.vendors.zhipu import ZAI, ZHIPU
 
 VENDORS: Final[dict[str, Vendor]] = {
     vendor.id: vendor
-    for vendor in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, STEPFUN, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+    for vendor in (
+        DEEPSEEK,
+        MOONSHOT,
+        MOONSHOT_INTL,
+        ZHIPU,
+        ZAI,
+        MINIMAX,
+        MINIMAX_INTL,
+        STEPFUN,
+        ALIBABA,
+        BYTEDANCE,
+        OPENAI,
+        LOCAL,
+    )
 }

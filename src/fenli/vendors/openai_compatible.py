@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -15,7 +16,15 @@ from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
 from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
-from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer
+from fenli.wire.openai_chat import (
+    ChatRequest,
+    FailurePlace,
+    FailureReader,
+    StreamAnswer,
+    TellingStream,
+    TellingWhole,
+    WholeAnswer,
+)
 from fenli.wire.openai_chat.request import LARGE, encode_members, encode_pieces
 from fenli.wire.openai_chat.whole import NO_ANSWER
 
@@ -34,6 +43,15 @@ class ErrorRule(msgspec.Struct, frozen=True):
     status: int | None = None
     code: str | None = None
     text: str | None = None
+
+
+class Added(msgspec.Struct, frozen=True):
+    """A member that the vendor's requests need, as JSON: sent where the caller says nothing of it; where ``beside`` is
+    named, only together with that member."""
+
+    member: str
+    value: bytes
+    beside: str = ""
 
 
 class _Error(msgspec.Struct):
@@ -83,6 +101,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     calls the usual service tier in its answers; none where tiers are not told, or have no prices.
     ``sells`` names the vendor whose model file it shares; its own where empty.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
+    ``adds``: what its requests need beyond the caller's. ``failure``: where its bodies tell a failure beside ``error``,
+    whatever the status: an answer with a 200 is searched for it, too.
     """
 
     id: str
@@ -100,6 +120,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     standard_tiers: tuple[str, ...] = ()
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
+    adds: tuple[Added, ...] = ()
+    failure: FailurePlace | None = None
     errors: tuple[ErrorRule, ...] = ()
 
     @property
@@ -124,6 +146,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             fields["stream_options"] = ask.asking_usage()
         if self.limit_field is not None:
             self._rename_limit(fields, ask)
+        for added in self.adds:
+            if added.member not in fields and (not added.beside or added.beside in fields):
+                fields[added.member] = added.value
         body = encode_members(fields) if ask.size <= LARGE else Pieces(encode_pieces(fields))
         return Request(address.origin, b"POST", address.target, address.headers, body)
 
@@ -149,17 +174,38 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
     def answer(self, ask: ChatRequest) -> Answer:
-        return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)
+        if self.failure is None:
+            return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)
+        failures = _reader_of(self.failure)
+        if ask.stream:
+            return TellingStream(failures, ask.wants_usage, ask.choices)
+        return TellingWhole(failures, ANSWER_MAX)
 
     def usage(self, raw: bytes) -> dict[str, int]:
         return self.usage_map.meters(raw)
 
     def classify(self, status: int, headers: Headers, body: bytes) -> Failure:
-        error = _error_of(body)
+        error = self._error_of(body)
         message = error.message or body[:300].decode(errors="replace")
         codes = [str(code) for code in (error.code, error.type) if code is not None]
         kind = self._kind(_told_status(codes) if status < 300 else status, codes, message)
         return Failure(kind, message, status, body, retry_after_ms(headers))
+
+    def _error_of(self, body: bytes) -> _Error:
+        """What stands in the vendor's own place, else the error object of an envelope, or the bare one that a stream
+        carries. Empty where there is none."""
+        told = None if self.failure is None else _reader_of(self.failure).told(body)
+        if told is not None:
+            return _Error(told[1], told[0])
+        try:
+            envelope = _decode_envelope(body).error
+            return envelope if isinstance(envelope, _Error) else _Error(message=envelope)
+        except NO_ANSWER:
+            pass
+        try:
+            return _decode_error(body)
+        except NO_ANSWER:
+            return _Error()
 
     def _kind(self, status: int, codes: list[str], message: str) -> Kind:
         for rule in self.errors:
@@ -196,14 +242,4 @@ def _told_status(codes: list[str]) -> int:
     return next((int(code) for code in codes if re.fullmatch("[45][0-9]{2}", code)), UNTOLD)
 
 
-def _error_of(body: bytes) -> _Error:
-    """The error object of an envelope, or of the bare object that a stream carries. Empty where there is neither."""
-    try:
-        envelope = _decode_envelope(body).error
-        return envelope if isinstance(envelope, _Error) else _Error(message=envelope)
-    except NO_ANSWER:
-        pass
-    try:
-        return _decode_error(body)
-    except NO_ANSWER:
-        return _Error()
+_reader_of = cache(FailureReader)

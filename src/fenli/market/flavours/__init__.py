@@ -9,6 +9,7 @@ from fenli.market.flavours.bytedance import BYTEDANCE
 from fenli.market.flavours.deepseek import DEEPSEEK
 from fenli.market.flavours.flavour import Flavour
 from fenli.market.flavours.llama_cpp import LOCAL
+from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.market.flavours.openai import OPENAI
 from fenli.market.flavours.stepfun import STEPFUN
@@ -16,5 +17,18 @@ from fenli.market.flavours.zhipu import ZAI, ZHIPU
 
 FLAVOURS: Final[dict[str, Flavour]] = {
     flavour.id: flavour
-    for flavour in (DEEPSEEK, MOONSHOT, MOONSHOT_INTL, ZHIPU, ZAI, STEPFUN, ALIBABA, BYTEDANCE, OPENAI, LOCAL)
+    for flavour in (
+        DEEPSEEK,
+        MOONSHOT,
+        MOONSHOT_INTL,
+        ZHIPU,
+        ZAI,
+        MINIMAX,
+        MINIMAX_INTL,
+        STEPFUN,
+        ALIBABA,
+        BYTEDANCE,
+        OPENAI,
+        LOCAL,
+    )
 }

@@ -6,7 +6,7 @@ A `Refusal` is one way in which a vendor says no; the first of its kind is the o
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -29,6 +29,8 @@ class Envelope(enum.StrEnum):
     TYPE = "type"  # {error: {type, message}}
     CODE = "code"  # {error: {code, message}}
     LLAMA = "llama"  # {error: {code: <status>, message, type}}
+    TYPED = "typed"  # {type: "error", error: {type, message}}
+    BASE_RESP = "base_resp"  # {choices: null, base_resp: {status_code: <number>, status_msg}}
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class Refusal(msgspec.Struct, frozen=True):
     code: str | None = None
     type: str | None = None
     retry_after: int | None = None  # seconds
+    envelope: Envelope | None = None  # where not the flavour's
 
 
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     ``paths``: further paths, beside the catalogue's, at which chat is served. ``filtered``: the finish reason of an
     answer that a filter ended. ``model_prefixes``: of ids taken beside the catalogue's models. ``reasoning_member``:
     where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
-    finish reason, and those behind the first of their role (None: nothing)."""
+    finish reason, and those behind the first of their role (None: nothing). ``members``: what every part of an answer
+    has beside OpenAI's. ``tags_reasoning``: it stands between tags in the text, unless asked for apart."""
 
     id: str
     envelope: Envelope = Envelope.OPENAI
@@ -63,6 +67,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     request_id_header: bytes = b"x-request-id"
     request_id_member: str | None = None
     fingerprint: str | None = None
+    tags_reasoning: bool = False
+    members: dict[str, Any] = {}
     paths: tuple[str, ...] = ()
     model_prefixes: tuple[str, ...] = ()
     teller: Teller | None = None

@@ -1,0 +1,92 @@
+"""Answers that may tell a failure in a member of their own, where the status says 200 and no ``error`` stands.
+
+The readers here are for vendors that do so; the others' readers know nothing of it, and pay nothing for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fenli.wire.openai_chat.stream import StreamAnswer, is_plain
+from fenli.wire.openai_chat.whole import NO_ANSWER, WholeAnswer
+
+_FINE = (None, 0, "0", "")
+
+
+class FailurePlace(msgspec.Struct, frozen=True):
+    """``code`` and ``message`` are members of the body, or of its member ``within``. A code of 0 says that all is well,
+    and so does none."""
+
+    code: str
+    message: str
+    within: str = ""
+
+
+class FailureReader:
+    """Finds a failure in its place."""
+
+    __slots__ = ("_alarm", "_decode", "_place")
+
+    def __init__(self, place: FailurePlace) -> None:
+        told = msgspec.defstruct("Told", [(place.code, object, None), (place.message, object, None)])
+        if place.within:
+            told = msgspec.defstruct("Body", [(place.within, told | None, None)])
+        self._place = place
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(told).decode
+        # Text inside a JSON string has its quotes escaped, so that this only ever finds members.
+        self._alarm = re.compile(rb'"%b"\s*:\s*+(?!(?:0|null|"0?")\s*[,}])' % re.escape(place.code.encode()))
+
+    def may_tell(self, data: bytes) -> bool:
+        """Whether these whole events hold the code as anything but what says that all is well."""
+        return self._alarm.search(data) is not None
+
+    def told(self, body: bytes) -> tuple[str, str] | None:
+        """The code and the message, None where the body tells no failure there."""
+        place = self._place
+        try:
+            found = self._decode(body)
+        except NO_ANSWER:
+            return None
+        if place.within:
+            found = getattr(found, place.within)
+        code = None if found is None else getattr(found, place.code)
+        return None if code in _FINE else (str(code), str(getattr(found, place.message) or ""))
+
+
+class TellingStream(StreamAnswer):
+    """A stream with chunks that may tell a failure."""
+
+    __slots__ = ("_failures",)
+
+    def __init__(self, failures: FailureReader, wants_usage: bool, choices: int = 1) -> None:
+        super().__init__(wants_usage, choices)
+        self._failures = failures
+
+    def is_plain(self, data: bytes) -> bool:
+        return is_plain(data) and not self._failures.may_tell(data)
+
+    def _chunk(self, event: bytes, payload: bytes, out: list[bytes]) -> None:
+        if self._failures.told(payload) is None:
+            super()._chunk(event, payload, out)
+        else:
+            self.error = payload
+
+
+class TellingWhole(WholeAnswer):
+    """An answer in one piece that may be a failure."""
+
+    __slots__ = ("_failures",)
+
+    def __init__(self, failures: FailureReader, limit: int) -> None:
+        super().__init__(limit)
+        self._failures = failures
+
+    def end(self) -> None:
+        super().end()
+        if self._size <= self.limit and self._failures.told(self._body) is not None:
+            self.begun = self.finished = False
+            self.damage, self.error = None, self._body
