@@ -27,7 +27,7 @@ from fenli.planner.parquet import engine, said_plainly, write_parts
 from fenli.store import Database
 from fenli.values import METERS
 
-BATCH: Final = 200_000
+BATCH: Final = 100_000
 MEMORY: Final = "256MB"
 LOCK: Final = "lock"
 PAGE: Final = 1_000
