@@ -149,7 +149,7 @@ def test_a_killed_process_leaves_nothing_twice_and_nothing_out(database, data, p
             os.kill(child.pid, signal.SIGKILL)
             killed += 1
         child.join()
-        wait *= 1.15
+        wait *= 1.3
         if child.exitcode == 0:
             break
     assert killed > 5
