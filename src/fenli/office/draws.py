@@ -5,7 +5,7 @@ Only `Counting` says what an entry takes: posting it, correcting it, and countin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -27,11 +27,16 @@ from fenli.values.ids import run_of
 PAGE: Final = 1_000
 
 # Bound by hand, as in `office.rows`. What does not fit SQLite's integers is added up here, not there.
-_SELECT: Final = "SELECT picos, uncounted FROM budget_draws WHERE budget = ? AND window_start = ? AND run = ?"
+_AT: Final = """
+    SELECT d.budget, d.window_start, d.run, d.picos, d.uncounted FROM json_each(?) place
+    CROSS JOIN budget_draws d ON d.budget = json_extract(place.value, '$[0]')
+        AND d.window_start = json_extract(place.value, '$[1]') AND d.run = json_extract(place.value, '$[2]')
+"""
 _WRITE: Final = (
     "INSERT INTO budget_draws (budget, window_start, run, picos, uncounted) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT DO UPDATE SET picos = excluded.picos, uncounted = excluded.uncounted"
 )
+_encode: Final = msgspec.json.Encoder().encode
 _CORRECTED: Final = "SELECT correction FROM draws_end"
 
 
@@ -76,17 +81,24 @@ class Covers:
     """Budgets by what they cover."""
 
     def __init__(self, budgets: Iterable[Budget]) -> None:
-        self._by_subject: dict[tuple[Scope, str], list[Cover]] = {}
+        # Apart, since hashing an enum costs more than the look-up.
+        self._by_scope: dict[Scope, dict[str | None, list[Cover]]] = {scope: {} for scope in Scope}
         for budget in budgets:
-            self._by_subject.setdefault((budget.scope, budget.subject), []).append(Cover(budget))
+            self._by_scope[budget.scope].setdefault(budget.subject, []).append(Cover(budget))
+        self._keys, self._projects, self._customers, self._vendors, everyone = (
+            self._by_scope[scope]
+            for scope in (Scope.KEY, Scope.PROJECT, Scope.CUSTOMER, Scope.VENDOR, Scope.ORGANISATION)
+        )
+        self._everyone = everyone.get("", [])
 
-    def of(self, key: str, project: str | None, customer: str | None, vendor: str) -> Iterator[Cover]:
+    def of(self, key: str, project: str | None, customer: str | None, vendor: str) -> list[Cover]:
         """The budgets that a call with that key to that vendor draws on."""
-        for place in (
-            (Scope.KEY, key), (Scope.PROJECT, project or ""), (Scope.CUSTOMER, customer or ""), (Scope.VENDOR, vendor),
-            (Scope.ORGANISATION, ""),
-        ):  # fmt: skip
-            yield from self._by_subject.get(place, ())
+        found = [*self._keys.get(key, ()), *self._everyone, *self._vendors.get(vendor, ())]
+        if project is not None:
+            found += self._projects.get(project, ())
+        if customer is not None:
+            found += self._customers.get(customer, ())
+        return found
 
 
 class Counting:
@@ -121,13 +133,19 @@ class Counting:
             return None
 
     def _count(self, entry: Entry | Spent, sign: int) -> None:
-        for cover in self._covers.of(entry.key, entry.project, entry.customer, entry.vendor):
+        covers = self._covers.of(entry.key, entry.project, entry.customer, entry.vendor)
+        own = run_of(entry.call) if covers else NO_RUN
+        for cover in covers:
             budget, window = cover.budget, cover.window(entry.opened_at)
             if not counts(budget, window, self._at):
                 continue
-            run = run_of(entry.call) if entry.opened_at >= budget.effective_from else NO_RUN
-            draw = self.draws.setdefault(Place(budget.id, window.start, run), Draw())
             picos = self._taken(budget, entry)
+            if picos == 0:
+                continue
+            place = Place(budget.id, window.start, own if entry.opened_at >= budget.effective_from else NO_RUN)
+            draw = self.draws.get(place)
+            if draw is None:
+                draw = self.draws[place] = Draw()
             if picos is None:
                 draw.uncounted += sign
             else:
@@ -147,14 +165,17 @@ def counts(budget: Budget, window: Window, at: int) -> bool:
 
 def add_draws(connection: Connection, draws: Mapping[Place, Draw]) -> None:
     """Adds ``draws`` to what the store has. Within a write transaction."""
+    if not draws:
+        return
+    stored = {
+        (budget, window, run): (int(picos), uncounted)
+        for budget, window, run, picos, uncounted in connection.exec_driver_sql(_AT, (_encode(list(draws)),))
+    }
     rows = []
     for place, more in draws.items():
-        values = place.budget, place.window, place.run
-        row = connection.exec_driver_sql(_SELECT, values).one_or_none()
-        picos, uncounted = (0, 0) if row is None else (int(row[0]), row[1])
-        rows.append((*values, stored_integer(picos + more.picos), uncounted + more.uncounted))
-    if rows:
-        connection.exec_driver_sql(_WRITE, rows)
+        picos, uncounted = stored.get(place, (0, 0))
+        rows.append((*place, stored_integer(picos + more.picos), uncounted + more.uncounted))
+    connection.exec_driver_sql(_WRITE, rows)
 
 
 def read_draws(connection: Connection, budget: str) -> dict[Place, Draw]:

@@ -39,7 +39,7 @@ RETURN_S: Final = 2.0
 
 
 class LeaseServer:
-    """``data`` is the data directory; ``database`` is nobody else's. All but the store's work is the loop's."""
+    """``data`` is the data directory. All but the store's work is the loop's."""
 
     def __init__(self, database: Database, data: Path, clock: Clock) -> None:
         self._database = database

@@ -5,16 +5,24 @@ And what stands in the way of counting: a rate of exchange that nobody has state
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from fenli.budgets import Budget, Period, Window
-from fenli.office.tables import budget_draws, budget_notices, findings
+from fenli.office.tables import budget_notices, findings
 from fenli.values.money import decimal_of
+
+_encode: Final = msgspec.json.Encoder().encode
+# Bound by hand, as in `office.rows`, and added up here: it need not fit SQLite's integers.
+_DRAWN: Final = """
+    SELECT place.key, d.picos FROM json_each(?) place CROSS JOIN budget_draws d
+    ON d.budget = json_extract(place.value, '$[0]')
+        AND d.window_start BETWEEN json_extract(place.value, '$[1]') AND json_extract(place.value, '$[2]')
+"""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -31,14 +39,14 @@ class Notice(msgspec.Struct, frozen=True):
 def give_notices(connection: Connection, drawn: Iterable[tuple[Budget, Window]], now: int) -> list[Notice]:
     """Keeps and returns those that are due for windows that were drawn on. Within a write transaction."""
     given = []
-    for budget, window in drawn:
-        spent = spent_in(connection, budget, window, now)
-        due = [percent for percent in budget.notices if spent * 100 >= percent * budget.picos]
-        if not due:
-            continue
-        before = _given(connection, budget, window)
+    shared = [(budget, window, *bounds(budget, window, now)) for budget, window in drawn]
+    spent = _spent(connection, [(budget.id, first, last) for budget, _, first, last in shared])
+    for budget, window, first, last in shared:
+        picos = spent.get((budget.id, first, last), 0)
+        due = [percent for percent in budget.notices if picos * 100 >= percent * budget.picos]
+        before = _given(connection, budget, window) if due else set()
         given += [
-            Notice(budget.id, window.start, percent, now, spent, budget.picos)
+            Notice(budget.id, window.start, percent, now, picos, budget.picos)
             for percent in due
             if percent not in before
         ]
@@ -68,11 +76,8 @@ def list_notices(connection: Connection, budget: str) -> list[Notice]:
 
 def spent_in(connection: Connection, budget: Budget, window: Window, at: int) -> int:
     """Picos drawn in a window; of a budget that looks back, in all that count at ``at``."""
-    first, last = bounds(budget, window, at)
-    query = select(budget_draws.c.picos).where(
-        budget_draws.c.budget == budget.id, budget_draws.c.window_start.between(first, last)
-    )
-    return sum(connection.execute(query).scalars())
+    place = (budget.id, *bounds(budget, window, at))
+    return _spent(connection, [place]).get(place, 0)
 
 
 def bounds(budget: Budget, window: Window, at: int) -> tuple[int, int]:
@@ -87,6 +92,15 @@ def as_text(notice: Notice, budget: Budget) -> str:
     """For the log."""
     drawn = f"{decimal_of(notice.picos)} of {decimal_of(notice.limit)} {budget.currency} are spent"
     return f"budget {budget.name!r} has passed {notice.percent} %: {drawn}"
+
+
+def _spent(connection: Connection, places: Sequence[tuple[str, int, int]]) -> dict[tuple[str, int, int], int]:
+    """Picos drawn, by budget and the starts of the first and the last window that are looked at."""
+    found: dict[tuple[str, int, int], int] = {}
+    for number, picos in connection.exec_driver_sql(_DRAWN, (_encode(places),)):
+        place = places[number]
+        found[place] = found.get(place, 0) + int(picos)
+    return found
 
 
 def note_missing_rate(connection: Connection, budget: Budget, missing: str, now: int) -> None:

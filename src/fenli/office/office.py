@@ -86,11 +86,7 @@ class Office:
     async def run(self) -> None:
         options = self._options
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (
-            _only_one(options.data),
-            open_books(options.data) as database,
-            open_books(options.data) as lease_store,
-        ):
+        with _only_one(options.data), open_books(options.data) as database:
             journal = options.data / "journal"
             desk = Desk(
                 database,
@@ -102,7 +98,7 @@ class Office:
             )
             desk.reload()
             posting = Posting(database, journal, options.clock, lambda: desk.settings.rates)
-            lending = LeaseServer(lease_store, options.data, options.clock)
+            lending = LeaseServer(database, options.data, options.clock)
             client = Client(allowed=may_connect)
             poller = Poller(database, desk, client, options.clock)
             app = admin_app(database, desk, posting, poller, lending, admin_token(options.data), options.clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ class Database:
         if not path.exists():
             raise BooksError(f"there are no books at {path}: `fenli serve` makes them, or name another --data")
         self._engine = open_engine(path)
+        self._pen = threading.Lock()
+        self._watching = threading.Lock()
         self._watch: Connection | None = None
         try:
             self._check(schema)
@@ -38,8 +41,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, all or nothing; the lock is taken at once, so it never fails half-way for being busy."""
-        with self._engine.connect() as connection:
+        """One transaction, all or nothing; the lock is taken at once, so it never fails half-way for being busy.
+
+        Threads take turns: left to SQLite, one that writes and writes would keep the others asleep.
+        """
+        with self._pen, self._engine.connect() as connection:
             connection = connection.execution_options(fenli_begin="BEGIN IMMEDIATE")
             try:
                 transaction = connection.begin()
@@ -63,10 +69,11 @@ class Database:
                 driver.execute("PRAGMA query_only = 0")
 
     def data_version(self) -> int:
-        """A number that changes whenever any other connection has written. Ask always from the same thread."""
-        if self._watch is None:
-            self._watch = self._engine.connect()
-        return int(_driver(self._watch).execute("PRAGMA data_version").fetchone()[0])
+        """A number that changes whenever anything was written."""
+        with self._watching:
+            if self._watch is None:
+                self._watch = self._engine.connect()
+            return int(_driver(self._watch).execute("PRAGMA data_version").fetchone()[0])
 
     def checkpoint(self) -> None:
         """Moves the write-ahead log into the file, as far as no reader stands in the way."""
