@@ -22,8 +22,14 @@ KEYS = {
     "zhipu": "ZHIPUAI_API_KEY",
     "minimax": "MINIMAX_API_KEY",
     "stepfun": "STEPFUN_API_KEY",
+    "baichuan": "BAICHUAN_API_KEY",
+    "01ai": "YI_API_KEY",
     "alibaba": "DASHSCOPE_API_KEY",
     "bytedance": "ARK_API_KEY",
+    "tencent": "HUNYUAN_API_KEY",
+    "baidu": "QIANFAN_API_KEY",
+    "huawei": "HUAWEI_MAAS_API_KEY",
+    "sensetime": "SENSENOVA_API_KEY",
     "openai": "OPENAI_API_KEY",
 }
 

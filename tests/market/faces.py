@@ -22,18 +22,24 @@ from fenli.sim.random import Chance
 from fenli.sim.wall import Wall
 from fenli.vendors.contract import parse_base_url
 
-EMULATED = ("deepseek", "moonshot", "zhipu", "minimax", "stepfun", "alibaba", "bytedance", "openai", "local")
 MODELS = {
     "deepseek": "deepseek-chat",
     "moonshot": "kimi-k2.6",
     "zhipu": "glm-4.6",
     "minimax": "MiniMax-M3",
     "stepfun": "step-3.7-flash",
+    "baichuan": "Baichuan4",
+    "01ai": "yi-lightning",
     "alibaba": "qwen-plus",
     "bytedance": "doubao-seed-1.6",
+    "tencent": "hunyuan-turbos-latest",
+    "baidu": "ernie-4.5-turbo-128k",
+    "huawei": "deepseek-v3.1",
+    "sensetime": "SenseChat-5",
     "openai": "gpt-4o-mini",
     "local": "smollm2-135m-instruct",
 }
+EMULATED = tuple(MODELS)
 QUICK = Deadlines(SECOND // 2, SECOND // 2, SECOND // 2, SECOND // 2)
 PATIENT = Deadlines(5 * SECOND, 60 * SECOND, 60 * SECOND, 60 * SECOND)
 

@@ -126,12 +126,14 @@ class Collected:
 
 
 def meters(serving: Serving, name: str) -> dict[str, int]:
-    """What the vendor's own book says, as meters. A flavour that never tells reasoning counts it as output."""
+    """What the vendor's own book says, as meters. A flavour that never tells reasoning counts it as output, and one
+    that never tells what was cached as input."""
     reasoning = serving.reasoning_tokens if FLAVOURS[name].usage.reasoning else 0
+    cached = serving.cached_tokens if FLAVOURS[name].usage.cached else 0
     found = {
-        "input": serving.prompt_tokens - serving.cached_tokens,
+        "input": serving.prompt_tokens - cached,
         "output": serving.completion_tokens - reasoning,
-        "cached_input": serving.cached_tokens,
+        "cached_input": cached,
         "reasoning": reasoning,
     }
     return {meter: count for meter, count in found.items() if count or meter in ("input", "output")}

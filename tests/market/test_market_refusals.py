@@ -39,6 +39,8 @@ def _code_decides(name: str, refusal: Refusal) -> bool:
         return False
     if refusal.kind is Kind.CONTEXT_TOO_LONG:
         return name not in ("alibaba", "bytedance")
+    if refusal.code == "invalid_model":
+        return refusal.kind is Kind.MODEL_NOT_FOUND
     return name not in ("deepseek", "stepfun")
 
 

@@ -116,12 +116,11 @@ def error_members(flavour: Flavour, refusal: Refusal) -> dict[str, Any]:
         case Envelope.TYPED:
             return {"type": "error", "error": {"type": refusal.type, "message": text}}
         case Envelope.BASE_RESP:
-            return {"choices": None, "base_resp": {"status_code": _number(refusal), "status_msg": text}}
-
-
-def _number(refusal: Refusal) -> int:
-    assert refusal.code is not None
-    return int(refusal.code)
+            return {"choices": None, "base_resp": {"status_code": refusal.code, "status_msg": text}}
+        case Envelope.FLAT:
+            return dict(zip(flavour.flat, (refusal.code, text), strict=True))
+        case Envelope.VLLM:
+            return {"object": "error", "message": text, "type": refusal.type, "param": None, "code": refusal.status}
 
 
 def error_body(flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.vendors.alibaba import ALIBABA
+from fenli.vendors.baichuan import BAICHUAN
+from fenli.vendors.baidu import BAIDU
 from fenli.vendors.bytedance import BYTEDANCE
 from fenli.vendors.contract import Vendor
 from fenli.vendors.deepseek import DEEPSEEK
+from fenli.vendors.huawei import HUAWEI
 from fenli.vendors.llama_cpp import LOCAL
 from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.vendors.openai import OPENAI
+from fenli.vendors.sensetime import SENSETIME
 from fenli.vendors.stepfun import STEPFUN
+from fenli.vendors.tencent import TENCENT
+from fenli.vendors.zero_one_ai import ZERO_ONE_AI
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
 VENDORS: Final[dict[str, Vendor]] = {
@@ -26,8 +32,14 @@ VENDORS: Final[dict[str, Vendor]] = {
         MINIMAX,
         MINIMAX_INTL,
         STEPFUN,
+        BAICHUAN,
+        ZERO_ONE_AI,
         ALIBABA,
         BYTEDANCE,
+        TENCENT,
+        BAIDU,
+        HUAWEI,
+        SENSETIME,
         OPENAI,
         LOCAL,
     )

@@ -131,8 +131,8 @@ def parse_base_url(base_url: str) -> tuple[Origin, str]:
 class UsageMap:
     """Where a vendor's usage object keeps its numbers, and which of them include which.
 
-    ``prompt`` includes ``cached`` and ``cache_write``; ``completion`` includes ``reasoning``. Each is a tuple of places
-    to look (a dot goes down one level); the first that holds a number counts.
+    ``prompt`` includes ``cached`` and ``cache_write``; ``completion`` includes ``reasoning``; ``searches`` are no
+    tokens. Each is a tuple of places to look (a dot goes down one level); the first that holds a number counts.
     """
 
     __slots__ = ("_decode", "_read")
@@ -146,10 +146,11 @@ class UsageMap:
         cached: tuple[str, ...] = ("prompt_tokens_details.cached_tokens",),
         cache_write: tuple[str, ...] = ("prompt_tokens_details.cache_write_tokens",),
         reasoning: tuple[str, ...] = ("completion_tokens_details.reasoning_tokens",),
+        searches: tuple[str, ...] = (),
     ) -> None:
-        shape = _usage_shape(*prompt, *completion, *total, *cached, *cache_write, *reasoning)
+        shape = _usage_shape(*prompt, *completion, *total, *cached, *cache_write, *reasoning, *searches)
         self._decode: Callable[[bytes], object] = msgspec.json.Decoder(shape).decode
-        self._read = _reader(prompt, completion, total, cached, cache_write, reasoning)
+        self._read = _reader(prompt, completion, total, cached, cache_write, reasoning, searches)
 
     def meters(self, raw: bytes) -> dict[str, int]:
         """Raises UsageError when a number is missing, negative, no integer, or the parts exceed the whole."""
@@ -157,7 +158,7 @@ class UsageMap:
             usage = self._decode(raw)
         except NO_ANSWER as error:
             raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
-        prompt, completion, total, cached, cache_write, reasoning = self._read(usage)
+        prompt, completion, total, cached, cache_write, reasoning, searches = self._read(usage)
         if prompt is None or completion is None:
             raise UsageError(f"the usage names no {'prompt' if prompt is None else 'completion'} tokens: {raw[:200]!r}")
         cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
@@ -172,6 +173,8 @@ class UsageMap:
             meters["cache_write"] = cache_write
         if reasoning:
             meters["reasoning"] = reasoning
+        if searches:
+            meters["searches"] = searches
         return meters
 
 
@@ -212,6 +215,8 @@ def _reader(*roles: tuple[str, ...]) -> Callable[[object], tuple[int | None, ...
 
 def _first_of(places: tuple[str, ...]) -> str:
     """An expression for the first place whose value is not None."""
+    if not places:
+        return "None"
     outer, _, name = places[0].partition(".")
     assert outer.isidentifier()
     assert name.isidentifier() or not name

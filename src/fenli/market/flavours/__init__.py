@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.market.flavours.alibaba import ALIBABA
+from fenli.market.flavours.baichuan import BAICHUAN
+from fenli.market.flavours.baidu import BAIDU
 from fenli.market.flavours.bytedance import BYTEDANCE
 from fenli.market.flavours.deepseek import DEEPSEEK
 from fenli.market.flavours.flavour import Flavour
+from fenli.market.flavours.huawei import HUAWEI
 from fenli.market.flavours.llama_cpp import LOCAL
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.market.flavours.openai import OPENAI
+from fenli.market.flavours.sensetime import SENSETIME
 from fenli.market.flavours.stepfun import STEPFUN
+from fenli.market.flavours.tencent import TENCENT
+from fenli.market.flavours.zero_one_ai import ZERO_ONE_AI
 from fenli.market.flavours.zhipu import ZAI, ZHIPU
 
 FLAVOURS: Final[dict[str, Flavour]] = {
@@ -26,8 +32,14 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         MINIMAX,
         MINIMAX_INTL,
         STEPFUN,
+        BAICHUAN,
+        ZERO_ONE_AI,
         ALIBABA,
         BYTEDANCE,
+        TENCENT,
+        BAIDU,
+        HUAWEI,
+        SENSETIME,
         OPENAI,
         LOCAL,
     )

@@ -30,14 +30,16 @@ class Envelope(enum.StrEnum):
     CODE = "code"  # {error: {code, message}}
     LLAMA = "llama"  # {error: {code: <status>, message, type}}
     TYPED = "typed"  # {type: "error", error: {type, message}}
-    BASE_RESP = "base_resp"  # {choices: null, base_resp: {status_code: <number>, status_msg}}
+    BASE_RESP = "base_resp"  # {choices: null, base_resp: {status_code, status_msg}}
+    FLAT = "flat"  # {code, message}, under the flavour's names for them
+    VLLM = "vllm"  # {object: "error", message, type, param, code: <status>}
 
 
 class Refusal(msgspec.Struct, frozen=True):
     kind: Kind
     status: int
     message: str
-    code: str | None = None
+    code: str | int | None = None
     type: str | None = None
     retry_after: int | None = None  # seconds
     envelope: Envelope | None = None  # where not the flavour's
@@ -69,6 +71,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     tags_reasoning: bool = False
     members: dict[str, Any] = {}
+    flat: tuple[str, str] = ("code", "message")
     paths: tuple[str, ...] = ()
     model_prefixes: tuple[str, ...] = ()
     teller: Teller | None = None

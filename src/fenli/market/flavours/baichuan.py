@@ -1,0 +1,29 @@
+"""百川 Baichuan. The words of its errors are made up, and so is where a stream carries its usage."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.errors import Kind
+from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
+from fenli.market.usage import UsageShape
+
+BAICHUAN: Final = Flavour(
+    id="baichuan",
+    placement=Placement.LAST_CHUNK,
+    usage=UsageShape(cached=(), reasoning=None),
+    request_id_header=b"x-bc-request-id",
+    refusals=(
+        Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", None, "invalid_request_error"),
+        Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", None, "invalid_request_error"),
+        Refusal(Kind.NO_BALANCE, 429, "You exceeded your current quota: insufficient account balance",
+                None, "insufficient_quota"),
+        Refusal(Kind.RATE_LIMITED, 429, "Rate limit reached for requests", None, "rate_limit_error"),
+        Refusal(Kind.OVERLOADED, 500, "The server is busy, please try again later", None, "server_error"),
+        Refusal(Kind.CONTENT_FILTERED, 400, "The content is sensitive", None, "invalid_request_error"),
+        Refusal(Kind.CONTEXT_TOO_LONG, 400, TOO_LONG, None, "invalid_request_error"),
+        Refusal(Kind.BAD_REQUEST, 400, "Invalid request parameter", None, "invalid_request_error"),
+        Refusal(Kind.MODEL_NOT_FOUND, 400, "The model does not exist: model not found", None, "invalid_request_error"),
+        Refusal(Kind.SERVER_ERROR, 500, "Internal error", None, "server_error"),
+    ),
+)  # fmt: skip

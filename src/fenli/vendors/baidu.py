@@ -1,0 +1,29 @@
+"""百度 Baidu ERNIE (千帆 Qianfan), v2.
+
+Sources: its page on error codes of the v2 API, new-api, higress. The code says what an error is; ``invalid_model`` is
+an unknown model with a 400 and one that is not open to the account with a 401.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+
+BAIDU = OpenAICompatible(
+    id="baidu",
+    title="Baidu (ERNIE, Qianfan)",
+    title_zh="百度文心(千帆)",
+    base_url="https://qianfan.baidubce.com/v2",
+    key_variables=("QIANFAN_API_KEY",),
+    errors=(
+        ErrorRule(Kind.CONTEXT_TOO_LONG, code="tokens_too_long|characters_too_long"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, status=400, code="invalid_model"),
+        ErrorRule(Kind.NO_PERMISSION, status=401, code="invalid_model|invalid_appid|no_parameter_permission"),
+        ErrorRule(Kind.BAD_KEY, code="invalid_iam_token"),
+        ErrorRule(Kind.CONTENT_FILTERED, code="unsafe_request"),
+        ErrorRule(Kind.NO_BALANCE, code="account_overdue|BILLING_INSUFFICIENT_BALANCE"),
+        ErrorRule(Kind.NO_BALANCE, status=403, text="overdue|arrears|欠费|余额"),
+        ErrorRule(Kind.QUOTA_EXHAUSTED, code="QUOTA_USER_DAILY_.*"),
+        ErrorRule(Kind.RATE_LIMITED, code="((rpm|tpm)_)?rate_limit_exceeded|RATE_LIMIT_.*"),
+    ),
+)
