@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from call_stage import DONE, EXTRA, JSON, ROLE, SSE, STOP, USAGE, WHOLE, CallStage, problem, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fenli.budgets import Budget, Mode, Period, Scope
+from fenli.budgets.messages import Granted
+from fenli.budgets.purse import Purse
 from fenli.clock import SECOND
-from fenli.errors import ConnectFailed, ConnectionLost, TimedOut
-from fenli.ledger.entries import Poster
+from fenli.errors import CallRefused, ConnectFailed, ConnectionLost, TimedOut
+from fenli.ledger.entries import Entry, Poster
 from fenli.ledger.records import Grade
+from fenli.prices.rates import Rates
 
+LIE = USAGE.replace(b"14", b"100010").replace(b'"completion_tokens":4', b'"completion_tokens":100000')
 PIECES = st.sampled_from(
     [
         ROLE, words("Hi"), words("there"), STOP, EXTRA, DONE, WHOLE, WHOLE[:40], WHOLE[40:],
         STOP[:-2], ROLE + words("x") + STOP + EXTRA + DONE, b": hm\n\n", b"<html>", b"data: <html>\n\n",
         b"data: " + problem(code="1301", message="no") + b"\n\n", problem(code="1113", message="no"),
         words("x")[:-9] + b',"usage":' + USAGE + b"}\n\n", b'data: {"choices":[],"usage":5}\n\n', b"",
+        WHOLE.replace(USAGE, LIE), ROLE + words("x") + STOP + EXTRA.replace(USAGE, LIE) + DONE,
     ]
 )  # fmt: skip
 ERRORS = st.sampled_from(
@@ -120,3 +127,74 @@ def test_the_books_can_be_read_up_to_any_record_and_closed_there(
     assert [entry.final for entry in entries].count(True) == (1 if cut else 0)
     assert not cut or entries[-1].final
     assert len({entry.attempt for entry in entries}) == len(entries)
+
+
+# The same with budgets. A token in costs from 1 pico to 100 and the prompt counts for about 130.
+
+
+def budgeted(lent: tuple[int, int]) -> Purse:
+    made = Purse()
+    made.update(
+        [
+            Budget("key", "key", Scope.KEY, "k1", "CNY", "1000000", Period.TOTAL, Mode.CAP),
+            Budget("vendor", "vendor", Scope.VENDOR, "zhipu", "CNY", "1000000", Period.TOTAL, Mode.HARD),
+        ],
+        Rates(),
+    )
+    for account, more in zip(made.accounts.values(), lent, strict=True):
+        account.granted(Granted(account.budget.id, 0, more, "0", "0", None))
+    return made
+
+
+def drawn(entries: list[Entry], name: str) -> int:
+    mine = [entry for entry in entries if name == "key" or entry.vendor == "zhipu"]
+    owed = [entry for entry in mine if entry.grade is not Grade.NONE]
+    return sum(entry.picos if entry.picos is not None else entry.held_picos or 0 for entry in owed)
+
+
+LENT = st.sampled_from([0, 200, 1_000, 20_000, 100_000])
+OFFICE = st.lists(st.tuples(LENT, LENT, st.booleans()), max_size=4)
+
+
+@settings(max_examples=400, deadline=None)
+@given(STEPS, st.booleans(), st.none() | st.integers(1, 500), st.tuples(LENT, LENT), OFFICE)
+def test_whatever_happens_no_hold_outlives_its_call_and_no_lease_is_overdrawn(
+    steps: list[tuple[str, int | None, Any]],
+    stream: bool,
+    limit: int | None,
+    lent: tuple[int, int],
+    office: list[tuple[int, int, bool]],
+) -> None:
+    purse = budgeted(lent)
+    limited = {} if limit is None else {"max_tokens": limit}
+    stage = CallStage("zhipu", "deepseek", "moonshot", stream=stream, purse=purse, **limited)
+    leases = {name: account.lease(stage.now) for name, account in purse.accounts.items()}
+
+    def within() -> None:
+        assert all(0 <= lease.used <= lease.total for lease in leases.values())
+
+    rehearsal = Rehearsal(stage)
+    try:
+        stage.begin()
+        while stage.needs is not None:
+            within()
+            one, other, met = office.pop() if office else (0, 0, False)
+            for account, more in zip(purse.accounts.values(), (one, other), strict=True):
+                account.granted(Granted(account.budget.id, 0, more, "0", "0", None))
+            stage.needs = None
+            stage.perform(stage.call.allowed(stage.now, met=met))
+        for step in steps:
+            with contextlib.suppress(CallRefused):  # a second attempt at once that no budget has room for
+                rehearsal.play(*step)
+            within()
+        rehearsal.finish()
+        stage.check()
+    except CallRefused:
+        assert stage.records == stage.unwritten == []
+    for name, lease in leases.items():
+        assert lease.held == 0
+        assert lease.spent == drawn(stage.entries, name) <= lease.total
+        for cut in range(len(stage.records)):
+            poster = Poster("run")
+            entries = [entry for record in stage.records[:cut] if (entry := poster.post(record)) is not None]
+            assert drawn(entries + poster.close(stage.now), name) <= lease.total, "had it died there"

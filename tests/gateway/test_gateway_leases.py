@@ -116,8 +116,9 @@ class Gateway:
         assert len(self.told) == before, "told from inside"
 
     async def hears(self, *told: bool | None) -> None:
+        """Sooner than the office would be given up."""
         try:
-            await until(lambda: len(self.told) >= len(told))
+            await until(lambda: len(self.told) >= len(told), leases.ANSWER_S / 2)
         finally:
             assert self.told == list(told)
             self.told.clear()
@@ -396,6 +397,20 @@ async def test_a_spare_amount_is_asked_for_before_it_is_needed(path: Path) -> No
         office.say(granted(850))
         await until(lambda: gateway.lease().total == 1000)
         assert gateway.told == []
+
+
+@story
+async def test_what_a_lost_office_was_asked_to_spare_the_next_one_is_asked_again(path: Path) -> None:
+    gateway = Gateway(path)
+    async with connected(gateway, path) as office:
+        gateway.purse.low.append(gateway.lease())
+        gateway.leases.fill(gateway.purse.low)
+        await office.hears(asked(0, SPARE))
+        office.hang_up()
+        await office.hears(Hello("run-1", (Held("b", TODAY, 0),)))
+        gateway.purse.low.append(gateway.lease())
+        gateway.leases.fill(gateway.purse.low)
+        await office.hears(asked(0, SPARE))
 
 
 @story

@@ -238,10 +238,10 @@ class Call:
             effects.append(Append(Released(self.number, number, now, final, Kind.SERVER_ERROR, None, message)))
             if others:
                 return effects
-        for other in others:
+        for other in others:  # of a call that is not in the journal none has been sent
             other.over = True
             if other.hold is not None:
-                other.hold.settle(None)
+                other.hold.release()
         status = CODES[Code.JOURNAL_UNAVAILABLE][0]
         if self.stage is _WAITING:
             body = error_body(Code.JOURNAL_UNAVAILABLE, message, call=self.id)
