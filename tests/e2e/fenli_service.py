@@ -29,6 +29,7 @@ KEYS = {
     "tencent": "HUNYUAN_API_KEY",
     "baidu": "QIANFAN_API_KEY",
     "huawei": "HUAWEI_MAAS_API_KEY",
+    "iflytek": "SPARK_API_KEY",
     "sensetime": "SENSENOVA_API_KEY",
     "openai": "OPENAI_API_KEY",
 }

@@ -32,6 +32,7 @@ PRICES = {
     "tencent": ("hunyuan-turbos-latest", "CNY", "0.800001", "0.8", "2.000009"),
     "baidu": ("ernie-4.5-turbo-128k", "CNY", "0.800001", "0.2", "3.200003"),
     "huawei": ("openpangu-2.0-pro", "CNY", "3.200001", "3.2", "14.500007"),
+    "iflytek": ("spark-x2", "CNY", "3.000001", "3", "3.000007"),
     "sensetime": ("SenseNova-V6-5-Pro", "CNY", "3.000001", "3", "9.000003"),
     "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
     "local": ("smollm2-135m-instruct", "CNY", "0.000001", "0.000001", "0.000003"),

@@ -35,11 +35,14 @@ MODELS = {
     "tencent": "hunyuan-turbos-latest",
     "baidu": "ernie-4.5-turbo-128k",
     "huawei": "deepseek-v3.1",
+    "iflytek": "max-32k",
     "sensetime": "SenseChat-5",
     "openai": "gpt-4o-mini",
     "local": "smollm2-135m-instruct",
 }
 EMULATED = tuple(MODELS)
+# What adapters add, so that an answer has OpenAI's shape.
+ASKED_FOR = {"minimax": {"reasoning_split": True}, "iflytek": {"tool_calls_switch": True}}
 QUICK = Deadlines(SECOND // 2, SECOND // 2, SECOND // 2, SECOND // 2)
 PATIENT = Deadlines(5 * SECOND, 60 * SECOND, 60 * SECOND, 60 * SECOND)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from faces import EMULATED, MODELS
+from faces import ASKED_FOR, EMULATED, MODELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,6 @@ CALLS = st.builds(ToolCall, name=st.sampled_from(["get_weather", "查询"]), arg
 REPLIES = st.builds(
     Reply, text=TEXTS, reasoning=TEXTS, tool_calls=st.lists(CALLS, max_size=2).map(tuple), cached=st.integers(0, 9)
 )
-ASKED_FOR = {"minimax": {"reasoning_split": True}}  # what adapters add, so that an answer has OpenAI's shape
 EXTRA = ("extra_chunk", "choice")  # where a chunk of its own carries the usage that was asked for
 
 
@@ -269,6 +268,14 @@ def test_reasoning_that_is_not_asked_for_apart_stands_between_tags(stream: bool)
     found = Collected().stream(body_of(script)) if stream else Collected().whole(body_of(script))
     assert (found.text, found.reasoning) == ("<think>\nhm, hm\n</think>\n\nok", "")
     assert (serving.reasoning_tokens, serving.completion_tokens) == (2, 3)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tool_call_is_an_object_where_no_list_is_asked_for(stream: bool) -> None:
+    reply = Reply(tool_calls=(ToolCall("get_weather", "{}"),))
+    script, _ = serve("iflytek", reply, stream=stream, tool_calls_switch=False)
+    assert b'"tool_calls":{' in body_of(script)
+    assert b'"tool_calls":[' not in body_of(script)
 
 
 def test_deepseek_keeps_the_connection_alive() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from faces import EMULATED, MODELS
+from faces import ASKED_FOR, EMULATED, MODELS
 
 from fenli.errors import ConfigError, Kind
 from fenli.market.__main__ import options_of
@@ -98,10 +98,10 @@ def test_stream(stall: Stall, vendor: str) -> None:
 @pytest.mark.parametrize("vendor", EMULATED)
 @pytest.mark.parametrize("stream", [False, True])
 def test_tools(stall: Stall, vendor: str, stream: bool) -> None:
-    completions = stall.client(vendor).chat.completions
+    completions, more = stall.client(vendor).chat.completions, ASKED_FOR.get(vendor)
     if stream:
         arguments, name, finish = "", None, None
-        for chunk in completions.create(model=MODELS[vendor], messages=ASK, tools=TOOLS, stream=True):
+        for chunk in completions.create(model=MODELS[vendor], messages=ASK, tools=TOOLS, stream=True, extra_body=more):
             for call in chunk.choices[0].delta.tool_calls or () if chunk.choices else ():
                 assert call.function is not None
                 arguments += call.function.arguments or ""
@@ -109,7 +109,7 @@ def test_tools(stall: Stall, vendor: str, stream: bool) -> None:
             if chunk.choices:
                 finish = chunk.choices[0].finish_reason
     else:
-        choice = completions.create(model=MODELS[vendor], messages=ASK, tools=TOOLS).choices[0]
+        choice = completions.create(model=MODELS[vendor], messages=ASK, tools=TOOLS, extra_body=more).choices[0]
         assert choice.message.tool_calls
         arguments, name = choice.message.tool_calls[0].function.arguments, choice.message.tool_calls[0].function.name
         finish = choice.finish_reason
@@ -128,7 +128,7 @@ def test_after_a_tools_result_comes_text(stall: Stall) -> None:
 @pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "minimax", "stepfun", "alibaba", "bytedance"])
 def test_reasoning(stall: Stall, vendor: str) -> None:
     answer = stall.client(vendor).chat.completions.create(
-        model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}, "reasoning_split": True}
+        model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}, **ASKED_FOR.get(vendor, {})}
     )
     assert answer.choices[0].message.model_extra is not None
     assert answer.choices[0].message.model_extra["reasoning" if vendor == "stepfun" else "reasoning_content"]

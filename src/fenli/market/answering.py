@@ -64,11 +64,11 @@ def words_of(reply: Reply, limit: int | None) -> Words:
 class Answering:
     """One answer under way: what `whole` and `streamed` share."""
 
-    __slots__ = ("_call_ids", "_count", "_flavour", "_head", "_pace", "_pen", "_reasoning", "_told", "_words")
+    __slots__ = ("_call_ids", "_count", "_flavour", "_head", "_lone", "_pace", "_pen", "_reasoning", "_told", "_words")
 
     def __init__(
         self, flavour: Flavour, pen: Pen, words: Words, count: Count, told: dict[str, Any] | None, pace: Pace,
-        head: tuple[tuple[bytes, bytes], ...], chance: Stream, reasoning_member: str,
+        head: tuple[tuple[bytes, bytes], ...], chance: Stream, reasoning_member: str, lone_call: bool,
     ) -> None:  # fmt: skip
         self._flavour = flavour
         self._pen = pen
@@ -78,6 +78,7 @@ class Answering:
         self._pace = pace
         self._head = head
         self._reasoning = reasoning_member
+        self._lone = lone_call
         self._call_ids = [f"call_{chance.bytes(8).hex()}" for _ in words.calls]
 
     def whole(self, choices: int, request_id: str) -> list[Action]:
@@ -86,7 +87,7 @@ class Answering:
         shown = words.reasoning and self._flavour.shows_reasoning
         reasoning = {self._reasoning: "".join(words.reasoning)} if shown else {}
         text = reasoning.pop("content", "") + "".join(words.text)
-        body = message(text, reasoning, calls, self._call_ids)
+        body = self._shaped(message(text, reasoning, calls, self._call_ids))
         answer = self._pen.whole(
             [{"index": index, "message": body, "finish_reason": words.finish} for index in range(choices)],
             self._told,
@@ -120,7 +121,7 @@ class Answering:
             for index in range(choices):
                 produced += tokens
                 if delta is not None:
-                    actions.append(Body(pen.chunk(index, delta, usage=self._running(produced)), produced))
+                    actions.append(Body(pen.chunk(index, self._shaped(delta), usage=self._running(produced)), produced))
         total = self._count.completion
         actions += self._endings(choices, asked_usage)
         actions += [Enter(Outcome.WHOLE, total), Body(pen.event(DONE), total, final=True), End()]
@@ -141,6 +142,12 @@ class Answering:
             yield call_delta(index, "", name, call), named
             for piece in arguments:
                 yield call_delta(index, piece), 1
+
+    def _shaped(self, part: dict[str, Any]) -> dict[str, Any]:
+        """A message or a delta with its tool calls as the vendor writes them."""
+        if self._lone and "tool_calls" in part:
+            return part | {"tool_calls": part["tool_calls"][0]}
+        return part
 
     def _running(self, produced: int) -> dict[str, Any] | None:
         """The usage so far, where chunks carry it. A vendor that tells none at the end tells none before it."""

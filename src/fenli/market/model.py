@@ -48,8 +48,9 @@ class EmulatedVendor:
         self.event_prefix = event_prefix
         self.account = None if flavour.teller is None else account or Account(flavour.teller.currency)
         self.prefix = parse_base_url(vendor.base_url)[1]
-        self.models = {model.id: model for model in vendor.models}
-        self._paths = {self.prefix + "/chat/completions", *flavour.paths}
+        self.models = {model.sent_as or model.id: model for model in vendor.models}
+        self._plain_path = self.prefix + "/chat/completions"
+        self._paths = {self._plain_path, *flavour.paths}
         self._cache = _PromptCache()
 
     def script(self, ask: Ask, now: int, chance: Stream) -> Script:
@@ -68,6 +69,9 @@ class EmulatedVendor:
         if isinstance(chat, str):
             return self._refused(Kind.BAD_REQUEST, request_id, detail=chat)
         fault = self._fault(ask, chat, now, chance)
+        model = self.models.get(chat.model)
+        if model is not None and model.path and ask.path not in (self.prefix + model.path, self._plain_path):
+            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
         return self._script(chat, fault, request_id, now, chance)
 
     def _known(self, authorization: str) -> bool:
@@ -141,7 +145,8 @@ class EmulatedVendor:
             words, reasoning = words.tagged(), "content"
         elif chat.reasoning_format == "deepseek-style":
             reasoning = "reasoning_content"
-        answering = Answering(flavour, pen, words, count, told, pace, headers, chance, reasoning)
+        lone = flavour.lone_call and not chat.tool_calls_switch
+        answering = Answering(flavour, pen, words, count, told, pace, headers, chance, reasoning, lone)
         actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)

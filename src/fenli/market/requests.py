@@ -43,6 +43,7 @@ class ChatBody(msgspec.Struct):
     reasoning_effort: str | None = None
     reasoning_format: str | None = None
     reasoning_split: bool | None = None
+    tool_calls_switch: bool | None = None
 
     @property
     def limit(self) -> int | None:

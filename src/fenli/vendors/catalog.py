@@ -11,6 +11,7 @@ from fenli.vendors.bytedance import BYTEDANCE
 from fenli.vendors.contract import Vendor
 from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.huawei import HUAWEI
+from fenli.vendors.iflytek import IFLYTEK
 from fenli.vendors.llama_cpp import LOCAL
 from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
@@ -39,6 +40,7 @@ VENDORS: Final[dict[str, Vendor]] = {
         TENCENT,
         BAIDU,
         HUAWEI,
+        IFLYTEK,
         SENSETIME,
         OPENAI,
         LOCAL,

@@ -35,11 +35,16 @@ class Disconnect(enum.StrEnum):
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model of a vendor's default catalogue. ``context`` and ``output`` are token limits, None where not sourced."""
+    """A model of a vendor's default catalogue. ``context`` and ``output`` are token limits, None where not sourced.
+
+    ``sent_as`` and ``path``: what requests call it and where they go, where that is not the id and the vendor's path.
+    """
 
     id: str
     context: int | None = None
     output: int | None = None
+    sent_as: str = ""
+    path: str = ""
 
 
 class Address(msgspec.Struct, frozen=True):

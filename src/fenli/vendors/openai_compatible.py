@@ -100,6 +100,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``cache_mark``: what stands in messages that are to be cached at a price of its own. ``standard_tiers``: what it
     calls the usual service tier in its answers; none where tiers are not told, or have no prices.
     ``sells`` names the vendor whose model file it shares; its own where empty.
+    ``path``: of chat, behind the base URL, where a model has none of its own.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     ``adds``: what its requests need beyond the caller's. ``failure``: where its bodies tell a failure beside ``error``,
     whatever the status: an answer with a 200 is searched for it, too.
@@ -130,9 +131,10 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)
-        return Address(
-            origin, (prefix + self.path).encode(), self._headers(origin, secret), msgspec.json.encode(model), secret
-        )
+        entry = next((entry for entry in self.models if entry.id == model), Model(model))
+        target = prefix + (entry.path or self.path)
+        name = msgspec.json.encode(entry.sent_as or model)
+        return Address(origin, target.encode(), self._headers(origin, secret), name, secret)
 
     def balance_request(self, base_url: str, secret: str) -> Request:
         assert self.balance is not None

@@ -11,6 +11,7 @@ from fenli.market.flavours.bytedance import BYTEDANCE
 from fenli.market.flavours.deepseek import DEEPSEEK
 from fenli.market.flavours.flavour import Flavour
 from fenli.market.flavours.huawei import HUAWEI
+from fenli.market.flavours.iflytek import IFLYTEK
 from fenli.market.flavours.llama_cpp import LOCAL
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
@@ -39,6 +40,7 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         TENCENT,
         BAIDU,
         HUAWEI,
+        IFLYTEK,
         SENSETIME,
         OPENAI,
         LOCAL,

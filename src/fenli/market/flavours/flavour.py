@@ -51,7 +51,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     answer that a filter ended. ``model_prefixes``: of ids taken beside the catalogue's models. ``reasoning_member``:
     where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
     finish reason, and those behind the first of their role (None: nothing). ``members``: what every part of an answer
-    has beside OpenAI's. ``tags_reasoning``: it stands between tags in the text, unless asked for apart."""
+    has beside OpenAI's. ``tags_reasoning``: it stands between tags in the text, unless asked for apart. ``lone_call``: a
+    tool call comes as an object, unless a list is asked for. ``flat``: the names in a flat envelope."""
 
     id: str
     envelope: Envelope = Envelope.OPENAI
@@ -70,6 +71,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     request_id_member: str | None = None
     fingerprint: str | None = None
     tags_reasoning: bool = False
+    lone_call: bool = False
     members: dict[str, Any] = {}
     flat: tuple[str, str] = ("code", "message")
     paths: tuple[str, ...] = ()
