@@ -271,7 +271,7 @@ class AnyTrade(RuleBasedStateMachine):
 
     def _verify(self) -> None:
         found = verify(self.database, self.data / "journal", price_book())
-        assert found.findings == ()
+        assert [(each.kind, each.place, each.what) for each in found.findings] == []
 
     def _recount(self) -> None:
         """What the dead gateway left open, as the books must have it: lost, at what was held."""

@@ -23,7 +23,7 @@ from fenli.ledger.lots import Lot, LotKind
 from fenli.office.accounting import Accounting, accounting
 from fenli.office.lots import CUSTOMER, Side, add_lot, lot_of
 from fenli.office.paying import take
-from fenli.office.tables import lots, open_holds
+from fenli.office.tables import chain_end, lots, open_holds
 from fenli.office.terms import Assignment, StoredTerms
 from fenli.prices.plans import Subscription
 from fenli.store import Database
@@ -150,7 +150,8 @@ def _over(connection: Connection, by: int) -> list[tuple[Side, Lot]]:
 
 
 def _lapse(connection: Connection, books: Accounting, side: Side, lot: Lot) -> None:
-    connection.execute(update(lots).where(lots.c.id == lot.id).values(lapsed_at=books.now))
+    posted = connection.execute(select(chain_end.c.sequence)).scalar_one()
+    connection.execute(update(lots).where(lots.c.id == lot.id).values(lapsed_at=books.now, lapsed_after=posted))
     if side == CUSTOMER:
         left, kind = lot.left, Move.EXPIRY
         debit, credit = (Kind.CREDIT, lot.account_owner), (Kind.GIVEN, lot.owner)

@@ -55,6 +55,10 @@ class OpenLots:
     def __bool__(self) -> bool:
         return bool(self._lots)
 
+    def drop(self, side: Side, owner: str, id: int) -> None:
+        """Nothing is drawn on that lot any more."""
+        self._lots[side, owner] = [lot for lot in self.of(side, owner) if lot.id != id]
+
     def of(self, side: Side, owner: str) -> list[Lot]:
         return self._lots.get((side, owner), [])
 

@@ -219,7 +219,7 @@ transfers_end = Table(
 )
 
 # Money or units set apart that calls draw on until they are used up or over: a customer's credits and allowances,
-# our packs and balances at vendors. Only `used` and `lapsed_at` ever change.
+# our packs and balances at vendors. Only `used` and the two of its lapse ever change.
 lots = Table(
     "lots",
     metadata,
@@ -236,6 +236,7 @@ lots = Table(
     Column("opens_at", Integer, nullable=False),
     Column("expires_at", Integer),
     Column("lapsed_at", Integer),  # when what was left was written off
+    Column("lapsed_after", Integer),  # the last entry that was posted before
     Column("created_at", Integer, nullable=False),
     Column("reference", Text, nullable=False),
     Column("why", Text),

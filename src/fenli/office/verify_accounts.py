@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ class BatchCheck:
         self._connection = connection
         self._find = find
         self._lots = OpenLots.unused(connection, draw_orders())
+        ended = select(lots).where(lots.c.lapsed_after.is_not(None)).order_by(lots.c.lapsed_after)
+        self._lapses = deque(connection.execute(ended).all())
         self._batches = iter(connection.exec_driver_sql(_BATCHES).all())
         self._range: Any = next(self._batches, None)
         self._entries: list[Entry] = []
@@ -72,6 +74,9 @@ class BatchCheck:
 
     def _batch(self) -> None:
         first, last = self._range.first, self._range.last
+        while self._lapses and self._lapses[0].lapsed_after < first:
+            lapsed = self._lapses.popleft()
+            self._lots.drop(lapsed.side, lapsed.owner, lapsed.id)
         found = totals(summed(self._entries), self._entries, self._lots)
         rows = self._connection.exec_driver_sql(_OF_BATCH, (first, last))
         stored = [transfer_of(row) for row in rows]

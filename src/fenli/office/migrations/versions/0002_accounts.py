@@ -102,6 +102,7 @@ STATEMENTS: tuple[str, ...] = (
         opens_at INTEGER NOT NULL,
         expires_at INTEGER,
         lapsed_at INTEGER,
+        lapsed_after INTEGER,
         created_at INTEGER NOT NULL,
         reference TEXT NOT NULL,
         why TEXT,
