@@ -162,6 +162,19 @@ def test_a_reserve_takes_no_room_and_spares_the_store() -> None:
     assert lend(lender, "three", 1_000_000).granted.more == 800_000
 
 
+def test_what_is_stored_ahead_takes_no_room_and_spares_the_first_grant_the_wait() -> None:
+    lender = book()
+    ahead = lender.ahead("one", NOON)
+    assert ahead == {Place("b", TODAY, "one"): 500}
+    lender.stored(*next(iter(ahead.items())))
+    assert lender.ahead("one", NOON) == {}
+    assert lender.ahead("one", NOON + DAY) == {Place("b", TODAY + DAY, "one"): 500}
+    assert lender.covered("one", ask(500), NOON)
+    assert not lender.covered("one", ask(501), NOON)
+    assert lend(lender, "two", 1000).granted.more == 1000
+    assert lender.lenders("b", NOON, Place("b", TODAY, "three")) == {"two"}, "who has nothing gives nothing back"
+
+
 def test_a_grant_that_could_not_be_stored_is_withdrawn() -> None:
     lender = book()
     grant = lender.grant("one", ask(400), NOON)
@@ -294,7 +307,7 @@ class Leasing(RuleBasedStateMachine):
 
     def office_takes(self, run: str, line: Line, message: FromGateway) -> None:
         if isinstance(message, Hello):
-            self.store |= self.office.hello(message.run, message.leases)
+            self.keep(self.office.hello(message.run, message.leases))
         elif isinstance(message, Keep):
             self.office.keep(run, message)
         else:
@@ -320,7 +333,7 @@ class Leasing(RuleBasedStateMachine):
         grant, line.storing = line.storing, None
         assert grant.reserve is not None
         if way.startswith("stored"):
-            self.store[grant.place] = grant.reserve
+            self.keep({grant.place: grant.reserve})
         if way.endswith("killed"):
             self.open_office()
         elif way == "stored":
@@ -328,6 +341,13 @@ class Leasing(RuleBasedStateMachine):
             line.to_gateway.append(grant.granted)
         else:
             line.to_gateway.append(self.office.withdraw(grant))
+
+    @rule(which=WHICH)
+    def make_ready(self, which: int) -> None:
+        totals = self.office.ahead(self.pick(which).run, self.now)
+        self.keep(totals)
+        for place, total in totals.items():
+            self.office.stored(place, total)
 
     @rule(which=WHICH, most=st.integers(1, 4))
     def gateway_reads(self, which: int, most: int = 1) -> None:
@@ -409,6 +429,11 @@ class Leasing(RuleBasedStateMachine):
         room = max(0, self.budget.picos - self.out())
         assert self.office.missing(self.gateways[0].run, Ask("b", self.now, room, room), self.now) == 0
 
+    def keep(self, totals: dict[Place, int]) -> None:
+        """A reserve never makes a lease in the store lower."""
+        for place, total in totals.items():
+            self.store[place] = max(total, self.store.get(place, 0))
+
     def pick(self, which: int) -> Gateway:
         return self.gateways[which % len(self.gateways)]
 
@@ -456,7 +481,7 @@ USUAL = (
     "store_answers",
     "post",
 )
-TROUBLES = ("start", "connect", "die", "line_breaks", "office_is_killed", "change_limit", "time_passes")
+TROUBLES = ("make_ready", "start", "connect", "die", "line_breaks", "office_is_killed", "change_limit", "time_passes")
 
 
 def walk(seed: int, steps: int) -> None:
@@ -487,7 +512,7 @@ def walk(seed: int, steps: int) -> None:
             machine.start()
         elif name == "die" and len(machine.gateways) > 1:
             machine.die(which(4))
-        elif name in ("connect", "line_breaks", "post"):
+        elif name in ("connect", "line_breaks", "post", "make_ready"):
             getattr(machine, name)(which(4))
         machine.no_more_is_out_than_allowed()
     machine.teardown()

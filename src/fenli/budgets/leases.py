@@ -171,11 +171,23 @@ class LeaseBook:
         place = Place(pot.budget.id, pot.window.start, run)
         return Grant(place, self._granted(pot, run, more, min(ask.at, now)), reserve)
 
+    def ahead(self, run: str, at: int) -> dict[Place, int]:
+        """What the store should have for a run in the windows of ``at``, so that first grants need not wait for it."""
+        totals = {}
+        for budget in self._budgets.values() if run not in self._over else ():
+            pot = self._pot(budget.id, window_at(budget, at).start)
+            if pot is not None and not pot.stored(run):
+                reserve = min(AMOUNT_MAX, pot.told(run) + self._room(pot, run, at) // 2)
+                if reserve > 0:
+                    totals[Place(budget.id, pot.window.start, run)] = reserve
+        return totals
+
     def stored(self, place: Place, total: int) -> None:
-        """The store has ``total`` for that lease now."""
+        """The store has at least ``total`` for that lease now."""
         pot = self._pots.get(place.budget, {}).get(place.window)
-        if pot is not None and place.run in pot.leases:
-            pot.leases[place.run].stored = total
+        if pot is not None and place.run not in self._over:
+            lease = pot.leases.setdefault(place.run, Lease(0, 0))
+            lease.stored = max(lease.stored, total)
 
     def withdraw(self, grant: Grant) -> Granted:
         """The store could not be written and nobody was told: the lease is what it was."""

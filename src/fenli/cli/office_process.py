@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final
 
 from fenli.cli.child import begin
 from fenli.cli.orders import OfficeStart
@@ -34,13 +33,8 @@ class Configuration:
         return settings_of(config, os.environ, local, start.local_url, local_key_reference(start.data))
 
 
-# Posting can wait and calls cannot: the office takes what the gateway leaves of the processor.
-_PATIENCE: Final = 10
-
-
 def main() -> None:
     start = begin("office", OfficeStart)
-    os.nice(_PATIENCE)
     options = OfficeOptions(
         data=start.data,
         load_settings=Configuration(start).load,

@@ -19,7 +19,7 @@ from fenli.clock import SECOND
 from fenli.errors import FenliError
 from fenli.office.budgets import list_budgets
 from fenli.office.tables import journals, leases
-from fenli.store import Database, stored_integer
+from fenli.store import Database
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ _DRAWS: Final = """
 _STORE: Final = (
     "INSERT INTO leases (budget, window_start, run, total) SELECT ?, ?, ?, ? "
     "WHERE EXISTS (SELECT 1 FROM budgets WHERE id = ? AND removed_at IS NULL) "
-    "ON CONFLICT DO UPDATE SET total = excluded.total"
+    "ON CONFLICT DO UPDATE SET total = max(total, excluded.total)"
 )
+_SETTLE: Final = "UPDATE leases SET total = ? WHERE budget = ? AND window_start = ? AND run = ?"
 
 
 class LeaseState(msgspec.Struct):
@@ -71,21 +72,32 @@ def end_leases(connection: Connection, run: str) -> None:
 
 
 class LeaseWriter:
-    """Keeps leases in the store: those that come while one transaction runs are the next one."""
+    """Keeps leases in the store: those that come while one transaction runs are the next one.
+
+    However they come, a lease in the store is no lower than what was last reported to be stored.
+    """
 
     def __init__(self, database: Database, thread: Executor) -> None:
         self._database = database
         self._thread = thread
         self._totals: dict[Place, int] = {}
+        self._settled: dict[Place, int] = {}
         self._gone: set[tuple[str, int]] = set()
         self._ended: set[str] = set()
         self._waiting: list[asyncio.Future[bool]] = []
         self._writing: asyncio.Task[None] | None = None
 
     def store(self, totals: Mapping[Place, int]) -> asyncio.Future[bool]:
-        """Whether the store has them now."""
-        self._totals.update(totals)
+        """Whether the store has at least that now."""
+        for place, total in totals.items():
+            self._totals[place] = max(total, self._totals.get(place, 0))
         return self._soon()
+
+    def settle(self, totals: Mapping[Place, int]) -> None:
+        """They need not be more than that. Amounts that `store` is told of afterwards count all the same."""
+        self._settled.update(totals)
+        if totals:
+            self._soon()
 
     def forget(self, windows: Iterable[tuple[str, int]], runs: Iterable[str]) -> None:
         """Their leases no longer matter."""
@@ -109,10 +121,10 @@ class LeaseWriter:
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            waiting, totals, gone, ended = self._waiting, self._totals, self._gone, self._ended
-            self._waiting, self._totals, self._gone, self._ended = [], {}, set(), set()
+            waiting, work = self._waiting, (self._totals, self._settled, self._gone, self._ended)
+            self._waiting, self._totals, self._settled, self._gone, self._ended = [], {}, {}, set(), set()
             try:
-                await loop.run_in_executor(self._thread, self._commit, totals, gone, ended)
+                await loop.run_in_executor(self._thread, self._commit, *work)
                 stored = True
             except (FenliError, SQLAlchemyError, sqlite3.Error) as error:
                 log.error("leases on budgets cannot be stored, and are not granted: %s", error)
@@ -122,12 +134,16 @@ class LeaseWriter:
                     each.set_result(stored)
         self._writing = None
 
-    def _commit(self, totals: dict[Place, int], gone: set[tuple[str, int]], ended: set[str]) -> None:
+    def _commit(
+        self, totals: dict[Place, int], settled: dict[Place, int], gone: set[tuple[str, int]], ended: set[str]
+    ) -> None:
         with self._database.write() as connection:
             for budget, window in gone:
                 connection.execute(delete(leases).where(leases.c.budget == budget, leases.c.window_start == window))
             for run in ended:
                 end_leases(connection, run)
+            if settled:
+                connection.exec_driver_sql(_SETTLE, [(total, *place) for place, total in settled.items()])
             if totals:
-                rows = [(*place, stored_integer(total), place.budget) for place, total in totals.items()]
+                rows = [(*place, total, place.budget) for place, total in totals.items()]
                 connection.exec_driver_sql(_STORE, rows)

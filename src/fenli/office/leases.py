@@ -14,15 +14,16 @@ import contextlib
 import logging
 import sqlite3
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from fenli.budgets.leases import LeaseBook, Standing
+from fenli.budgets.leases import LeaseBook, Place, Standing
 from fenli.budgets.messages import LEASES_SOCKET, Ask, FromGateway, Hello, Keep
-from fenli.clock import Clock
+from fenli.clock import SECOND, Clock
 from fenli.errors import FenliError
 from fenli.http.local_socket import listening
 from fenli.office.lease_peer import Peer
@@ -34,6 +35,11 @@ from fenli.store import Database
 log = logging.getLogger(__name__)
 
 REFRESH_S: Final = 0.25
+# Nobody is refused by what the store said longer ago than this.
+STALE_S: Final = 0.05
+# So long before a window begins, the store is made ready for it; and how often it is looked.
+AHEAD: Final = 30 * SECOND
+AHEAD_S: Final = 5.0
 # Gateways that were there before the office was come back within this time.
 RETURN_S: Final = 2.0
 
@@ -52,10 +58,13 @@ class LeaseServer:
         self._book = LeaseBook((), {}, {})
         self._peers: dict[str, Peer] = {}
         self._recalls = Recalls(self._peers, clock)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Future[None] | None = None
         self._version = -1
         self._known: set[str] = set()  # the runs of which something was posted when that was read last
         self._opened = 0.0
+        self._ahead_at = 0.0
+        self._read_at = 0.0
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Raises OSError where the socket cannot be made."""
@@ -68,6 +77,9 @@ class LeaseServer:
         try:
             while not stop.is_set():
                 await self._refresh()
+                if loop.time() >= self._ahead_at:
+                    self._ahead_at = loop.time() + AHEAD_S
+                    self._make_ready(self._peers, self._clock.now() + AHEAD)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), REFRESH_S)
         finally:
@@ -106,6 +118,7 @@ class LeaseServer:
         short = self._book.hello(word.run, word.leases)
         if short:
             self._writer.store(short)
+        self._make_ready([word.run], self._clock.now())
         self._recalls.look(self._book)
 
     def _left(self, peer: Peer) -> None:
@@ -114,9 +127,7 @@ class LeaseServer:
         run = peer.run
         del self._peers[run]
         peer.cut()
-        leases = self._book.settle(run)
-        if leases:
-            self._writer.store(leases)
+        self._writer.settle(self._book.settle(run))
         self._recalls.left(self._book, run)
 
     def _asked(self, peer: Peer, ask: Ask) -> None:
@@ -149,8 +160,8 @@ class LeaseServer:
             del peer.answering[budget]
 
     async def _answer(self, peer: Peer, ask: Ask) -> None:
-        if not self._book.knows(ask.budget):
-            await self._refresh()
+        if not self._book.covered(peer.run, ask, self._clock.now()):
+            await self._refresh(STALE_S if self._book.knows(ask.budget) else 0)
         if self._book.missing(peer.run, ask, self._clock.now()):
             await self._recalls.wait(self._book, peer.run, ask, self._coming())
         grant = self._book.grant(peer.run, ask, self._clock.now())
@@ -164,6 +175,23 @@ class LeaseServer:
             self._recalls.granted(peer.run, ask.budget)
         peer.send(granted)
 
+    def _make_ready(self, runs: Iterable[str], at: int) -> None:
+        """Keeps reserves in the store, so that first grants do not wait for it."""
+        totals: dict[Place, int] = {}
+        for run in runs:
+            totals |= self._book.ahead(run, at)
+        if totals:
+            task = asyncio.ensure_future(self._store_ahead(totals))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _store_ahead(self, totals: dict[Place, int]) -> None:
+        peers = {run: self._peers.get(run) for run in {place.run for place in totals}}
+        if await self._writer.store(totals):
+            for place, total in totals.items():
+                if peers[place.run] is not None and self._peers.get(place.run) is peers[place.run]:
+                    self._book.stored(place, total)
+
     def _coming(self) -> set[str]:
         """Gateways that were there before the office was, and have not said hello yet."""
         returning = asyncio.get_running_loop().time() < self._opened + RETURN_S
@@ -171,9 +199,11 @@ class LeaseServer:
 
     # The store
 
-    async def _refresh(self) -> None:
-        """What the store says now. Several who want to know ask once."""
+    async def _refresh(self, stale_s: float = 0.0) -> None:
+        """What the store says now, or said so long ago. Several who want to know ask once."""
         if self._refreshing is None:
+            if asyncio.get_running_loop().time() < self._read_at + stale_s:
+                return
             self._refreshing = asyncio.ensure_future(self._read_again())
         await asyncio.shield(self._refreshing)
 
@@ -182,6 +212,7 @@ class LeaseServer:
             runs = self._book.runs() | self._peers.keys()
             loop = asyncio.get_running_loop()
             state, dead = await loop.run_in_executor(self._reading, self._read, runs, runs - self._peers.keys())
+            self._read_at = loop.time()
             self._take_over(state, dead)
         except (FenliError, SQLAlchemyError, sqlite3.Error, OSError) as error:
             log.error("budgets cannot be read, and stand as they stood: %s", error)
@@ -191,8 +222,11 @@ class LeaseServer:
     def _take_over(self, state: LeaseState | None, dead: set[str]) -> None:
         if state is None:
             return
+        fresh = any(not self._book.knows(budget.id) for budget in state.budgets)
         self._book.change(state.budgets)
         self._book.post(state.draws)
+        if fresh:
+            self._make_ready(self._peers, self._clock.now())
         ended = dead | state.closed
         for run in ended:
             self._book.over(run)

@@ -49,6 +49,8 @@ POST_S: Final = 0.1
 WATCH_S: Final = 0.2
 HOUSEKEEPING_S: Final = 3600.0
 BALANCES_S: Final = 0.5  # how often it is looked who is due
+# Posting can wait and calls cannot: it takes what the gateways leave of the processor.
+PATIENCE: Final = 10
 LAST_POSTING_S: Final = 5.0  # after SIGTERM: a longer backlog waits for the next start
 
 
@@ -103,7 +105,11 @@ class Office:
             poller = Poller(database, desk, client, options.clock)
             app = admin_app(database, desk, posting, poller, lending, admin_token(options.data), options.clock)
             server = AdminServer(app, options.admin_host, options.admin_port)
-            with ThreadPoolExecutor(1, "post") as post, ThreadPoolExecutor(1, "watch") as watch:
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, "work", _give_way))
+            with (
+                ThreadPoolExecutor(1, "post", _give_way) as post,
+                ThreadPoolExecutor(1, "watch", _give_way) as watch,
+            ):
                 self._take_signals()
                 log.info("the office is open: admin API on http://%s:%d", options.admin_host, server.port)
                 await _together(
@@ -162,6 +168,12 @@ class Office:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+
+def _give_way() -> None:
+    """The thread, where threads have a priority of their own; gateways wait for the others."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, PATIENCE)
 
 
 def _attempt(work: Callable[[], object]) -> None:
