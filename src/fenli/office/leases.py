@@ -160,8 +160,11 @@ class LeaseServer:
             del peer.answering[budget]
 
     async def _answer(self, peer: Peer, ask: Ask) -> None:
+        for _ in range(2):  # a look that is under way may have begun before the budget was made
+            if not self._book.knows(ask.budget):
+                await self._refresh()
         if not self._book.covered(peer.run, ask, self._clock.now()):
-            await self._refresh(STALE_S if self._book.knows(ask.budget) else 0)
+            await self._refresh(STALE_S)
         if self._book.missing(peer.run, ask, self._clock.now()):
             await self._recalls.wait(self._book, peer.run, ask, self._coming())
         grant = self._book.grant(peer.run, ask, self._clock.now())
