@@ -7,10 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 
 from fenli.ledger.journal import Header, encode_frame, encode_header
 from fenli.ledger.records import OK, Attempted, Grade, Held, Record, Released, Settled
+from fenli.office.accounts import read_accounts
 from fenli.office.posting import Posting
 from fenli.office.rollups import Group, Sums, sums_of
 from fenli.office.rows import entry_of
@@ -113,11 +115,13 @@ def books(database: Database) -> dict[str, Any]:
         sums = connection.execute(select(usage_rollups)).mappings().all()
         holds = connection.execute(select(open_holds.c.run, open_holds.c.number, open_holds.c.attempt)).all()
         runs = connection.execute(select(journals)).all()
+        accounts = read_accounts(connection)
     return {
         "entries": [entry_of(dict(row)) for row in rows],
         "chain": [(row["sequence"], row["chain"]) for row in rows],
         "sums": {Group(*(row[name] for name in Group._fields)): sums_of(row) for row in sums},
         "holds": sorted(tuple(row) for row in holds),
+        "accounts": {str(account.name): msgspec.structs.astuple(account)[1:] for account in accounts},
         "runs": {row.run: (row.state, row.records, row.entries) for row in runs},
     }
 

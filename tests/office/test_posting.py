@@ -19,7 +19,17 @@ from fenli.ledger.records import Grade
 from fenli.office.posting import Posting
 from fenli.office.reports import list_entries
 from fenli.office.state import list_findings
-from fenli.office.tables import SCHEMA, chain_end, entries, journals, open_holds, usage_rollups
+from fenli.office.tables import (
+    SCHEMA,
+    accounts,
+    chain_end,
+    entries,
+    journals,
+    open_holds,
+    transfers,
+    transfers_end,
+    usage_rollups,
+)
 from fenli.store import Database
 
 
@@ -304,9 +314,10 @@ def _post_afresh(database: Database, data: Path) -> None:
 
 def _wipe(database: Database) -> None:
     with database.write() as connection:
-        for table in (open_holds, journals, entries, usage_rollups):
+        for table in (open_holds, journals, entries, usage_rollups, transfers, accounts):
             connection.execute(delete(table))
         connection.execute(update(chain_end).values(sequence=0, chain=bytes(32)))
+        connection.execute(update(transfers_end).values(transfer=0, chain=bytes(32)))
 
 
 def _fresh(data: Path, empty_books: Path) -> None:

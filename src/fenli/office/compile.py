@@ -21,14 +21,13 @@ from fenli.prices.book import ANY_MODEL
 from fenli.prices.rates import Rate, Rates
 from fenli.prices.units import TOKENS
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
+from fenli.values.money import NO_CURRENCY
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor, parse_base_url
 from fenli.vendors.models import read_models
 
 # An offer that has ended still prices what was asked before; by then every call has ended and every lag is over.
 OFFER_KEPT: Final = 40 * 86_400 * SECOND
-# The currency of a vendor without a price file; nothing is ever booked in it.
-NO_CURRENCY: Final = "XXX"
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -21,13 +21,12 @@ from fenli.http.fetch import Fetched, fetch
 from fenli.http.transport import Deadlines, Transport
 from fenli.ledger.records import OK
 from fenli.office.balances import NOT_TOLD, Poll, add_poll, last_polls
-from fenli.office.compile import NO_CURRENCY
 from fenli.office.desk import Desk
 from fenli.office.settings import Settings
 from fenli.routing.credentials import resolve_secret
 from fenli.routing.snapshot import VendorSettings
 from fenli.store import Database
-from fenli.values.money import decimal_of
+from fenli.values.money import NO_CURRENCY, decimal_of
 from fenli.vendors.balances import Balance, Holding
 from fenli.vendors.catalog import VENDORS
 

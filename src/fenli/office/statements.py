@@ -24,9 +24,8 @@ from fenli.office.call_sums import days_as_booked, days_as_corrected, totals_as_
 from fenli.office.reports import EVER, day_bounds
 from fenli.office.subjects import OwnAccounts, own_accounts
 from fenli.office.tables import corrections, entries, open_holds, transfers
-from fenli.prices.plans import NO_CURRENCY
 from fenli.values.instants import moment_of
-from fenli.values.money import decimal_of
+from fenli.values.money import NO_CURRENCY, decimal_of
 
 _NOT_KNOWN: Final = ("", NO_CURRENCY)
 _decode_hold = msgspec.msgpack.Decoder(OpenHold).decode

@@ -21,12 +21,10 @@ import msgspec
 from fenli.errors import AccountRefused, MoneyError, PriceError, UsageError
 from fenli.prices.book import PriceBook
 from fenli.prices.facts import Facts
-from fenli.values.money import currency_of, picos_of
+from fenli.values.money import NO_CURRENCY, currency_of, picos_of
 from fenli.values.rounding import divided
 
 RATIO_MAX: Final = 100
-# The currency of a charge that hangs on a cost of which not even the currency is known (ISO 4217: none).
-NO_CURRENCY: Final = "XXX"
 
 _RATIO: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 

@@ -12,6 +12,9 @@ PICO: Final = 10**12
 # The currencies that vendors' prices, customers' contracts and rates of exchange may be in.
 CURRENCIES: Final = ("CNY", "USD", "EUR", "GBP", "HKD", "JPY", "SGD")
 
+# What nothing is booked in (ISO 4217): where it is not even known in which currency an amount would be.
+NO_CURRENCY: Final = "XXX"
+
 # No exponent, no infinity, no other script's digits; 30 digits are more money than there is.
 _AMOUNT: Final = re.compile(r"(-)?([0-9]{1,30})(?:\.([0-9]+))?")
 
