@@ -31,6 +31,9 @@ KEYS = {
     "huawei": "HUAWEI_MAAS_API_KEY",
     "iflytek": "SPARK_API_KEY",
     "sensetime": "SENSENOVA_API_KEY",
+    "metaso": "METASO_API_KEY",
+    "vllm": "VLLM_API_KEY",
+    "ollama": "OLLAMA_API_KEY",
     "openai": "OPENAI_API_KEY",
 }
 

@@ -37,7 +37,10 @@ MODELS = {
     "huawei": "deepseek-v3.1",
     "iflytek": "max-32k",
     "sensetime": "SenseChat-5",
+    "metaso": "fast",
     "openai": "gpt-4o-mini",
+    "vllm": "openbmb/MiniCPM4.1-8B",
+    "ollama": "minicpm-v",
     "local": "smollm2-135m-instruct",
 }
 EMULATED = tuple(MODELS)

@@ -76,7 +76,7 @@ def test_only_the_model_changes_in_a_plain_request() -> None:
     assert request.body == b'{"messages":' + messages + b',"model":"b","top_p":0.50,"x_new":{"k":1}}'
 
 
-TELL_UNASKED = ("stepfun", "iflytek")
+TELL_UNASKED = ("stepfun", "iflytek", "metaso")
 
 
 @pytest.mark.parametrize("vendor", [vendor for name, vendor in VENDORS.items() if name not in TELL_UNASKED])

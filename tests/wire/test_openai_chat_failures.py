@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fenli.wire.openai_chat import FailurePlace, FailureReader, TellingStream, TellingWhole
 
-INSIDE = FailureReader(FailurePlace(within="base_resp", code="status_code", message="status_msg"))
-ON_TOP = FailureReader(FailurePlace(code="code", message="message"))
+INSIDE = FailureReader((FailurePlace(within="base_resp", code="status_code", message="status_msg"),))
+ON_TOP = FailureReader((FailurePlace(code="code", message="message"),))
+EITHER = FailureReader((FailurePlace(code="errCode", message="errMsg"), FailurePlace(code="code", message="message")))
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ ON_TOP = FailureReader(FailurePlace(code="code", message="message"))
         (ON_TOP, b'{"code":0,"message":"Success"}'),
         (ON_TOP, b'{"code":"","message":[1]}'),
         (ON_TOP, b'{"error":{"code":7}}'),
+        (EITHER, b'{"errCode":0,"errMsg":"ok","code":null}'),
     ],
 )
 def test_no_failure_is_read_out_of_what_tells_none(reader: FailureReader, body: bytes) -> None:
@@ -46,6 +48,8 @@ def test_no_failure_is_read_out_of_what_tells_none(reader: FailureReader, body: 
         (ON_TOP, b'{"code":11202,"message":"AppIdQpsOverFlowError","sid":"x"}', ("11202", "AppIdQpsOverFlowError")),
         (ON_TOP, b'{"code":-1,"message":{"odd":1}}', ("-1", "{'odd': 1}")),
         (ON_TOP, b'{"code":"ModelArts.81003"}', ("ModelArts.81003", "")),
+        (EITHER, b'{"errCode":0,"code":400,"message":"too long"}', ("400", "too long")),
+        (EITHER, b'{"errMsg":"no","errCode":1000,"code":400,"message":"x"}', ("1000", "no")),
     ],
 )
 def test_a_failure_is_its_code_and_its_message(reader: FailureReader, body: bytes, told: tuple[str, str]) -> None:

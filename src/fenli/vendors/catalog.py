@@ -13,12 +13,15 @@ from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.huawei import HUAWEI
 from fenli.vendors.iflytek import IFLYTEK
 from fenli.vendors.llama_cpp import LOCAL
+from fenli.vendors.metaso import METASO
 from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
+from fenli.vendors.ollama import OLLAMA
 from fenli.vendors.openai import OPENAI
 from fenli.vendors.sensetime import SENSETIME
 from fenli.vendors.stepfun import STEPFUN
 from fenli.vendors.tencent import TENCENT
+from fenli.vendors.vllm import VLLM
 from fenli.vendors.zero_one_ai import ZERO_ONE_AI
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
@@ -42,7 +45,10 @@ VENDORS: Final[dict[str, Vendor]] = {
         HUAWEI,
         IFLYTEK,
         SENSETIME,
+        METASO,
         OPENAI,
+        VLLM,
+        OLLAMA,
         LOCAL,
     )
 }

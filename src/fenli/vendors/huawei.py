@@ -21,7 +21,7 @@ HUAWEI = OpenAICompatible(
     base_url="https://api.modelarts-maas.com/v1",
     key_variables=("HUAWEI_MAAS_API_KEY", "MAAS_API_KEY"),
     limit_field="max_tokens",
-    failure=FailurePlace(code="error_code", message="error_msg"),
+    failures=(FailurePlace(code="error_code", message="error_msg"), FailurePlace(code="code", message="message")),
     errors=(
         _rule(Kind.BAD_KEY, "81002|81003"),
         ErrorRule(Kind.BAD_KEY, code=r"APIG\.0301"),

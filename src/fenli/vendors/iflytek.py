@@ -24,7 +24,7 @@ IFLYTEK = OpenAICompatible(
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("prompt_tokens_details.cached_tokens", "cached_tokens")),
     adds=(Added("tool_calls_switch", TRUE, beside="tools"),),
-    failure=FailurePlace(code="code", message="message"),
+    failures=(FailurePlace(code="code", message="message"),),
     errors=(
         ErrorRule(Kind.BAD_KEY, code="10015|10016"),
         ErrorRule(Kind.QUOTA_EXHAUSTED, code="11200", text="quota|limit|exhaust|超|用完"),

@@ -34,7 +34,7 @@ MINIMAX = OpenAICompatible(
     limit_field="max_completion_tokens",
     standard_tiers=("standard", "default"),
     adds=(Added("reasoning_split", TRUE),),
-    failure=FailurePlace(within="base_resp", code="status_code", message="status_msg"),
+    failures=(FailurePlace(within="base_resp", code="status_code", message="status_msg"),),
     errors=(
         *_numbered(Kind.BAD_KEY, "1004|2049"),
         *_numbered(Kind.NO_BALANCE, "1008"),

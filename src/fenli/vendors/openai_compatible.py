@@ -102,7 +102,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``sells`` names the vendor whose model file it shares; its own where empty.
     ``path``: of chat, behind the base URL, where a model has none of its own.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
-    ``adds``: what its requests need beyond the caller's. ``failure``: where its bodies tell a failure beside ``error``,
+    ``adds``: what its requests need beyond the caller's. ``failures``: where its bodies tell one beside ``error``,
     whatever the status: an answer with a 200 is searched for it, too.
     """
 
@@ -122,7 +122,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
     adds: tuple[Added, ...] = ()
-    failure: FailurePlace | None = None
+    failures: tuple[FailurePlace, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
 
     @property
@@ -176,9 +176,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
     def answer(self, ask: ChatRequest) -> Answer:
-        if self.failure is None:
+        if not self.failures:
             return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)
-        failures = _reader_of(self.failure)
+        failures = _reader_of(self.failures)
         if ask.stream:
             return TellingStream(failures, ask.wants_usage, ask.choices)
         return TellingWhole(failures, ANSWER_MAX)
@@ -196,7 +196,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     def _error_of(self, body: bytes) -> _Error:
         """What stands in the vendor's own place, else the error object of an envelope, or the bare one that a stream
         carries. Empty where there is none."""
-        told = None if self.failure is None else _reader_of(self.failure).told(body)
+        told = _reader_of(self.failures).told(body) if self.failures else None
         if told is not None:
             return _Error(told[1], told[0])
         try:

@@ -13,12 +13,15 @@ from fenli.market.flavours.flavour import Flavour
 from fenli.market.flavours.huawei import HUAWEI
 from fenli.market.flavours.iflytek import IFLYTEK
 from fenli.market.flavours.llama_cpp import LOCAL
+from fenli.market.flavours.metaso import METASO
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
+from fenli.market.flavours.ollama import OLLAMA
 from fenli.market.flavours.openai import OPENAI
 from fenli.market.flavours.sensetime import SENSETIME
 from fenli.market.flavours.stepfun import STEPFUN
 from fenli.market.flavours.tencent import TENCENT
+from fenli.market.flavours.vllm import VLLM
 from fenli.market.flavours.zero_one_ai import ZERO_ONE_AI
 from fenli.market.flavours.zhipu import ZAI, ZHIPU
 
@@ -42,7 +45,10 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         HUAWEI,
         IFLYTEK,
         SENSETIME,
+        METASO,
         OPENAI,
+        VLLM,
+        OLLAMA,
         LOCAL,
     )
 }

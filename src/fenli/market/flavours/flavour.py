@@ -51,8 +51,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     answer that a filter ended. ``model_prefixes``: of ids taken beside the catalogue's models. ``reasoning_member``:
     where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
     finish reason, and those behind the first of their role (None: nothing). ``members``: what every part of an answer
-    has beside OpenAI's. ``tags_reasoning``: it stands between tags in the text, unless asked for apart. ``lone_call``: a
-    tool call comes as an object, unless a list is asked for. ``flat``: the names in a flat envelope."""
+    has beside OpenAI's. ``flat``: the names in a flat envelope. ``tags_reasoning``: it stands between tags in the text,
+    unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for."""
 
     id: str
     envelope: Envelope = Envelope.OPENAI

@@ -27,34 +27,42 @@ class FailurePlace(msgspec.Struct, frozen=True):
 
 
 class FailureReader:
-    """Finds a failure in its place."""
+    """Finds a failure in any of its places; the first counts."""
 
-    __slots__ = ("_alarm", "_decode", "_place")
+    __slots__ = ("_alarm", "_decode", "_places")
 
-    def __init__(self, place: FailurePlace) -> None:
-        told = msgspec.defstruct("Told", [(place.code, object, None), (place.message, object, None)])
-        if place.within:
-            told = msgspec.defstruct("Body", [(place.within, told | None, None)])
-        self._place = place
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(told).decode
+    def __init__(self, places: tuple[FailurePlace, ...]) -> None:
+        tops = dict.fromkeys(name for place in places if not place.within for name in (place.code, place.message))
+        inner = {
+            place.within: msgspec.defstruct("Told", [(place.code, object, None), (place.message, object, None)]) | None
+            for place in places
+            if place.within
+        }
+        body = msgspec.defstruct(
+            "Body", [(name, kind, None) for name, kind in (dict.fromkeys(tops, object) | inner).items()]
+        )
+        codes = b"|".join(re.escape(place.code.encode()) for place in places)
+        self._places = places
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
         # Text inside a JSON string has its quotes escaped, so that this only ever finds members.
-        self._alarm = re.compile(rb'"%b"\s*:\s*+(?!(?:0|null|"0?")\s*[,}])' % re.escape(place.code.encode()))
+        self._alarm = re.compile(rb'"(?:%b)"\s*:\s*+(?!(?:0|null|"0?")\s*[,}])' % codes)
 
     def may_tell(self, data: bytes) -> bool:
-        """Whether these whole events hold the code as anything but what says that all is well."""
+        """Whether these whole events hold a code that says anything but that all is well."""
         return self._alarm.search(data) is not None
 
     def told(self, body: bytes) -> tuple[str, str] | None:
-        """The code and the message, None where the body tells no failure there."""
-        place = self._place
+        """The code and the message, None where the body tells no failure."""
         try:
             found = self._decode(body)
         except NO_ANSWER:
             return None
-        if place.within:
-            found = getattr(found, place.within)
-        code = None if found is None else getattr(found, place.code)
-        return None if code in _FINE else (str(code), str(getattr(found, place.message) or ""))
+        for place in self._places:
+            where = getattr(found, place.within) if place.within else found
+            code = None if where is None else getattr(where, place.code)
+            if code not in _FINE:
+                return str(code), str(getattr(where, place.message) or "")
+        return None
 
 
 class TellingStream(StreamAnswer):

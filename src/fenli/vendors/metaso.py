@@ -1,0 +1,30 @@
+"""秘塔 Metaso, its chat: an answer out of a search, with its sources.
+
+Sources: metaso-sdk 0.1.6, mcp-metaso 0.2.0, clients in the open. A failure has a number and comes with a 200; beyond
+1000, a bad parameter, no list of them is known, so that the words say what it is.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.openai_compatible import Added, ErrorRule, OpenAICompatible
+from fenli.wire.openai_chat import FailurePlace
+
+METASO = OpenAICompatible(
+    id="metaso",
+    title="Metaso",
+    title_zh="秘塔",
+    base_url="https://metaso.cn/api/v1",
+    key_variables=("METASO_API_KEY",),
+    asks_usage=False,  # the last chunk carries it
+    limit_field="max_tokens",
+    adds=(Added("format", b'"chat_completions"'),),
+    failures=(FailurePlace(code="errCode", message="errMsg"),),
+    errors=(
+        ErrorRule(Kind.NO_BALANCE, text="balance|credits|recharge|余额|欠费|充值|积分"),
+        ErrorRule(Kind.RATE_LIMITED, text="rate limit|too many|频繁|限流|并发"),
+        ErrorRule(Kind.OVERLOADED, text="busy|overloaded|繁忙|负载"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, text="model .*not (exist|found|supported)|模型不存在"),
+        ErrorRule(Kind.BAD_REQUEST, code="1000"),
+    ),
+)

@@ -1,0 +1,24 @@
+"""A vLLM server of one's own, for instance with MiniCPM.
+
+Sources: its error bodies as Huawei's user manual shows them (flat, as it wrote them of old) and as it writes them now.
+A key is needed only where the server was started with one. What it costs is for a price file of one's own to say.
+"""
+
+from __future__ import annotations
+
+from fenli.errors import Kind
+from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.wire.openai_chat import FailurePlace
+
+VLLM = OpenAICompatible(
+    id="vllm",
+    title="A server of your own (vLLM)",
+    title_zh="自建服务(vLLM)",
+    base_url="http://127.0.0.1:8000/v1",
+    key_variables=("VLLM_API_KEY",),
+    failures=(FailurePlace(code="code", message="message"),),
+    errors=(
+        ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
+        ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),
+    ),
+)
