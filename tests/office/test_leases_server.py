@@ -216,6 +216,20 @@ async def test_a_dead_run_keeps_what_it_drew(house: House) -> None:
 
 
 @story
+async def test_what_calls_still_hold_that_were_there_before_the_budget_is_not_lent(house: House) -> None:
+    worker, posting = Worker(house.data, "one"), Posting(house.database, house.data / "journal", house.clock)
+    worker.write(held(1, at=NOON, picos=2 * YUAN), held(2, at=LATER, picos=YUAN))
+    post_all(posting)
+    two = await house.gateway("two")
+    two.generous = False
+    assert (await two.ask(house.budget, LATER, 5 * YUAN)).more == 3 * YUAN, "the second call has a lease of its own"
+    worker.write(settled(1, picos=YUAN))
+    post_all(posting)
+    await asyncio.sleep(0.06)
+    assert (await two.ask(house.budget, LATER, 5 * YUAN)).more == YUAN
+
+
+@story
 async def test_a_run_that_died_before_it_wrote_anything_is_no_burden(house: House) -> None:
     one, two = await house.gateway("one"), await house.gateway("two")
     await one.ask(house.budget, LATER, 5 * YUAN)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from fenli.budgets import Budget, Period, Window, window_at
-from fenli.ledger.entries import BETWEEN, OpenHold
 from fenli.office.budgets import list_budgets
-from fenli.office.draws import Counting, Covers, Draw
+from fenli.office.draws import Draw
+from fenli.office.held import held_on
 from fenli.office.notices import Notice, bounds, list_notices
-from fenli.office.tables import budget_draws, leases, open_holds
-from fenli.office.terms import StoredTerms
+from fenli.office.tables import budget_draws, leases
 from fenli.prices.rates import Rates
 from fenli.values import format_instant
 from fenli.values.money import decimal_of
-
-_decode_hold = msgspec.msgpack.Decoder(OpenHold).decode
 
 
 class BudgetStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,27 +112,16 @@ def _resets(budget: Budget, window: Window, drawn: list[int]) -> int | None:
     return window.end
 
 
-def _held(connection: Connection, budgets: Iterable[Budget], rates: Rates, at: int) -> dict[str, Draw]:
-    """What open attempts hold, by budget. What nobody says the worth of is uncounted."""
-    covers, terms, held = Covers(budgets), StoredTerms(), dict[str, Draw]()
-    counting = Counting(covers, rates, at)
-    terms.refresh(connection)
-    for number, blob in connection.execute(select(open_holds.c.attempt, open_holds.c.hold)):
-        if number == BETWEEN:
+def _held(connection: Connection, budgets: Sequence[Budget], rates: Rates, at: int) -> dict[str, Draw]:
+    """What open attempts hold in the window under way, by budget. What nobody says the worth of is uncounted."""
+    held: dict[str, Draw] = {}
+    for hold in held_on(connection, budgets, rates, at):
+        first, last = bounds(hold.budget, window_at(hold.budget, at), at)
+        if not first <= hold.window <= last:
             continue
-        hold = _decode_hold(blob)
-        target, owner = hold.attempted or hold.held, terms.owner(hold.held.key)
-        for cover in covers.of(hold.held.key, owner.project, owner.customer, target.vendor):
-            budget, now = cover.budget, window_at(cover.budget, at)
-            first, last = bounds(budget, now, at)
-            if not first <= cover.window(target.at).start <= last:
-                continue
-            draw = held.setdefault(budget.id, Draw())
-            worth = None
-            if target.picos is not None:
-                worth = counting.worth(budget, target.currency, target.picos, target.at)
-            if worth is None:
-                draw.uncounted += 1
-            else:
-                draw.picos += worth
+        draw = held.setdefault(hold.budget.id, Draw())
+        if hold.picos is None:
+            draw.uncounted += 1
+        else:
+            draw.picos += hold.picos
     return held

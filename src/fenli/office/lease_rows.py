@@ -14,15 +14,20 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from fenli.budgets import Budget
-from fenli.budgets.leases import GRACE, Place
+from fenli.budgets.leases import GRACE, NO_RUN, Place
 from fenli.clock import SECOND
 from fenli.errors import FenliError
 from fenli.office.budgets import list_budgets
+from fenli.office.held import held_on
+from fenli.office.rates import current_rates
 from fenli.office.tables import journals, leases
+from fenli.prices.rates import Rate, Rates
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
 
+# For so long a call may go on that was opened before a budget began, and that draws on it all the same.
+YOUNG: Final = 3600 * SECOND
 _DAY: Final = 86_400 * SECOND
 _DRAWS: Final = """
     SELECT d.budget, d.window_start, d.run, d.picos FROM budgets b JOIN budget_draws d ON d.budget = b.id
@@ -39,8 +44,10 @@ _SETTLE: Final = "UPDATE leases SET total = ? WHERE budget = ? AND window_start 
 
 
 class LeaseState(msgspec.Struct):
-    """``draws`` of all windows that can still matter. ``closed``: runs that are over and posted to the end; ``known``:
-    those of which anything was posted."""
+    """``draws`` of all windows that can still matter, with what calls hold that no lease covers.
+
+    ``closed``: runs that are over and posted to the end; ``known``: those of which anything was posted.
+    """
 
     budgets: list[Budget]
     draws: dict[Place, int]
@@ -48,15 +55,23 @@ class LeaseState(msgspec.Struct):
     known: set[str]
 
 
-def read_state(connection: Connection, now: int, runs: Iterable[str]) -> LeaseState:
-    """One consistent view. ``runs``: those whose state is asked for."""
+def read_state(connection: Connection, now: int, runs: Iterable[str], filed: Iterable[Rate]) -> LeaseState:
+    """One consistent view. ``runs``: those whose state is asked for; ``filed``: the rates of exchange of files."""
     spans = {"two_days": 2, "eight_days": 8, "a_month": 32}
     bounds = {name: now - GRACE - days * _DAY for name, days in spans.items()} | {"late": now - GRACE}
     rows = connection.exec_driver_sql(_DRAWS, bounds)
     states = connection.execute(select(journals.c.run, journals.c.state).where(journals.c.run.in_(list(runs)))).all()
+    budgets = [budget for budget in list_budgets(connection) if budget.binding]
+    draws = {Place(*place): int(picos) for *place, picos in rows}
+    young = [budget for budget in budgets if budget.effective_from > now - YOUNG]
+    if young:
+        for held in held_on(connection, young, Rates((*filed, *current_rates(connection))), now):
+            if held.opened_at < held.budget.effective_from:
+                place = Place(held.budget.id, held.window, NO_RUN)
+                draws[place] = draws.get(place, 0) + (held.picos or 0)
     return LeaseState(
-        budgets=[budget for budget in list_budgets(connection) if budget.binding],
-        draws={Place(*place): int(picos) for *place, picos in rows},
+        budgets=budgets,
+        draws=draws,
         closed={row.run for row in states if row.state == "closed"},
         known={row.run for row in states},
     )

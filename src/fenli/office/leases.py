@@ -14,7 +14,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from fenli.office.lease_peer import Peer
 from fenli.office.lease_rows import LeaseState, LeaseWriter, read_leases, read_state
 from fenli.office.recalls import Recalls
 from fenli.office.runs import segments, taken_over
+from fenli.prices.rates import Rate
 from fenli.store import Database
 
 log = logging.getLogger(__name__)
@@ -45,13 +46,17 @@ RETURN_S: Final = 2.0
 
 
 class LeaseServer:
-    """``data`` is the data directory. All but the store's work is the loop's."""
+    """``data`` is the data directory; ``filed`` gives the rates of exchange of the configuration's files. All but the
+    store's work is the loop's."""
 
-    def __init__(self, database: Database, data: Path, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, data: Path, clock: Clock, filed: Callable[[], Sequence[Rate]] = lambda: ()
+    ) -> None:
         self._database = database
         self._path = data / "run" / LEASES_SOCKET
         self._journal = data / "journal"
         self._clock = clock
+        self._filed = filed
         self._reading = ThreadPoolExecutor(1, "budgets")
         self._writing = ThreadPoolExecutor(1, "leases")
         self._writer = LeaseWriter(database, self._writing)
@@ -243,7 +248,7 @@ class LeaseServer:
         """What the office before left; and the runs that have ended since."""
         with self._database.read() as connection:
             leases = read_leases(connection)
-            state = read_state(connection, self._clock.now(), {place.run for place in leases})
+            state = read_state(connection, self._clock.now(), {place.run for place in leases}, self._filed())
         living = {place: total for place, total in leases.items() if place.run not in state.closed}
         return LeaseBook(state.budgets, state.draws, living), state.closed
 
@@ -253,7 +258,7 @@ class LeaseServer:
         if version == self._version and unheard <= self._known:
             return None, set()
         with self._database.read() as connection:
-            state = read_state(connection, self._clock.now(), runs)
+            state = read_state(connection, self._clock.now(), runs, self._filed())
         self._version, self._known = version, state.known
         return state, {run for run in unheard - state.known if self._never_wrote(run)}
 

@@ -99,8 +99,9 @@ class Office:
                 options.clock,
             )
             desk.reload()
-            posting = Posting(database, journal, options.clock, lambda: desk.settings.rates)
-            lending = LeaseServer(database, options.data, options.clock)
+            filed_rates = lambda: desk.settings.rates  # noqa: E731  as they are when somebody asks
+            posting = Posting(database, journal, options.clock, filed_rates)
+            lending = LeaseServer(database, options.data, options.clock, filed_rates)
             client = Client(allowed=may_connect)
             poller = Poller(database, desk, client, options.clock)
             app = admin_app(database, desk, posting, poller, lending, admin_token(options.data), options.clock)
