@@ -62,7 +62,8 @@ def price_file(vendor: str) -> str:
     )
     head = f'names = {{ en = "{vendor}", zh = "{vendor}" }}\ncurrency = "{currency}"\ninstant_basis = "start"\n'
     return (
-        f'vendor = "{vendor}"\n{head if vendor in UNPRICED else ""}[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
+        f'vendor = "{vendor}"\n{head if vendor in UNPRICED else ""}'
+        f'[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
         f'currency = "{currency}"\nunit = "1M_tokens"\nprices = {{ {prices} }}\n'
         'source = "this test"\nconfidence = "high"\n'
     )
