@@ -80,6 +80,13 @@ def test_a_refusal_says_which_budget_and_how_it_stands():
     assert stage.sends == {}
 
 
+def test_a_refusal_names_the_limit_that_the_office_lends_by():
+    stage = CallStage(purse=purse(0, limit=5), max_tokens=100).begin()
+    stage.purse.accounts["b1"].granted(Granted("b1", 0, 0, "6", "0", None, "7"))
+    with pytest.raises(CallRefused, match=r"limit 0.000000000007, spent 0.000000000006, held 0.000000000001;"):
+        stage.call.allowed(stage.now, met=False)
+
+
 def test_a_refusal_speaks_of_its_own_day_and_of_when_the_next_amount_comes_free():
     made = Purse()
     rolling = Budget("b1", "lab", Scope.KEY, "k1", "CNY", "10", Period.ROLLING, Mode.HARD, span=240 * SECOND)

@@ -289,7 +289,7 @@ class LeaseBook:
             until = None
         elif pot.budget.period is Period.ROLLING:
             until = min((each.window.until for each in pots if each.out), default=pot.window.until)
-        return Granted(pot.budget.id, pot.window.start, more, str(spent), str(elsewhere), until)
+        return Granted(pot.budget.id, pot.window.start, more, str(spent), str(elsewhere), until, pot.budget.limit)
 
     def _every_pot(self) -> Iterator[Pot]:
         return (pot for pots in self._pots.values() for pot in pots.values())

@@ -62,7 +62,8 @@ class Granted(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
     ``more`` is what the lease grows by; less than was needed, when there is no more. ``spent``: posted to the window by
     all runs; ``elsewhere``: leased to other runs or held by them; ``until``: when the amount begins anew, None where it
-    never does. These three are for the refusal's words only.
+    never does; ``limit``: as the office has it, which may be ahead of the snapshot, None where it knows of none. These
+    four are for the refusal's words only.
     """
 
     budget: str
@@ -71,6 +72,7 @@ class Granted(msgspec.Struct, frozen=True, array_like=True, tag=4):
     spent: str
     elsewhere: str
     until: int | None
+    limit: str | None = None
 
 
 class Recall(msgspec.Struct, frozen=True, array_like=True, tag=5):

@@ -123,10 +123,11 @@ def _used_up(lease: Lease, whole: int) -> str:
     if told is not None and told.window != lease.window.start:
         told = None  # of another day
     spent = int(told.spent) if told is not None else lease.spent
-    held = max(0, budget.picos - spent - lease.free)
+    limit = int(told.limit) if told is not None and told.limit is not None else budget.picos
+    held = max(0, limit - spent - lease.free)
     amounts = " ".join(
         (
-            f"limit {decimal_of(budget.picos)},",
+            f"limit {decimal_of(limit)},",
             f"spent {decimal_of(spent)},",
             f"held {decimal_of(held)};",
             f"this call may cost {decimal_of(whole)}",
