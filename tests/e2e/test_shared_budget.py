@@ -188,4 +188,8 @@ def test_four_processes_share_five_yuan(fenli: Fenli, tmp_path: Path) -> None:
         clients.refused.clear()
         wait_for("all of them to refuse again", clients.all_are_refused)
     assert clients.complaints == []
+    wait_for("what the dead one had to come back", lambda: settled(fenli))
+    with Clients(fenli) as clients:
+        wait_for("all of them to refuse for good", clients.all_are_refused)
+    assert clients.complaints == []
     check(fenli, Decimal("6.5"), tmp_path / "served")
