@@ -66,8 +66,6 @@ def test_what_says_that_all_is_well_is_passed_on_unread() -> None:
     assert not ON_TOP.may_tell(GOOD)
     assert not ON_TOP.may_tell(b'{"code" : 0 }')
     assert ON_TOP.may_tell(b'{"code":07}')
-    assert TellingStream(ON_TOP, False).is_plain(GOOD)
-    assert not TellingStream(ON_TOP, False).is_plain(GOOD + BAD)
 
 
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:

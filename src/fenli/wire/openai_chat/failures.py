@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fenli.wire.openai_chat.stream import StreamAnswer, is_plain
+from fenli.wire.openai_chat.stream import StreamAnswer
 from fenli.wire.openai_chat.whole import NO_ANSWER, WholeAnswer
 
 _FINE = (None, 0, "0", "")
@@ -74,8 +74,14 @@ class TellingStream(StreamAnswer):
         super().__init__(wants_usage, choices)
         self._failures = failures
 
-    def is_plain(self, data: bytes) -> bool:
-        return is_plain(data) and not self._failures.may_tell(data)
+    def feed(self, data: bytes) -> bytes:
+        whole = not self._rest
+        if (whole and not self._failures.may_tell(data)) or (b"\n" not in data and b"\r" not in data):
+            return super().feed(data)  # nothing is told here, or no event ends here
+        self._received += len(data)
+        data = b"".join((*self._rest, data))
+        self._rest = []
+        return self._read(data)
 
     def _chunk(self, event: bytes, payload: bytes, out: list[bytes]) -> None:
         if self._failures.told(payload) is None:

@@ -37,15 +37,6 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
-def is_plain(data: bytes) -> bool:
-    """True when nothing in these whole events can concern us. Text inside a JSON string has its quotes escaped, so a
-    match is always a real member; ``"usage":null`` is the common one that means nothing."""
-    at = data.find(b'"usage"')
-    if at >= 0 and not (data.startswith(b":null", at + 7) and data.find(b'"usage"', at + 12) < 0):
-        return False
-    return b'"error"' not in data and b'"finish_reason":"' not in data and b"[DONE]" not in data
-
-
 class StreamAnswer:
     """Implements `fenli.wire.answers.Answer` for server-sent events.
 
@@ -59,8 +50,6 @@ class StreamAnswer:
         "_rest", "_rest_size", "_usage_event", "_wants_usage", "begun", "damage", "error", "finished", "model",
         "partial", "service_tier", "upstream_id", "usage",
     )  # fmt: skip
-
-    is_plain = staticmethod(is_plain)
 
     def __init__(self, wants_usage: bool, choices: int = 1) -> None:
         self.begun = False
@@ -95,7 +84,7 @@ class StreamAnswer:
                 return b""  # no event ends here: a large one is joined once, not with each of its pieces
             data = b"".join(self._rest)
             self._rest = []
-        if self.begun and self._usage_event is None and data.endswith((b"\n\n", b"\r\n\r\n")) and self.is_plain(data):
+        if self.begun and self._usage_event is None and data.endswith((b"\n\n", b"\r\n\r\n")) and _is_plain(data):
             self._events += 1 if len(data) < self._pair else data.count(b"\n\n") or 1
             self._last = data
             return data
@@ -223,6 +212,15 @@ class StreamAnswer:
 def _as_comment(usage: bytes) -> bytes:
     """Usage for a caller who did not ask: programs skip a comment, people who watch the stream read it."""
     return b': {"usage":' + b" ".join(usage.split()) + b"}\n\n"
+
+
+def _is_plain(data: bytes) -> bool:
+    """True when nothing in these whole events can concern us. Text inside a JSON string has its quotes escaped, so a
+    match is always a real member; ``"usage":null`` is the common one that means nothing."""
+    at = data.find(b'"usage"')
+    if at >= 0 and not (data.startswith(b":null", at + 7) and data.find(b'"usage"', at + 12) < 0):
+        return False
+    return b'"error"' not in data and b'"finish_reason":"' not in data and b"[DONE]" not in data
 
 
 def _content(delta: dict[str, msgspec.Raw]) -> int:
