@@ -20,7 +20,7 @@ from fenli.office.reports import UsageRow
 from fenli.office.reports import usage as sums
 from fenli.prices.rates import Rate
 from fenli.values import Usage
-from fenli.values.money import currency_of, decimal_of
+from fenli.values.money import NO_CURRENCY, currency_of, decimal_of
 
 
 class By(enum.StrEnum):
@@ -92,6 +92,9 @@ def _print(rows: list[UsageRow], by: By, names: dict[str, str]) -> None:
             held = f"{decimal_of(row.unknown_held)} {row.currency or ''}".strip()
             line(say("usage.held", count=row.unknown, held=held, unheld=unheld))
     for currency, picos, unknown in _charges(rows):
+        if currency == NO_CURRENCY:
+            line(say("usage.charge_no_currency", count=unknown))
+            continue
         missing = say("usage.charge_unknown", count=unknown) if unknown else ""
         line(say("usage.charged", charge=decimal_of(picos), currency=currency, unknown=missing))
 

@@ -652,6 +652,7 @@ MESSAGES: Final = {
     "accounts.total": "{currency}: debits {debits} = credits {credits}",
     "transfers.none": "No transfers.",
     "usage.charged": "Charged to customers: {charge} {currency}{unknown}.",
+    "usage.charge_no_currency": "{count} attempts are charged by a cost of which not even the currency is known.",
     "usage.charge_unknown": ", and {count} attempts whose charge is not known",
     "usage.none_of_it": "(none)",
     "column.project": "project",

@@ -649,6 +649,7 @@ MESSAGES: Final = {
     "accounts.total": "{currency}:借方 {debits} = 贷方 {credits}",
     "transfers.none": "没有划转。",
     "usage.charged": "向客户收费:{charge} {currency}{unknown}。",
+    "usage.charge_no_currency": "{count} 次尝试按成本收费,而其成本连币种都未知。",
     "usage.charge_unknown": ",另有 {count} 次尝试的收费未知",
     "usage.none_of_it": "(无)",
     "column.project": "项目",
