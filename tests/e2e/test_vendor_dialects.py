@@ -168,6 +168,7 @@ def test_whatever_it_refuses_with_is_an_error_and_is_booked_as_what_it_is(refuse
     assert len(refused[vendor]) >= 8
     for kind, entry in refused[vendor]:
         assert (entry["vendor"], entry["outcome"], entry["cost"]) == (vendor, kind, None)
+        assert entry["grade"] == "none"  # a refusal owes nothing, whatever its status
 
 
 def test_the_books_prove_themselves_and_add_up(fenli):

@@ -22,7 +22,7 @@ from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
 from fenli.values.money import decimal_of
 from fenli.wire.answers import Answer
-from fenli.wire.openai_chat import ChatRequest, WholeAnswer
+from fenli.wire.openai_chat import ChatRequest
 
 ERROR_BODY_MAX: Final = 1024 * 1024
 # A vendor's own words go into the books only while they are of a sane length (bytes, characters).
@@ -87,7 +87,7 @@ class Attempt:
         """What the vendor's error means."""
         body = b"".join(self.pieces)
         if self.status < 300:  # what came instead of a stream may be an error, or a whole answer that has to be paid
-            self.answer = WholeAnswer(ERROR_BODY_MAX)
+            self.answer = self.answer.in_one_piece(ERROR_BODY_MAX)
             self.answer.feed(body)
             self.answer.end()
             if self.answer.finished:  # its words are nobody's business: neither the books' nor the error's

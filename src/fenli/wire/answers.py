@@ -34,5 +34,8 @@ class Answer(Protocol):
     def tail(self, cost: bytes | None) -> bytes:
         """The rest for the caller once the answer is finished. ``cost`` is JSON members to add to the usage."""
 
+    def in_one_piece(self, limit: int) -> Answer:
+        """A fresh reader for an answer that is not streamed after all, of at most ``limit`` bytes."""
+
     def counted(self) -> int:
         """Our own estimate of the output tokens received so far."""

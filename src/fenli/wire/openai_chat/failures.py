@@ -89,6 +89,9 @@ class TellingStream(StreamAnswer):
         else:
             self.error = payload
 
+    def in_one_piece(self, limit: int) -> WholeAnswer:
+        return TellingWhole(self._failures, limit)
+
 
 class TellingWhole(WholeAnswer):
     """An answer in one piece that may be a failure."""
@@ -104,3 +107,6 @@ class TellingWhole(WholeAnswer):
         if self._size <= self.limit and self._failures.told(self._body) is not None:
             self.begun = self.finished = False
             self.damage, self.error = None, self._body
+
+    def in_one_piece(self, limit: int) -> WholeAnswer:
+        return TellingWhole(self._failures, limit)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
+from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, WholeAnswer, given, with_cost
 from fenli.wire.sse import data_of, split_events
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -109,6 +109,9 @@ class StreamAnswer:
         if cost is not None and self.usage is not None:
             event = with_cost(event, self.usage, cost)
         return self._late + event + DONE
+
+    def in_one_piece(self, limit: int) -> WholeAnswer:
+        return WholeAnswer(limit)
 
     def counted(self) -> int:
         """At least one token an event; more where the events are long."""

@@ -121,5 +121,8 @@ class WholeAnswer:
             return self._body
         return with_cost(self._body, self.usage, cost)
 
+    def in_one_piece(self, limit: int) -> WholeAnswer:
+        return WholeAnswer(limit)
+
     def counted(self) -> int:
         return self._size // BYTES_PER_TOKEN
