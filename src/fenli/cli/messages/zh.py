@@ -170,7 +170,8 @@ MESSAGES: Final = {
     # 账本与汇总
     "ledger.none": "没有条目。",
     "ledger.more": "最新的 {shown} 条;用 --limit 显示更多。",
-    "ledger.sound": "账目无误:已核对 {entries} 条、{rated} 笔费用、{transfers} 笔划转、{runs} 份日志(另有 {past} 份已过保存期)。",
+    "ledger.sound": "账目无误:已核对 {entries} 条、{rated} 笔费用、{transfers} 笔划转、"
+    "{runs} 份日志(另有 {past} 份已过保存期)。",
     "ledger.finding": "{kind}  {place}\n  {what}\n  下一步:{next_step}",
     "ledger.findings": "在 {entries} 条、{runs} 份日志中发现 {count} 处问题。",
     "ledger.verifying": "核对中",
