@@ -68,7 +68,7 @@ def test_quoted_cells_and_tabs_that_keep_a_spreadsheet_from_guessing() -> None:
         ("2026-10-01", "合计", "october.csv:2: column \"账单日期\": '合计' is no day: write one such as 2026-10-01"),
         ("2026-10-01", "2026-02-30", "october.csv:2: column \"账单日期\": '2026-02-30' is no day"),
         ("2026-10-01", "2026-10", "october.csv:3: 2026-10-01 stands among such as 2026-10: write days or months"),
-        ("qwen-max,输入", ",输入", 'october.csv:2: column "模型": \'\' is no name'),
+        ("qwen-max,输入", ",输入", "october.csv:2: column \"模型\": '' is no name"),
         (",输入,", ",缓存,", "'缓存' is no meter that is known here: say which one it is, as --meter '缓存=input'"),
         ("千tokens", "箱", "october.csv:2: column \"用量\": '箱' is no unit: write one of token"),
         ("1.5,千tokens", "1.5,tokens", "1.5 tokens is no whole number of units"),
