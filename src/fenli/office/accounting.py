@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,9 @@ from fenli.store import stored_integer
 
 # Bound by hand, as in `office.rows`: a batch of entries makes a few of each.
 _SIDES: Final = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
-_ACCOUNT: Final = f"SELECT id, {', '.join(_SIDES)} FROM accounts WHERE kind = ? AND owner = ? AND currency = ?"  # noqa: S608  names of ours
+_ACCOUNTS: Final = f"""
+    SELECT id, kind, owner, currency, {", ".join(_SIDES)} FROM accounts WHERE (kind, owner, currency) IN (VALUES %s)
+"""  # noqa: S608  names of ours
 _OPEN: Final = "INSERT INTO accounts VALUES (NULL, ?, ?, ?, 0, 0, 0, 0, ?)"
 _CHANGE: Final = f"UPDATE accounts SET {', '.join(f'{side} = ?' for side in _SIDES)} WHERE id = ?"  # noqa: S608
 _INSERT: Final = "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -44,19 +47,27 @@ class Accounting:
         self.now = now
         self._ids: dict[AccountName, int] = {}
         self._accounts: dict[AccountName, Account] = {}
+        self._rows: list[tuple[Any, ...]] = []  # transfers that wait to be written together
         self._last, self._chain = connection.exec_driver_sql(_END).one()
 
     def account(self, name: AccountName) -> Account:
         """As it stands now; one that was never used is empty."""
-        found = self._accounts.get(name)
-        if found is None:
-            found = self._accounts[name] = Account(name)
-            row = self._connection.exec_driver_sql(_ACCOUNT, name).one_or_none()
-            if row is not None:
-                self._ids[name], *sides = row
-                for side, amount in zip(_SIDES, sides, strict=True):
-                    setattr(found, side, int(amount))
-        return found
+        if name not in self._accounts:
+            self.load([name])
+        return self._accounts[name]
+
+    def load(self, names: Iterable[AccountName]) -> None:
+        """Reads the accounts in one go, for whoever knows beforehand which it takes."""
+        wanted = [name for name in dict.fromkeys(names) if name not in self._accounts]
+        if not wanted:
+            return
+        self._accounts |= {name: Account(name) for name in wanted}
+        query = _ACCOUNTS % ", ".join(["(?, ?, ?)"] * len(wanted))
+        for id, kind, owner, currency, *sides in self._connection.exec_driver_sql(query, tuple(chain(*wanted))):
+            name = AccountName(Kind(kind), owner, currency)
+            self._ids[name] = id
+            for side, amount in zip(_SIDES, sides, strict=True):
+                setattr(self._accounts[name], side, int(amount))
 
     def apply(self, transfer: Transfer) -> bool:
         """Adds the transfer; False when this very one was made before. Raises AccountRefused."""
@@ -66,26 +77,24 @@ class Accounting:
         if before is not None:
             check_same(before[1], transfer)
             return False
-        debit, credit = self.account(transfer.debit), self.account(transfer.credit)
         named, left = None, 0
         named_id = None
         if transfer.names is not None and (found := self._by_key(transfer.names)) is not None:
             named_id, named = found
             left = named.amount - self._resolved(named_id)
         check_named(transfer, named)
-        move(transfer, debit, credit, named, left)
-        self._last += 1
-        self._chain = transfer_link(self._chain, self._last, transfer)
-        values = (
-            self._last, transfer.key, str(transfer.kind), str(transfer.phase), self._id(transfer.debit),
-            self._id(transfer.credit), stored_integer(transfer.amount), transfer.at, transfer.first, transfer.last,
-            named_id, transfer.reference, transfer.why, self._chain,
-        )  # fmt: skip
-        self._connection.exec_driver_sql(_INSERT, values)
+        move(transfer, self.account(transfer.debit), self.account(transfer.credit), named, left)
+        self._add(transfer, named_id)
         return True
+
+    def add(self, transfer: Transfer) -> None:
+        """Adds a transfer that names no other and whose key is new for certain: if it is not, the transaction fails."""
+        move(transfer, self.account(transfer.debit), self.account(transfer.credit))
+        self._add(transfer, None)
 
     def close(self) -> None:
         """Writes what the accounts have come to."""
+        self._write()
         changed = [
             (*(stored_integer(getattr(account, side)) for side in _SIDES), self._ids[name])
             for name, account in self._accounts.items()
@@ -95,6 +104,21 @@ class Accounting:
             self._connection.exec_driver_sql(_CHANGE, changed)
             self._connection.exec_driver_sql(_SET_END, (self._last, self._chain))
 
+    def _add(self, transfer: Transfer, named_id: int | None) -> None:
+        self._last += 1
+        self._chain = transfer_link(self._chain, self._last, transfer)
+        values = (
+            self._last, transfer.key, str(transfer.kind), str(transfer.phase), self._id(transfer.debit),
+            self._id(transfer.credit), stored_integer(transfer.amount), transfer.at, transfer.first, transfer.last,
+            named_id, transfer.reference, transfer.why, self._chain,
+        )  # fmt: skip
+        self._rows.append(values)
+
+    def _write(self) -> None:
+        if self._rows:
+            self._connection.exec_driver_sql(_INSERT, self._rows)
+            self._rows = []
+
     def _id(self, name: AccountName) -> int:
         found = self._ids.get(name)
         if found is None:
@@ -103,6 +127,7 @@ class Accounting:
         return found
 
     def _by_key(self, key: str) -> tuple[int, Transfer] | None:
+        self._write()
         row = self._connection.exec_driver_sql(_BY_KEY, (key,)).one_or_none()
         return None if row is None else (row.id, transfer_of(row))
 

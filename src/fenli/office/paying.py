@@ -7,20 +7,27 @@ from fenli.ledger.chart import AccountName, Kind, Move
 from fenli.office.accounting import Accounting
 
 
+def accounts_of(customer: str, currency: str) -> tuple[AccountName, AccountName, AccountName]:
+    """The wallet, what is owed, and what was charged."""
+    return (
+        AccountName(Kind.WALLET, customer, currency),
+        AccountName(Kind.OWED, customer, currency),
+        AccountName(Kind.REVENUE, customer, currency),
+    )
+
+
 def take(
     books: Accounting, customer: str, currency: str, amount: int, *, kind: Move, key: str, **more: int | str | None
 ) -> None:
     """Charges ``amount`` picos: what the wallet does not hold is owed, on an account of its own. 0 moves nothing.
 
-    ``more`` are further fields of the transfers, whose keys begin with ``key``.
+    ``more`` are further fields of the transfers, whose keys begin with ``key`` and are new for certain.
     """
-    wallet = AccountName(Kind.WALLET, customer, currency)
+    wallet, owed, revenue = accounts_of(customer, currency)
     from_wallet = min(amount, max(0, books.account(wallet).available))
-    parts = ((wallet, from_wallet), (AccountName(Kind.OWED, customer, currency), amount - from_wallet))
-    revenue = AccountName(Kind.REVENUE, customer, currency)
-    for source, part in parts:
+    for source, part in ((wallet, from_wallet), (owed, amount - from_wallet)):
         if part:
-            books.apply(_transfer(books, kind, f"{key}/{source.kind}", source, revenue, part, more))
+            books.add(_transfer(books, kind, f"{key}/{source.kind}", source, revenue, part, more))
 
 
 def put_in(

@@ -18,7 +18,7 @@ from fenli.ledger.entries import Entry
 from fenli.ledger.lots import Covered, Draw, Need, draw
 from fenli.office.accounting import Accounting
 from fenli.office.lots import CUSTOMER, VENDOR, OpenLots, Side, draw_orders, note_draws
-from fenli.office.paying import take
+from fenli.office.paying import accounts_of, take
 from fenli.office.rollups import Group, Sums
 from fenli.values import Usage
 
@@ -61,14 +61,17 @@ def post_sides(
     """Posts both sides of ``entries``, the first of which has sequence ``first``. Within their transaction."""
     last = first + len(entries) - 1
     found = totals(sums, entries, OpenLots.read(connection, draw_orders()))
-    for transfer in vendor_transfers(found, first, last, books.now):
-        books.apply(transfer)
+    made = vendor_transfers(found, first, last, books.now)
+    books.load(name for transfer in made for name in (transfer.debit, transfer.credit))
+    books.load(name for owner in found.charges for name in accounts_of(*owner))
+    for transfer in made:
+        books.add(transfer)
     for (customer, currency), amount in found.charges.items():
         rest = amount
         for (side, _), covered in found.covered.items():
             if (side, covered.lot.owner, covered.lot.currency) == (CUSTOMER, customer, currency):
                 rest -= covered.picos
-                books.apply(_charge(covered, first, last, books.now))
+                books.add(_charge(covered, first, last, books.now))
         take(
             books, customer, currency, rest, kind=Move.CHARGE,
             key=f"{first}-{last}/charge/{customer}/{currency}", first=first, last=last,
