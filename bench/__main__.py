@@ -1,11 +1,12 @@
-"""`python -m bench`: the table. `soak`, `idle`: memory over time, over streams. `replay`: past calls rated again."""
+"""`python -m bench`: the table. `soak`, `idle`: memory over time, over streams. `replay`: past calls rated again.
+`grants`: how long leases take."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Callable, Iterable
 
-from . import contenders, idle, needs, report, rerate, run, soak, workloads
+from . import contenders, grants, idle, needs, report, rerate, run, soak, workloads
 
 
 def main() -> int:
@@ -44,6 +45,8 @@ def _options() -> argparse.ArgumentParser:
     again = modes.add_parser("replay", help="how long does it take to rate past calls again?")
     again.add_argument("calls", nargs="?", type=int, default=10_000_000)
     again.set_defaults(act=lambda chosen: rerate.rerate(chosen.calls))
+    lent = modes.add_parser("grants", help="how long does a gateway wait for a lease on a budget?")
+    lent.set_defaults(act=lambda _: grants.grants())
     publish = modes.add_parser("publish", help="put the tables of the last run into docs/performance.md")
     publish.set_defaults(act=lambda _: report.publish())
     return parser
