@@ -35,6 +35,7 @@ from fenli.office.archivist import Archivist
 from fenli.office.desk import Desk
 from fenli.office.leases import LeaseServer
 from fenli.office.polling import Poller
+from fenli.office.opening import open_accounts
 from fenli.office.posting import Posting
 from fenli.office.retention import remove_old_journals
 from fenli.office.settings import Settings
@@ -89,6 +90,7 @@ class Office:
         options = self._options
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_one(options.data), open_books(options.data) as database:
+            open_accounts(database, options.clock.now())
             journal = options.data / "journal"
             desk = Desk(
                 database,
