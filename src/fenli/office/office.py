@@ -34,8 +34,8 @@ from fenli.office.admin import AdminServer, admin_app, admin_token
 from fenli.office.archivist import Archivist
 from fenli.office.desk import Desk
 from fenli.office.leases import LeaseServer
-from fenli.office.polling import Poller
 from fenli.office.opening import open_accounts
+from fenli.office.polling import Poller
 from fenli.office.posting import Posting
 from fenli.office.retention import remove_old_journals
 from fenli.office.settings import Settings
