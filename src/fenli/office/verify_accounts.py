@@ -42,7 +42,7 @@ class BatchCheck:
         self._lots = OpenLots.unused(connection, draw_orders())
         ended = select(lots).where(lots.c.lapsed_after.is_not(None)).order_by(lots.c.lapsed_after)
         self._lapses = deque(connection.execute(ended).all())
-        self._batches = iter(connection.exec_driver_sql(_BATCHES).all())
+        self._batches = iter(connection.exec_driver_sql(_BATCHES))
         self._range: Any = next(self._batches, None)
         self._entries: list[Entry] = []
         self._drawn: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
