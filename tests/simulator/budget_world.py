@@ -34,7 +34,7 @@ RULES = (
     Rule("rolling", "vendor", "moonshot", "CNY", CNY // 2, "rolling", "cap", span=6 * SECOND),
 )
 LIARS = {
-    "deepseek": ("0.10*usage_larger", "0.05*usage_null", "0.03*overloaded", "0.03*cut", "0.02*stall"),
+    "deepseek": ("0.10*usage_larger", "0.05*usage_null", "0.10*overloaded", "0.03*cut", "0.02*stall"),
     "moonshot": ("0.10*usage_larger", "0.05*usage_inconsistent", "0.03*cut_head", "0.02*unreachable"),
     "zhipu": ("0.10*usage_inconsistent", "0.10*usage_larger", "0.03*html", "0.03*rate_limited@1"),
     "alibaba": ("0.10*usage_null", "0.05*usage_larger", "0.04*cut", "0.03*server_error"),
@@ -47,7 +47,7 @@ LIMITS = {"some": 0.6, "none": 0.0, "all": 1.0}
 
 
 class BudgetWorld(World):
-    """So many ``calls``, and more, ``at_most``, until nine tenths of the first budget are spent.
+    """So many ``calls``, and more, ``at_most``, until ``enough`` percent of the first budget are spent.
 
     ``troubles``: workers are killed, the office too, connections and disks break. ``limits`` is a key of `LIMITS`.
     ``prompt_ratio``: the tokens that 1,000 bytes of a prompt are taken for, at most; truly there are about 250."""
@@ -58,7 +58,7 @@ class BudgetWorld(World):
 
     def __init__(
         self, seed: int, calls: int = 1_300, *, workers: int = 64, limits: str = "some", troubles: bool = True,
-        at_most: int = 6_000, rules: tuple[Rule, ...] = RULES, prompt_ratio: int = 1_000,
+        at_most: int = 6_000, enough: int = 91, rules: tuple[Rule, ...] = RULES, prompt_ratio: int = 1_000,
         interval: int = 15 * MILLISECOND,
     ) -> None:  # fmt: skip
         self.rules = rules
@@ -71,6 +71,7 @@ class BudgetWorld(World):
         self.store = Store()
         self.office = Office(self, self.store)
         self._at_most = max(calls, at_most)
+        self._enough = enough
         self._visiting = True
         self._size = workers
         self._limited = LIMITS[limits]
@@ -136,12 +137,12 @@ class BudgetWorld(World):
         if self._troubles:
             for trouble, mean in (
                 (self._kill_worker, SECOND),
-                (self._kill_office, 4 * SECOND),
+                (self.kill_office, 2 * SECOND),
                 (self._break_line, 300 * MILLISECOND),
                 (self._spoil_one_disk, 300 * MILLISECOND),
             ):
                 self._again(trouble, mean)
-        while self._visiting or any(visitor.end is None for visitor in self.visitors.values()):
+        while self._visiting or self._busy():
             self.sim.run(max_steps=5_000)
         self._troubles = False
         self.sim.run(until=self.sim.now() + 4 * SECOND)  # the office is back, and posts what there is
@@ -151,6 +152,11 @@ class BudgetWorld(World):
                 self.complain(f"{worker.run}: {len(worker.app.desk.drivers)} calls never ended")
         self.office.post()
         return self
+
+    def _busy(self) -> bool:
+        """A call may outlive its caller."""
+        waiting = any(visitor.end is None for visitor in self.visitors.values())
+        return waiting or any(worker.app.desk.drivers for worker in self._living)
 
     def written(self, run: str, records: list[list[Any]]) -> None:
         self.tills.frame(run, records, self.sim.now())
@@ -162,7 +168,7 @@ class BudgetWorld(World):
         self.ties[worker.run] = Tie(self, worker)
 
     def _visit(self, number: int) -> None:
-        if number >= self.calls and (self._enough() or number >= self._at_most):
+        if number >= self.calls and (self._satisfied() or number >= self._at_most):
             self._visiting = False
             return
         self.sim.call_later(self.wishes.exponential(self.interval), self._visit, number + 1)
@@ -171,11 +177,11 @@ class BudgetWorld(World):
         visitor = self.visitors[wish.token] = Visitor(self.sim, self.chance.stream(f"v/{number}"), wish, key)
         self.wishes.choice(self._living).take(visitor)
 
-    def _enough(self) -> bool:
+    def _satisfied(self) -> bool:
         name = self.rules[0].name
         till = self.tills.tills[name]
         held = self.tills.held(name, {worker.run for worker in self._living})
-        return till.out(self.sim.now()) - held > till.limit * 91 // 100
+        return till.out(self.sim.now()) - held > till.limit * self._enough // 100
 
     def _wish(self, token: str) -> Wish:
         draw = self.wishes
@@ -226,8 +232,8 @@ class BudgetWorld(World):
             line.lose()
         self.sim.call_later(self.crashes.exponential(SECOND), self._open)
 
-    def _kill_office(self) -> None:
-        if self.office.alive:
+    def kill_office(self) -> None:
+        if self._troubles and self.office.alive:
             self.office.die()
             self.sim.call_later(self.crashes.exponential(SECOND // 2), self._open_office)
 

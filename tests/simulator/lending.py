@@ -83,7 +83,9 @@ class Line:
             self._world.sim.call_at(at, self._arrive, bring)
 
     def _arrive(self, bring: Callable[[], None]) -> None:
-        if not self.down:
+        if self.down:
+            self._world.seen["word lost"] += 1
+        else:
             bring()
 
 
@@ -238,6 +240,8 @@ class Office:
             return
         assert grant.reserve is not None
         self.store.leases[grant.place] = grant.reserve
+        if self._chance.probability(0.01):
+            self._world.kill_office()
         self._sim.call_later(self._chance.exponential(MILLISECOND), self._committed, line, grant)
 
     def _committed(self, line: Line, grant: Grant) -> None:
@@ -250,7 +254,6 @@ class Office:
 
     def _tell(self, line: Line, grant: Grant) -> None:
         line.busy = False
-        self._world.seen["answer lost"] += line.down
         line.say(grant.granted)
         self._next(line)
 
