@@ -32,6 +32,35 @@ Line = tuple[bytes, bytes]
 _Value = TypeVar("_Value")
 
 
+class _RequestLines(dict[bytes, Line]):
+    """Name (in lower case) and value of each line seen; a line that is not plain is a KeyError."""
+
+    def __missing__(self, line: bytes) -> Line:
+        name, value = _plain(line)
+        name = name.lower()
+        if name == b"host" and not valid_host(value):
+            raise KeyError(line)
+        _remember(self, line, (name, value))
+        return name, value
+
+
+class _ReplyLines(dict[bytes, Line]):
+    """Name (as sent) and value of each line seen; what lines of a length say is in ``lengths``, too."""
+
+    def __init__(self, lengths: dict[bytes, tuple[int]]) -> None:
+        super().__init__()
+        self._lengths = lengths
+
+    def __missing__(self, line: bytes) -> Line:
+        name, value = _plain(line)
+        if len(self) >= _LINES_MAX:
+            self._lengths.clear()  # it holds some of what is forgotten now
+        _remember(self, line, (name, value))
+        if name.lower() == b"content-length":
+            self._lengths[line] = (int(value),)
+        return name, value
+
+
 class PlainRequests:
     """What was learnt from the requests to one server."""
 
@@ -42,7 +71,7 @@ class PlainRequests:
         self._headers = limits.headers
         self._body_bytes = limits.body_bytes
         self._starts: dict[bytes, Start] = {}
-        self._lines: dict[bytes, Line] = {}
+        self._lines = _RequestLines()
 
     def read(self, data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bytes] | None:
         """Method, path, headers (names in lower case) and body, if ``data`` is one whole plain request to the byte."""
@@ -56,9 +85,7 @@ class PlainRequests:
         try:
             headers = dict(map(self._lines.__getitem__, lines))
         except KeyError:
-            if not self._learn(lines):
-                return None
-            headers = dict(map(self._lines.__getitem__, lines))
+            return None
         body = data[end + 4 :]
         # A name for each line, so that none came twice.
         if len(lines) != len(headers) or len(lines) > self._headers or b"host" not in headers:
@@ -75,19 +102,6 @@ class PlainRequests:
         _remember(self._starts, line, start)
         return start
 
-    def _learn(self, lines: list[bytes]) -> bool:
-        for line in lines:
-            if line not in self._lines:
-                pair = _plain(line)
-                if pair is None or len(line) > _LINE_MAX:
-                    return False
-                name, value = pair[0].lower(), pair[1]
-                if name == b"host" and not valid_host(value):
-                    return False
-                _remember(self._lines, line, (name, value))
-        # Where so much was new that the first of it is forgotten already, the parser is as good.
-        return all(line in self._lines for line in lines)
-
 
 class PlainReplies:
     """What was learnt from the replies of one client's origins."""
@@ -98,7 +112,7 @@ class PlainReplies:
         self._header_bytes = limits.header_bytes
         self._statuses: dict[bytes, int] = {}
         self._lengths: dict[bytes, tuple[int]] = {}
-        self._lines: dict[bytes, Line] = {}
+        self._lines = _ReplyLines(self._lengths)
 
     def read(self, data: bytes) -> tuple[int, list[Line], bytes] | None:
         """Status, headers (names as sent) and body, if ``data`` is one whole plain reply to the byte.
@@ -115,9 +129,7 @@ class PlainReplies:
         try:
             headers = list(map(self._lines.__getitem__, lines))
         except KeyError:
-            if not self._learn(lines):
-                return None
-            headers = list(map(self._lines.__getitem__, lines))
+            return None
         sizes = list(filter(None, map(self._lengths.get, lines)))
         body = data[end + 4 :]
         return (status, headers, body) if sizes == [(len(body),)] else None
@@ -129,30 +141,18 @@ class PlainReplies:
         _remember(self._statuses, line, int(found[1]))
         return int(found[1])
 
-    def _learn(self, lines: list[bytes]) -> bool:
-        for line in lines:
-            if line not in self._lines:
-                pair = _plain(line)
-                if pair is None or len(line) > _LINE_MAX:
-                    return False
-                if len(self._lines) >= _LINES_MAX:
-                    self._lengths.clear()  # it holds some of what is forgotten now
-                _remember(self._lines, line, pair)
-                if pair[0].lower() == b"content-length":
-                    self._lengths[line] = (int(pair[1]),)
-        return all(line in self._lines for line in lines)
 
-
-def _plain(line: bytes) -> Line | None:
-    found = _LINE.fullmatch(line)
+def _plain(line: bytes) -> Line:
+    found = _LINE.fullmatch(line) if len(line) <= _LINE_MAX else None
     if found is None:
-        return None
+        raise KeyError(line)
     name, value = found[1], found[2]
     lower = name.lower()
-    if lower in _FRAMING and not (lower == b"connection" and value.lower() == b"keep-alive"):
-        return None
+    kept_alive = lower == b"connection" and value.lower() == b"keep-alive"
+    if lower in _FRAMING and not kept_alive:
+        raise KeyError(line)
     if lower == b"content-length" and _LENGTH.fullmatch(value) is None:
-        return None
+        raise KeyError(line)
     return name, value
 
 
