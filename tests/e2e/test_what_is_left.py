@@ -124,10 +124,10 @@ def test_the_office_asks_with_its_own_keys_when_told_to_and_only_then(tmp_path: 
             for variable in KEYS.values():
                 del fenli.environ[variable]
             shown = fenli.command("balance", "stepfun", "--poll-now")
-            assert "stepfun has -0.0000" in shown
+            assert "stepfun has -0.00" in shown
             assert "less than 0.5 (low_balance)\n  next: pay in" in shown
             fenli.command("balance", "openai", "--poll-now", code=2)
             fenli.command("balance", "--poll-now")
             assert [poll["outcome"] for poll in fenli.listing("balance")] == ["ok", "ok", "ok"]
             assert len(fenli.listing("balance", "stepfun")) == 2
-            assert "stepfun has -0.0000" in fenli.output
+            assert "stepfun has -0.00" in fenli.output
