@@ -56,7 +56,7 @@ RECORDED = (
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_stream_without_finish_reasons_is_whole_with_its_end_mark(size: int) -> None:
-    answer = SPARK.answer(parse_request(b'{"model":"x","messages":[],"stream":true}'))
+    answer = SPARK.answer(parse_request(b'{"model":"x","messages":[],"stream":true}'), 0)
     out = b"".join(answer.feed(RECORDED[at : at + size]) for at in range(0, len(RECORDED), size))
     answer.end()
     assert (answer.finished, answer.error, answer.upstream_id) == (True, None, "cha1")

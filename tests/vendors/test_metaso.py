@@ -47,7 +47,7 @@ def test_what_its_failures_mean(status: int, number: int, words: str, wanted: Ki
 
 @pytest.mark.parametrize("stream", [b"false", b"true"])
 def test_a_failure_with_a_200_is_no_answer(stream: bytes) -> None:
-    answer = METASO.answer(parse_request(b'{"model":"x","messages":[],"stream":%b}' % stream))
+    answer = METASO.answer(parse_request(b'{"model":"x","messages":[],"stream":%b}' % stream), 0)
     body = b'{"errCode":1000,"errMsg":"no"}'
     answer.feed(b"data: " + body + b"\n\ndata: [DONE]\n\n" if stream == b"true" else body)
     answer.end()
@@ -55,6 +55,6 @@ def test_a_failure_with_a_200_is_no_answer(stream: bytes) -> None:
 
 
 def test_sources_in_a_delta_of_their_own_are_passed_on() -> None:
-    answer = METASO.answer(parse_request(b'{"model":"x","messages":[],"stream":true}'))
+    answer = METASO.answer(parse_request(b'{"model":"x","messages":[],"stream":true}'), 0)
     event = b'data: {"choices":[{"index":0,"delta":{"citations":[{"title":"t","link":"l"}]}}]}\n\n'
     assert answer.feed(event) == event

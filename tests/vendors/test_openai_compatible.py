@@ -110,8 +110,8 @@ def test_a_request_does_not_change_what_the_caller_sent() -> None:
 
 
 def test_the_reader_fits_the_request() -> None:
-    assert isinstance(OPENAI.answer(ask(stream=True)), StreamAnswer)
-    assert isinstance(OPENAI.answer(ask()), WholeAnswer)
+    assert isinstance(OPENAI.answer(ask(stream=True), 0), StreamAnswer)
+    assert isinstance(OPENAI.answer(ask(), 0), WholeAnswer)
 
 
 # Errors: whatever the shape, something is said

@@ -32,7 +32,7 @@ def test_what_the_errors_of_vllm_mean_in_both_its_shapes(status: int, error: dic
 
 
 def test_a_flat_error_inside_a_stream_of_vllm_ends_it() -> None:
-    answer = VENDORS["vllm"].answer(parse_request(b'{"model":"x","messages":[],"stream":true}'))
+    answer = VENDORS["vllm"].answer(parse_request(b'{"model":"x","messages":[],"stream":true}'), 0)
     good = b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
     assert answer.feed(good) == good
     body = b'{"object":"error","message":"the engine failed","type":"InternalServerError","param":null,"code":500}'

@@ -128,8 +128,8 @@ class Call:
         attempt.status = status
         attempt.headers = headers
         attempt.failing = not 200 <= status < 300
-        if self.ask.stream and b"json" in (header(headers, b"content-type") or b"").lower():
-            attempt.failing = True  # a stream that comes as JSON is the vendor's way to say no with a 200
+        if self.ask.stream and attempt.answer.refused(header(headers, b"content-type") or b""):
+            attempt.failing = True
 
     def body(self, number: int, data: bytes, now: int) -> Effects:
         attempt = self._attempts[number - 1]
@@ -285,7 +285,7 @@ class Call:
         target = self.plan.targets[number - 1]
         ask = terms.ask
         try:
-            answer, request = target.vendor.answer(ask), target.vendor.request(target.address, ask, now)
+            answer, request = target.vendor.answer(ask, now), target.vendor.request(target.address, ask, now)
         except BaseException:
             if terms.hold is not None:
                 terms.hold.release()

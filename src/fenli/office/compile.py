@@ -137,9 +137,9 @@ def _price_name(setting: VendorSetting, vendor: Vendor, book: PriceBook) -> str 
     known = book.vendors()
     if setting.id in known:
         return setting.id
-    if vendor.id in known and setting.base_url in (None, vendor.base_url):
-        return vendor.id
-    return None
+    if setting.base_url not in (None, vendor.base_url):
+        return None
+    return next((name for name in (vendor.id, vendor.sells) if name in known), None)
 
 
 def _credential(setting: VendorSetting, vendor: Vendor, environ: Mapping[str, str]) -> str:

@@ -77,6 +77,10 @@ class Vendor(Protocol):
     @property
     def key_variables(self) -> tuple[str, ...]: ...
     @property
+    def sells(self) -> str:
+        """The vendor whose models, and prices where it has none of its own, it sells; empty where that is itself."""
+
+    @property
     def models(self) -> tuple[Model, ...]: ...
     @property
     def disconnect(self) -> Disconnect: ...
@@ -101,8 +105,8 @@ class Vendor(Protocol):
         The names are those of `fenli.prices.facts`.
         """
 
-    def answer(self, ask: ChatRequest) -> Answer:
-        """A fresh reader for one attempt's answer."""
+    def answer(self, ask: ChatRequest, now: int) -> Answer:
+        """A fresh reader for the answer of one attempt, made at ``now``."""
 
     def usage(self, raw: bytes) -> dict[str, int]:
         """Disjoint meters out of the vendor's usage object. Raises UsageError when it contradicts itself."""

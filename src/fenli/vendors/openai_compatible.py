@@ -99,7 +99,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``thinking_field``: the member that switches thinking, ``true`` or ``{"type": "enabled"}``; off where it is absent.
     ``cache_mark``: what stands in messages that are to be cached at a price of its own. ``standard_tiers``: what it
     calls the usual service tier in its answers; none where tiers are not told, or have no prices.
-    ``sells`` names the vendor whose model file it shares; its own where empty.
+    ``sells`` names the vendor whose models, and prices where it has none of its own, it sells; itself where empty.
     ``path``: of chat, behind the base URL, where a model has none of its own.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     ``adds``: what its requests need beyond the caller's. ``failures``: where its bodies tell one beside ``error``,
@@ -175,7 +175,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             return False  # the vendor will refuse it
         return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
-    def answer(self, ask: ChatRequest) -> Answer:
+    def answer(self, ask: ChatRequest, now: int) -> Answer:
         if not self.failures:
             return StreamAnswer(ask.wants_usage, ask.choices) if ask.stream else WholeAnswer(ANSWER_MAX)
         failures = _reader_of(self.failures)

@@ -25,6 +25,9 @@ class Answer(Protocol):
     model: str | None
     service_tier: str | None
 
+    def refused(self, content_type: bytes) -> bool:
+        """Whether what comes as such, in place of a stream, is the vendor's way to say no with a 200."""
+
     def feed(self, data: bytes) -> bytes:
         """Takes any part of the answer; returns the bytes that the caller may have now."""
 

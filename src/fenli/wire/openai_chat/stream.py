@@ -75,6 +75,9 @@ class StreamAnswer:
         self._envelope = 0
         self._pair = 0  # from this size on, bytes may be more than one event
 
+    def refused(self, content_type: bytes) -> bool:
+        return b"json" in content_type.lower()
+
     def feed(self, data: bytes) -> bytes:
         self._received += len(data)
         if self._rest:
@@ -105,7 +108,7 @@ class StreamAnswer:
     def tail(self, cost: bytes | None) -> bytes:
         event = self._usage_event
         if event is None:
-            return self._late + (DONE if self.usage is None else _as_comment(self.usage) + DONE)
+            return self._late + (DONE if self.usage is None else as_comment(self.usage) + DONE)
         if cost is not None and self.usage is not None:
             event = with_cost(event, self.usage, cost)
         return self._late + event + DONE
@@ -212,7 +215,7 @@ class StreamAnswer:
                 self._finished_choices.add(choice.index)
 
 
-def _as_comment(usage: bytes) -> bytes:
+def as_comment(usage: bytes) -> bytes:
     """Usage for a caller who did not ask: programs skip a comment, people who watch the stream read it."""
     return b': {"usage":' + b" ".join(usage.split()) + b"}\n\n"
 

@@ -80,6 +80,9 @@ class WholeAnswer:
         self._size = 0
         self._body = b""
 
+    def refused(self, content_type: bytes) -> bool:
+        return False
+
     def feed(self, data: bytes) -> bytes:
         self._size += len(data)
         if self._size > self.limit:
