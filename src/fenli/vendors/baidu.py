@@ -7,7 +7,8 @@ an unknown model with a 400 and one that is not open to the account with a 401.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 BAIDU = OpenAICompatible(
     id="baidu",

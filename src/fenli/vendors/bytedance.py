@@ -6,7 +6,8 @@ Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 BYTEDANCE = OpenAICompatible(
     id="bytedance",

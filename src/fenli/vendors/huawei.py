@@ -6,7 +6,8 @@ Sources: its user manual (zh and en, 2025-09 to 2025-11). An error has a flat bo
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.wire.openai_chat import FailurePlace
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.openai_compatible import Added, ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.openai_chat.request import TRUE
 

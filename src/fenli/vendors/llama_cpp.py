@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import Disconnect
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 LOCAL = OpenAICompatible(
     id="local",

@@ -7,7 +7,8 @@ Sources: metaso-sdk 0.1.6, mcp-metaso 0.2.0, clients in the open. A failure has 
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import Added, ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.wire.openai_chat import FailurePlace
 
 METASO = OpenAICompatible(

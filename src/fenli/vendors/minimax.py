@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import Added, ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.openai_chat.request import TRUE
 

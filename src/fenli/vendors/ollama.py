@@ -7,7 +7,8 @@ word: start it with a context that is long enough. What it costs is for a price 
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 OLLAMA = OpenAICompatible(
     id="ollama",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 import msgspec
 
-from fenli import __version__
-from fenli.errors import ConfigError, Failure, Kind
+from fenli.errors import Failure
 from fenli.http.transport import Origin, Pieces, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
+from fenli.vendors.failing import ErrorRule, Told, kind_of, told
+from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import (
@@ -29,20 +29,6 @@ from fenli.wire.openai_chat.request import LARGE, encode_members, encode_pieces
 from fenli.wire.openai_chat.whole import NO_ANSWER
 
 ANSWER_MAX: Final = 64 * 1024 * 1024
-UNTOLD: Final = 0  # the status of an error that came inside a 200
-
-
-class ErrorRule(msgspec.Struct, frozen=True):
-    """``code`` is a pattern for the whole of ``error.code`` or ``error.type``; ``text`` one to find in the message.
-
-    Both regardless of case. ``status`` None fits any, and any fits an error that came inside a 200. The first rule that
-    fits names the kind.
-    """
-
-    kind: Kind
-    status: int | None = None
-    code: str | None = None
-    text: str | None = None
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -54,42 +40,11 @@ class Added(msgspec.Struct, frozen=True):
     beside: str = ""
 
 
-class _Error(msgspec.Struct):
-    message: str | None = None
-    code: str | int | None = None
-    type: str | None = None
-
-
-class _Envelope(msgspec.Struct):
-    error: _Error | str
-
-
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_decode_error = msgspec.json.Decoder(_Error).decode
-
-
 class _Thinking(msgspec.Struct):
     type: str | None = None
 
 
 _decode_thinking = msgspec.json.Decoder(bool | _Thinking | None).decode
-
-# What a status means where the vendor's own rules say nothing (a survey of their error pages, 2026-11).
-_BY_STATUS = {
-    400: Kind.BAD_REQUEST,
-    401: Kind.BAD_KEY,
-    402: Kind.NO_BALANCE,
-    403: Kind.NO_PERMISSION,
-    404: Kind.MODEL_NOT_FOUND,
-    408: Kind.TIMEOUT,
-    413: Kind.CONTEXT_TOO_LONG,
-    422: Kind.BAD_REQUEST,
-    429: Kind.RATE_LIMITED,
-    451: Kind.CONTENT_FILTERED,
-    503: Kind.OVERLOADED,
-    504: Kind.TIMEOUT,
-    529: Kind.OVERLOADED,
-}
 
 
 class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,49 +142,18 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return self.usage_map.meters(raw)
 
     def classify(self, status: int, headers: Headers, body: bytes) -> Failure:
-        error = self._error_of(body)
-        message = error.message or body[:300].decode(errors="replace")
-        codes = [str(code) for code in (error.code, error.type) if code is not None]
-        kind = self._kind(_told_status(codes) if status < 300 else status, codes, message)
-        return Failure(kind, message, status, body, retry_after_ms(headers))
+        said = self._told(body)
+        message = said.message or body[:300].decode(errors="replace")
+        return Failure(kind_of(self.errors, status, said), message, status, body, retry_after_ms(headers))
 
-    def _error_of(self, body: bytes) -> _Error:
+    def _told(self, body: bytes) -> Told:
         """What stands in the vendor's own place, else the error object of an envelope, or the bare one that a stream
         carries. Empty where there is none."""
-        told = _reader_of(self.failures).told(body) if self.failures else None
-        if told is not None:
-            return _Error(told[1], told[0])
-        try:
-            envelope = _decode_envelope(body).error
-            return envelope if isinstance(envelope, _Error) else _Error(message=envelope)
-        except NO_ANSWER:
-            pass
-        try:
-            return _decode_error(body)
-        except NO_ANSWER:
-            return _Error()
-
-    def _kind(self, status: int, codes: list[str], message: str) -> Kind:
-        for rule in self.errors:
-            if rule.status is not None and rule.status != status != UNTOLD:
-                continue
-            if rule.code is not None and not any(re.fullmatch(rule.code, code, re.IGNORECASE) for code in codes):
-                continue
-            if rule.text is not None and not re.search(rule.text, message, re.IGNORECASE):
-                continue
-            return rule.kind
-        return _BY_STATUS.get(status) or (Kind.BAD_REQUEST if 400 <= status < 500 else Kind.SERVER_ERROR)
+        own = _reader_of(self.failures).told(body) if self.failures else None
+        return told(body) if own is None else Told((own[0],), own[1])
 
     def _headers(self, origin: Origin, secret: str) -> bytes:
-        if not (secret.isascii() and secret.isprintable()):
-            raise ConfigError(f"the key of {self.id} has characters that no HTTP header can carry")
-        default_port = {"http": 80, "https": 443}.get(origin.scheme)
-        host = f"[{origin.host}]" if ":" in origin.host else origin.host
-        host = host if origin.port == default_port else f"{host}:{origin.port}"
-        lines = [f"Host: {host}", "Content-Type: application/json", "Accept: */*", f"User-Agent: fenli/{__version__}"]
-        if secret:
-            lines.append(f"Authorization: Bearer {secret}")
-        return "".join(line + "\r\n" for line in lines).encode()
+        return head_lines(self.id, origin, bearer(secret))
 
     def _rename_limit(self, fields: dict[str, bytes | msgspec.Raw], ask: ChatRequest) -> None:
         """One limit under the name that the vendor takes; the stricter reading of two is the newer name's."""
@@ -237,11 +161,6 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         if ask.output_limit is not None and limits:
             assert self.limit_field is not None
             fields[self.limit_field] = str(ask.output_limit).encode()
-
-
-def _told_status(codes: list[str]) -> int:
-    """The HTTP status that an error inside a 200 names itself, as llama.cpp's do; UNTOLD where it names none."""
-    return next((int(code) for code in codes if re.fullmatch("[45][0-9]{2}", code)), UNTOLD)
 
 
 _reader_of = cache(FailureReader)

@@ -7,7 +7,8 @@ for a quota that is used up, and the words say which.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 SENSETIME = OpenAICompatible(
     id="sensetime",

@@ -7,7 +7,8 @@ Sources: its product page 111007, tencentcloud-sdk hunyuan 3.1.180 (error codes)
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 TENCENT = OpenAICompatible(
     id="tencent",

@@ -7,7 +7,8 @@ A key is needed only where the server was started with one. What it costs is for
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.wire.openai_chat import FailurePlace
 
 VLLM = OpenAICompatible(

@@ -7,7 +7,8 @@ shape nothing is known of it, and whether it still serves is uncertain.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.openai_compatible import ErrorRule, OpenAICompatible
+from fenli.vendors.failing import ErrorRule
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 ZERO_ONE_AI = OpenAICompatible(
     id="01ai",

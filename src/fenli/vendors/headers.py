@@ -1,0 +1,28 @@
+"""The head of a request, as far as it stays the same from call to call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fenli import __version__
+from fenli.errors import ConfigError
+from fenli.http.transport import Origin
+
+
+def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
+    """Ready for the wire. ``own`` are lines of the vendor's, such as the one with the key.
+
+    Raises ConfigError where one of them has characters that no header can carry.
+    """
+    default_port = {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(origin.scheme)
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    host = host if origin.port == default_port else f"{host}:{origin.port}"
+    lines = [f"Host: {host}", "Content-Type: application/json", "Accept: */*", f"User-Agent: fenli/{__version__}", *own]
+    if not all(line.isascii() and line.isprintable() for line in lines):
+        raise ConfigError(f"the key of {vendor} has characters that no HTTP header can carry")
+    return "".join(line + "\r\n" for line in lines).encode()
+
+
+def bearer(secret: str) -> tuple[str, ...]:
+    """The line with the key, none where there is no key."""
+    return (f"Authorization: Bearer {secret}",) if secret else ()
