@@ -14,6 +14,7 @@ serve: setup ## run the gateway; ARGS="--port 4000" is passed on
 
 test: setup check ## everything CI runs: style, types, layers, tests
 	@tools/debian-packages
+	@tools/sdks
 	.venv/bin/pytest -m 'not slow' $(PYTEST_ARGS) $(ARGS)
 
 test-slow: setup ## the tests that take minutes
@@ -38,6 +39,6 @@ bench-replay: setup ## rate ten million past calls again, beside a bare sum over
 lock: ## resolve the dependencies again; ARGS="--upgrade" moves them
 	@tools/lock $(ARGS)
 
-clean: ## remove .venv and every cache
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove .venv, the SDKs' environments and every cache
+	rm -rf .venv .sdks build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './bench/environments/*' -prune -exec rm -rf {} +

@@ -1,0 +1,25 @@
+"""volcengine-ark-runtime, the part of volcengine-python-sdk[ark] that speaks to Ark."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from driver import Gathered, serve
+from volcenginesdkarkruntime import Ark
+
+
+@cache
+def client(base_url: str, key: str) -> Ark:
+    return Ark(base_url=base_url, api_key=key, max_retries=0)
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    create = client(question["base_url"], question["key"]).chat.completions.create
+    asked = question["asked"]
+    if asked.get("stream"):
+        return Gathered().stream(create(**asked, stream_options={"include_usage": True}))
+    return Gathered().whole(create(**asked))
+
+
+serve(answer)

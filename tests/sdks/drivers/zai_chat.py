@@ -1,0 +1,26 @@
+"""zai-sdk. ``signed``: with a token that the SDK signs, instead of the key itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import zai
+from driver import Gathered, serve
+
+CLIENTS = {"zhipu": zai.ZhipuAiClient, "zai": zai.ZaiClient}
+
+
+@cache
+def client(vendor: str, base_url: str, key: str, signed: bool) -> zai.ZaiClient | zai.ZhipuAiClient:
+    return CLIENTS[vendor](base_url=base_url, api_key=key, max_retries=0, disable_token_cache=not signed)
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    asked = question["asked"]
+    made = client(question["vendor"], question["base_url"], question["key"], question.get("signed", False))
+    reply = made.chat.completions.create(**asked)
+    return Gathered().stream(reply) if asked.get("stream") else Gathered().whole(reply)
+
+
+serve(answer)
