@@ -24,7 +24,7 @@ FenliError
     ├── ConnectFailed       refused, unresolved, unreachable, TLS not accepted
     ├── TimedOut            connect, head, first byte or idle deadline
     ├── ConnectionLost      the peer closed before the reply was whole
-    └── ProtocolError       the peer does not speak HTTP/1.1
+    └── ProtocolError       the peer does not speak HTTP/1.1, or WebSocket where it granted one
 
 What becomes of a call is not an exception but a `Failure`: a `Kind` and whose `Fault` it is.
 """

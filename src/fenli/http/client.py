@@ -25,8 +25,9 @@ log = logging.getLogger("fenli.http")
 class Client:
     """Make it inside a running loop.
 
-    ``tls`` verifies https origins (default: the system's authorities, read at the first use). ``proxies`` defaults to
-    the environment's. ``allowed(origin, address)`` is asked about every resolved address before it is connected to.
+    ``tls`` verifies https and wss origins (default: the system's authorities, read at the first use). ``proxies``
+    defaults to the environment's. ``allowed(origin, address)`` is asked about every resolved address before it is
+    connected to.
     """
 
     __slots__ = ("_allowed", "_closing", "_proxies", "_tls", "limits", "loop", "plain", "pools", "sweeper")
@@ -76,7 +77,7 @@ class Client:
 
     def _open_pool(self, origin: Origin) -> Pool:
         context = None
-        if origin.scheme == "https":
+        if origin.scheme in ("https", "wss"):
             if self._tls is None:
                 self._tls = client_context()
             context = self._tls

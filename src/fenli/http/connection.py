@@ -3,7 +3,8 @@
     data_received ─> reader ─> waiting ─> dispatch ─> handler
                                              └── answered (the next one, or idle, or close) <── reply
 
-While a large body comes, an `Upload` takes the connection's place at the transport and bytes go past the parser.
+While a large body comes, an `Upload` takes the connection's place at the transport and bytes go past the parser; so
+does a `ServerWebSocket`, for good, which the exchange under way has become.
 
 Nothing of the owner's runs inside a parser callback: what was read is parsed first and handed over after.
 """
@@ -23,6 +24,7 @@ from fenli.http.exchange import COPIED, ServerExchange
 from fenli.http.reader import RequestReader
 from fenli.http.sweeper import NEVER
 from fenli.http.upload import Upload
+from fenli.http.websocket_server import MessageListener, ServerWebSocket
 
 if TYPE_CHECKING:
     from fenli.http.server import Server
@@ -51,6 +53,7 @@ class ServerConnection(asyncio.Protocol):
         "_held",
         "_late",
         "_left",
+        "_mute",
         "_queue",
         "_reader",
         "_since",
@@ -81,6 +84,7 @@ class ServerConnection(asyncio.Protocol):
         self._write_paused = False
         self._left = 0
         self._uploading = False
+        self._mute = False  # it is a WebSocket now, and its client has not said a word yet
 
     @property
     def peer(self) -> str | None:
@@ -177,7 +181,38 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._dispatch()
 
+    # For the WebSocket
+
+    def message_begun(self) -> None:
+        if self._mute:
+            self._mute = False
+            self.deadline = NEVER
+
+    def await_close(self) -> None:
+        """All is said: until the client has closed in its turn, a reset could still take the last of it away."""
+        self._drop()
+        self._current = None
+        self._stage = _LINGER
+        self.deadline = self.server.sweeper.now + self.server.linger_span
+
+    def part(self) -> None:
+        """The client has closed, or broke the protocol: whatever is under way is over."""
+        self._lose()
+        self._close()
+
     # For the exchange
+
+    def switch(self, listener: MessageListener, head: bytes) -> ServerWebSocket:
+        """Raises RequestError (400) where the client did not wait for the answer."""
+        reader = self._reader
+        if reader.begun or reader.refusal is not None or self._waiting is not None:
+            raise RequestError(400, "Wait for the WebSocket to be granted before sending more.")
+        socket = ServerWebSocket(self, listener)
+        self._deaf = self._mute = True
+        self.deadline = self.server.sweeper.now + self.server.header_span
+        self.send(head)
+        self.transport.set_protocol(socket)
+        return socket
 
     def send_later(self, data: bytes) -> None:
         """At the end of this turn of the loop, in one burst with the pieces of all other streams: reading and writing
@@ -238,7 +273,7 @@ class ServerConnection(asyncio.Protocol):
         stage = self._stage
         stalled = self._is_stalled()
         if self._current is not None:
-            if stalled:
+            if stalled or self._mute:
                 self._lose()
                 self._cut()
             else:

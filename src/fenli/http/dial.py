@@ -19,12 +19,17 @@ ProtocolT = TypeVar("ProtocolT", bound=asyncio.Protocol)
 
 
 class Route(NamedTuple):
-    """How one origin is reached. ``context`` is None for plain HTTP."""
+    """How one origin is reached. ``context`` is None where no TLS is spoken."""
 
     origin: Origin
     proxy: Proxy | None
     context: ssl.SSLContext | None
     allowed: Allowed | None
+
+    @property
+    def tunnels(self) -> bool:
+        """Whether a proxy has to open a tunnel: it can pass on plain HTTP by itself, and nothing else."""
+        return self.proxy is not None and self.origin.scheme != "http"
 
 
 async def dial(route: Route, make: Callable[[], ProtocolT], span: int) -> ProtocolT:
@@ -111,20 +116,22 @@ async def _connect(
 
 async def _connect_one(route: Route, address: str, port: int, make: Callable[[], ProtocolT]) -> ProtocolT:
     loop = asyncio.get_running_loop()
-    context, name = route.context, route.origin.host
-    if context is None:
-        return (await loop.create_connection(make, address, port))[1]
-    if route.proxy is None:
-        return (await loop.create_connection(make, address, port, ssl=context, server_hostname=name))[1]
-    proxy = route.proxy
+    context, proxy, name = route.context, route.proxy, route.origin.host
+    if proxy is None or not route.tunnels:
+        server = name if context is not None else None
+        return (await loop.create_connection(make, address, port, ssl=context, server_hostname=server))[1]
     transport, tunnel = await loop.create_connection(lambda: Tunnel(loop, route.origin, proxy), address, port)
+    through: asyncio.Transport | None = transport
     try:
         await tunnel.opened
         protocol = make()
-        secured = await loop.start_tls(transport, protocol, context, server_hostname=name)
+        if context is None:
+            transport.set_protocol(protocol)
+        else:
+            through = await loop.start_tls(transport, protocol, context, server_hostname=name)
     except BaseException:
         transport.abort()
         raise
-    assert secured is not None
-    protocol.connection_made(secured)
+    assert through is not None
+    protocol.connection_made(through)
     return protocol

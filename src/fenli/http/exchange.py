@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from fenli.http.websocket_handshake import asks_websocket, check_request, reply_head
+from fenli.http.websocket_server import MessageListener, ServerWebSocket
+
 if TYPE_CHECKING:
     from fenli.http.connection import ServerConnection
 
@@ -80,6 +83,23 @@ class ServerExchange:
         self._silent = method == b"HEAD"
         self._state = _OPEN
         self._head: bytes | None = None
+
+    @property
+    def asks_websocket(self) -> bool:
+        """Whether `upgrade` is what the client wants."""
+        return asks_websocket(self.headers)
+
+    def upgrade(self, listener: MessageListener, headers: bytes = b"") -> ServerWebSocket:
+        """Answers with a WebSocket, and ``headers`` as in `reply`. The exchange is over for all but its listener.
+
+        Raises RequestError (400, 426) where the request is no good handshake; it is to be answered then.
+        """
+        key = check_request(self.method, self.headers)
+        connection = self._connection
+        socket = connection.switch(listener, reply_head(key, headers))
+        self._state = _ENDED
+        self.listener = listener
+        return socket
 
     @property
     def peer(self) -> str | None:

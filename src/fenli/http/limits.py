@@ -13,7 +13,7 @@ class Limits(NamedTuple):
     ``write_buffer`` is the high-water mark in bytes above which a streaming exchange is told ``client_slow``.
     ``pipelined`` requests are kept while one is being answered; what comes after them is left unread.
     ``direct``: when this much of a body of declared length has come and as much is still to come, the rest is read
-    straight into place, and the body is a memoryview.
+    straight into place, and the body is a memoryview. ``message_bytes`` bounds one message of a WebSocket.
     """
 
     header_bytes: int = 64 * 1024
@@ -23,6 +23,7 @@ class Limits(NamedTuple):
     pipelined: int = 64
     connections: int = 20_000
     direct: int = 256 * 1024
+    message_bytes: int = 64 * 1024 * 1024
 
 
 class ServerDeadlines(NamedTuple):
@@ -45,7 +46,8 @@ class ServerDeadlines(NamedTuple):
 
 class PoolLimits(NamedTuple):
     """What one client may hold towards one origin. ``waiting`` requests queue (first in, first out) when all
-    ``connections`` are busy; one more fails at once. ``expiry`` is how long an idle connection is kept."""
+    ``connections`` are busy; one more fails at once. ``expiry`` is how long an idle connection is kept.
+    ``message_bytes`` bounds one message of a WebSocket."""
 
     connections: int = 20_000
     idle: int = 256
@@ -53,3 +55,4 @@ class PoolLimits(NamedTuple):
     header_bytes: int = 64 * 1024
     expiry: int = 55 * SECOND
     write_buffer: int = 64 * 1024
+    message_bytes: int = 16 * 1024 * 1024

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fenli.errors import ConnectFailed, TransportError
 from fenli.http.dial import Route, describe, dial
 from fenli.http.upstream import ClientConnection
+from fenli.http.websocket_client import WebSocketConnection
 
 if TYPE_CHECKING:
     from fenli.http.client import Client, ClientExchange
@@ -21,17 +22,18 @@ class Pool:
     towards a plain-HTTP proxy.
     """
 
-    __slots__ = ("_client", "_waiting", "extra", "idle", "open", "prefix", "route", "where")
+    __slots__ = ("_client", "_kind", "_waiting", "extra", "idle", "open", "prefix", "route", "where")
 
     def __init__(self, client: Client, route: Route) -> None:
         self._client = client
         self._waiting: deque[ClientExchange] = deque()
+        self._kind = WebSocketConnection if route.origin.scheme in ("ws", "wss") else ClientConnection
         self.route = route
         self.where = describe(route.origin)
         self.idle: list[ClientConnection] = []
         self.open = 0
         self.prefix = self.extra = b""
-        if route.proxy is not None and route.context is None:
+        if route.proxy is not None and not route.tunnels:
             self.prefix = self.where.encode()
             if route.proxy.authorization:
                 self.extra = b"Proxy-Authorization: %b\r\n" % route.proxy.authorization
@@ -108,7 +110,7 @@ class Pool:
             self._freed()
 
     def _make(self) -> ClientConnection:
-        return ClientConnection(self._client, self)
+        return self._kind(self._client, self)
 
     def _freed(self) -> None:
         self.open -= 1

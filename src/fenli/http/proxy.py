@@ -24,7 +24,8 @@ class Proxy(NamedTuple):
 
 
 class Proxies(NamedTuple):
-    """One proxy for each scheme, and the hosts that are reached without: names, ``.suffixes``, addresses, networks."""
+    """One proxy for what goes without TLS, one for what goes with it, and the hosts that are reached directly: names,
+    ``.suffixes``, addresses, networks."""
 
     http: Proxy | None = None
     https: Proxy | None = None
@@ -43,7 +44,7 @@ class Proxies(NamedTuple):
         return cls(parse_proxy(http), parse_proxy(variable("https_proxy")), direct)
 
     def find(self, origin: Origin) -> Proxy | None:
-        proxy = self.https if origin.scheme == "https" else self.http
+        proxy = self.https if origin.scheme in ("https", "wss") else self.http
         if proxy is None or is_loopback(origin.host) or any(_matches(origin, entry) for entry in self.direct):
             return None
         return proxy

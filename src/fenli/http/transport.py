@@ -22,7 +22,7 @@ COPIED: Final = 64 * 1024
 class Origin(NamedTuple):
     """Where requests of one pool go.
 
-    ``scheme`` is ``http`` or ``https``; ``host`` a name or an address without brackets.
+    ``scheme`` is ``http``, ``https``, ``ws`` or ``wss``; ``host`` a name or an address without brackets.
     """
 
     scheme: str
@@ -54,6 +54,11 @@ class Request(NamedTuple):
 
     ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length.
     ``body`` has a length either way, and ``bytes(body)`` is the whole of it.
+
+    To ``ws`` and ``wss`` the method is GET: the request asks for a WebSocket, over which ``body`` goes as one text
+    message, where it is not empty. What is heard then is a head with the status 101 and a body for each message that
+    comes, whole; a peer that closes for any other reason than that it has said all has failed. A handshake that is
+    refused is a reply like any other.
     """
 
     origin: Origin

@@ -208,8 +208,8 @@ class ClientConnection(asyncio.Protocol):
         self._reading = len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fault = "it switched protocols unasked"
+        except httptools.HttpParserUpgrade as pause:
+            self._switched(data[pause.args[0] :])
         except httptools.HttpParserError as error:
             self._note_fault(error)
         piece = self._piece
@@ -349,6 +349,10 @@ class ClientConnection(asyncio.Protocol):
                 raise ProtocolError("it sends interim replies without end", sent=True)
         elif not self._excess:
             self._done = True
+
+    def _switched(self, rest: bytes) -> None:
+        """The peer speaks another protocol from here on."""
+        self._fault = "it switched protocols unasked"
 
     # The ends of a reply
 

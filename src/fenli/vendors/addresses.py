@@ -10,7 +10,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
 _PUBLIC: Final = frozenset(
-    origin for vendor in VENDORS.values() if (origin := parse_base_url(vendor.base_url)[0]).scheme == "https"
+    origin for vendor in VENDORS.values() if (origin := parse_base_url(vendor.base_url)[0]).scheme in ("https", "wss")
 )
 
 
