@@ -17,12 +17,22 @@ TOOLS = [{"type": "function", "function": {
     "name": "get_weather", "description": "The weather to come", "parameters": {
         "type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}}}]  # fmt: skip
 CALL = {"city": '上海 "厘"', "days": 42}
-Refusal = tuple[str | None, str]
+
+
+class Refusal(NamedTuple):
+    """What an SDK ``raises``, and words of the vendor's that the exception ``says``. Where the vendor refuses inside a
+    200 the SDK raises nothing (None). ``streaming``: where it raises something else for a stream."""
+
+    raises: str | None
+    says: str
+    streaming: str | None = None
+
+
+Row = tuple[str | None, str] | tuple[str | None, str, str]
 
 
 class Sdk(NamedTuple):
-    """``refusals``: by fault, what the SDK raises, and words of the vendor's that the exception says. Where the vendor
-    refuses inside a 200 the SDK raises nothing (None). ``more``: members of the vendor's own that are sent along."""
+    """``more``: members of the vendor's own that are sent along."""
 
     environment: str
     driver: str
@@ -35,28 +45,38 @@ class Sdk(NamedTuple):
         return f"{self.driver}-{self.vendor}"
 
 
-def openai(vendor: str, model: str, more: dict[str, Any] | None = None, **refusals: Refusal) -> Sdk:
-    return Sdk("current", "openai_chat", vendor, model, refusals, more)
+def openai(vendor: str, model: str, more: dict[str, Any] | None = None, **refusals: Row) -> Sdk:
+    return Sdk("current", "openai_chat", vendor, model, rows(**refusals), more)
+
+
+def rows(**refusals: Row) -> dict[str, Refusal]:
+    return {fault: Refusal(*row) for fault, row in refusals.items()}
 
 
 KEY, RATE, DENIED, STATUS, BAD = (
     "AuthenticationError", "RateLimitError", "PermissionDeniedError", "APIStatusError", "BadRequestError",
 )  # fmt: skip
-BIGMODEL: dict[str, Refusal] = {
-    "bad_key": ("APIAuthenticationError", "身份验证失败"),
-    "rate_limited": ("APIReachLimitError", "1302"),
-    "no_balance": ("APIReachLimitError", "您的账户已欠费"),
-}
-ARK: dict[str, Refusal] = {
-    "bad_key": ("ArkAuthenticationError", "AuthenticationError"),
-    "rate_limited": ("ArkRateLimitError", "RateLimitExceeded.EndpointRPMExceeded"),
-    "no_balance": ("ArkPermissionDeniedError", "AccountOverdueError"),
-}
+BIGMODEL = rows(
+    bad_key=("APIAuthenticationError", "身份验证失败"),
+    rate_limited=("APIReachLimitError", "1302"),
+    no_balance=("APIReachLimitError", "您的账户已欠费"),
+)
+ARK = rows(
+    bad_key=("ArkAuthenticationError", "AuthenticationError"),
+    rate_limited=("ArkRateLimitError", "RateLimitExceeded.EndpointRPMExceeded"),
+    no_balance=("ArkPermissionDeniedError", "AccountOverdueError"),
+)
+QIANFAN = rows(
+    bad_key=("RequestError", "invalid_iam_token", "APIError"),
+    rate_limited=("RequestError", "rpm_rate_limit_exceeded", "APIError"),
+    no_balance=("RequestError", "The account is overdue", "APIError"),
+)
 OWN = [
     Sdk("current", "zai_chat", "zhipu", "glm-5.3", BIGMODEL),
     Sdk("current", "zai_chat", "zai", "glm-4.6", BIGMODEL),
     Sdk("zhipuai", "zhipuai_chat", "zhipu", "glm-4.7", BIGMODEL),
     Sdk("current", "ark_chat", "bytedance", "doubao-seed-2.1-pro", ARK),
+    Sdk("current", "qianfan_chat", "baidu", "ernie-5.1", QIANFAN),
 ]
 OPENAI = [
     openai("deepseek", "deepseek-flash", bad_key=(KEY, "Your api key is invalid"), rate_limited=(RATE, "Rate limit"),
@@ -160,7 +180,7 @@ def test_tools(market: SdkMarket, drivers: Drivers, sdk: Sdk, stream: bool) -> N
 @pytest.mark.parametrize(("sdk", "fault"), REFUSALS, ids=str)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_refusals(market: SdkMarket, drivers: Drivers, sdk: Sdk, fault: str, stream: bool) -> None:
-    raises, says = sdk.refusals[fault]
+    raises, says, streaming = sdk.refusals[fault]
     if fault == "bad_key":
         answer = ask(market, drivers, sdk, key="nobody.knows-this", stream=stream)
     else:
@@ -170,6 +190,6 @@ def test_refusals(market: SdkMarket, drivers: Drivers, sdk: Sdk, fault: str, str
         assert (answer["text"], answer["finish"], answer["usage"]) == ("", None, None)
         assert stream or says in json.dumps(answer["beside"], ensure_ascii=False)
     else:
-        assert answer["raised"]["class"] == raises
+        assert answer["raised"]["class"] == (streaming or raises if stream else raises)
         assert says in json.dumps(answer["raised"], ensure_ascii=False)
     assert market.served()[-1].outcome == "refused"

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -51,6 +52,11 @@ def _at(value: Any, place: tuple[str, ...]) -> int | None:
     return value
 
 
+def objects(value: Any) -> Any:
+    """What an SDK hands over as dicts and lists, with attributes as the others have them."""
+    return json.loads(json.dumps(value), object_hook=lambda members: SimpleNamespace(**members))
+
+
 class Gathered:
     """An answer put together from OpenAI's objects: the whole one, or chunk by chunk. ``beside`` is what came with it
     that the SDK's classes do not know."""
@@ -80,13 +86,13 @@ class Gathered:
         self.beside |= getattr(part, "model_extra", None) or {}
         for choice in part.choices or ():
             said = getattr(choice, member)
-            self.text += said.content or ""
+            self.text += getattr(said, "content", None) or ""
             self.reasoning += getattr(said, "reasoning_content", None) or ""
             self.finish = choice.finish_reason or self.finish
-            for place, call in enumerate(said.tool_calls or ()):
+            for place, call in enumerate(getattr(said, "tool_calls", None) or ()):
                 at = getattr(call, "index", None)
                 gathered = self.calls.setdefault(place if at is None else at, {"name": "", "arguments": ""})
-                gathered["name"] += call.function.name or ""
+                gathered["name"] += getattr(call.function, "name", None) or ""
                 gathered["arguments"] += call.function.arguments or ""
         return self
 
