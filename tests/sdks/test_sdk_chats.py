@@ -32,13 +32,15 @@ Row = tuple[str | None, str] | tuple[str | None, str, str]
 
 
 class Sdk(NamedTuple):
-    """``more``: members of the vendor's own that are sent along."""
+    """``broken_off``: what it raises in the middle of a stream, and the vendor's word for it. ``more``: members of the
+    vendor's own that are sent along."""
 
     environment: str
     driver: str
     vendor: str
     model: str
     refusals: dict[str, Refusal]
+    broken_off: tuple[str, str] = ("APIError", "")
     more: dict[str, Any] | None = None
 
     def __str__(self) -> str:
@@ -46,7 +48,7 @@ class Sdk(NamedTuple):
 
 
 def openai(vendor: str, model: str, more: dict[str, Any] | None = None, **refusals: Row) -> Sdk:
-    return Sdk("current", "openai_chat", vendor, model, rows(**refusals), more)
+    return Sdk("current", "openai_chat", vendor, model, rows(**refusals), more=more)
 
 
 def rows(**refusals: Row) -> dict[str, Refusal]:
@@ -56,6 +58,7 @@ def rows(**refusals: Row) -> dict[str, Refusal]:
 KEY, RATE, DENIED, STATUS, BAD = (
     "AuthenticationError", "RateLimitError", "PermissionDeniedError", "APIStatusError", "BadRequestError",
 )  # fmt: skip
+NETWORK = ("APIResponseError", "1234")
 BIGMODEL = rows(
     bad_key=("APIAuthenticationError", "身份验证失败"),
     rate_limited=("APIReachLimitError", "1302"),
@@ -72,11 +75,11 @@ QIANFAN = rows(
     no_balance=("RequestError", "The account is overdue", "APIError"),
 )
 OWN = [
-    Sdk("current", "zai_chat", "zhipu", "glm-5.3", BIGMODEL),
-    Sdk("current", "zai_chat", "zai", "glm-4.6", BIGMODEL),
-    Sdk("zhipuai", "zhipuai_chat", "zhipu", "glm-4.7", BIGMODEL),
-    Sdk("current", "ark_chat", "bytedance", "doubao-seed-2.1-pro", ARK),
-    Sdk("current", "qianfan_chat", "baidu", "ernie-5.1", QIANFAN),
+    Sdk("current", "zai_chat", "zhipu", "glm-5.3", BIGMODEL, NETWORK),
+    Sdk("current", "zai_chat", "zai", "glm-4.6", BIGMODEL, NETWORK),
+    Sdk("zhipuai", "zhipuai_chat", "zhipu", "glm-4.7", BIGMODEL, NETWORK),
+    Sdk("current", "ark_chat", "bytedance", "doubao-seed-2.1-pro", ARK, ("ArkAPIError", "InternalServiceError")),
+    Sdk("current", "qianfan_chat", "baidu", "ernie-5.1", QIANFAN, ("APIError", "internal_error")),
 ]
 OPENAI = [
     openai("deepseek", "deepseek-flash", bad_key=(KEY, "Your api key is invalid"), rate_limited=(RATE, "Rate limit"),
@@ -121,12 +124,14 @@ OPENAI = [
     openai("ollama", "openbmb/minicpm4.1"),
     openai("local", "smollm2-135m-instruct"),
 ]  # fmt: skip
+# What these say in the middle of a stream is no `error`: openai takes it for a chunk without choices.
+UNSEEN = {"minimax", "minimax-intl", "huawei", "iflytek", "metaso", "vllm"}
 ALL = [*OWN, *OPENAI]
 REFUSALS = [(sdk, fault) for sdk in ALL for fault in sdk.refusals]
 
 
 def ask(market: SdkMarket, drivers: Drivers, sdk: Sdk, key: str | None = None, fault: str = "", **more: Any) -> Any:
-    asked = {"model": sdk.model + fault, "messages": ASK, **more}
+    asked = {"messages": ASK, **more, "model": sdk.model + fault}
     if sdk.more is not None:
         asked["extra_body"] = sdk.more
     return drivers.get(sdk.environment, sdk.driver).ask(
@@ -193,3 +198,32 @@ def test_refusals(market: SdkMarket, drivers: Drivers, sdk: Sdk, fault: str, str
         assert answer["raised"]["class"] == (streaming or raises if stream else raises)
         assert says in json.dumps(answer["raised"], ensure_ascii=False)
     assert market.served()[-1].outcome == "refused"
+
+
+@pytest.mark.parametrize("sdk", OWN, ids=str)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_thinking_is_told_apart(market: SdkMarket, drivers: Drivers, sdk: Sdk, stream: bool) -> None:
+    answer = ask(market, drivers, sdk, thinking={"type": "enabled"}, stream=stream)
+    assert (bool(answer["reasoning"]), bool(answer["text"])) == (True, True)
+    assert 0 < answer["usage"]["reasoning"] < answer["usage"]["completion"]
+    is_what_was_served(market, sdk, answer)
+
+
+@pytest.mark.parametrize("sdk", OWN, ids=str)
+def test_a_prompt_that_was_there_before_is_cached(market: SdkMarket, drivers: Drivers, sdk: Sdk) -> None:
+    prompt = [{"role": "user", "content": f"{sdk} asks: what does a token cost? " * 20}]
+    first, again = (ask(market, drivers, sdk, messages=prompt)["usage"]["cached"] for _ in range(2))
+    assert first == 0
+    assert again > 64
+
+
+@pytest.mark.parametrize("sdk", ALL, ids=str)
+def test_a_stream_that_breaks_off_with_an_error(market: SdkMarket, drivers: Drivers, sdk: Sdk) -> None:
+    answer = ask(market, drivers, sdk, fault="!error_inside@3", stream=True)
+    raises, says = sdk.broken_off
+    if sdk.vendor in UNSEEN:
+        assert (answer.get("raised"), answer["finish"], answer["usage"]) == (None, None, None)
+    else:
+        assert answer["raised"]["class"] == raises
+        assert says in json.dumps(answer["raised"], ensure_ascii=False)
+    assert market.served()[-1].outcome == "cut"
