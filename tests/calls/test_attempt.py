@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from call_stage import DONE, EXTRA, STOP, WHOLE, CallStage, words
 
-from fenli.calls.attempt import estimated_input
 from fenli.ledger.records import Grade
 from fenli.prices import Conditions, Offer, Tariff
 from fenli.routing.targets import Plan
@@ -31,11 +30,11 @@ def said(*texts: Any, **fields: Any) -> bytes:
     ],
 )
 def test_the_prompt_is_estimated_from_its_messages_alone(body: bytes, tokens: int) -> None:
-    assert estimated_input(parse_request(body)) == tokens
+    assert parse_request(body).estimate(0)["input"] == tokens
 
 
 def test_messages_that_are_no_objects_are_estimated_all_the_same() -> None:
-    assert estimated_input(parse_request(b'{"model":"m","messages":[1,2,3]}')) == 1
+    assert parse_request(b'{"model":"m","messages":[1,2,3]}').estimate(7) == {"input": 1, "output": 7}
 
 
 def tiers() -> Plan:

@@ -22,15 +22,12 @@ from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
 from fenli.values.money import decimal_of
 from fenli.wire.answers import Answer
-from fenli.wire.openai_chat import ChatRequest
+from fenli.wire.asks import Asked
 
 ERROR_BODY_MAX: Final = 1024 * 1024
 # A vendor's own words go into the books only while they are of a sane length (bytes, characters).
 RAW_USAGE_MAX: Final = 16 * 1024
 NAME_MAX: Final = 256
-# What every message has around its words: {"role":"user","content":""}
-ENVELOPE: Final = 28
-BYTES_PER_TOKEN: Final = 4
 _LATE: Final = {
     "connect": "no connection to it in time",
     "head": "it did not begin to answer in time",
@@ -102,7 +99,7 @@ class Attempt:
             return False
         return self.status >= 300 or self.answer.error is not None
 
-    def rate(self, ask: ChatRequest, now: int) -> None:
+    def rate(self, ask: Asked, now: int) -> None:
         """Finds usage, grade and cost. Whatever cannot be known stays None, with a note that says why."""
         target, raw = self.target, self.answer.usage
         if raw is None:
@@ -142,12 +139,15 @@ class Attempt:
         self.cost, self.rated_at, self.grade = None, None, _UNKNOWN
         self.note = f"{OVER_HOLD}: {told}"
 
-    def _estimate(self, ask: ChatRequest) -> None:
+    def _estimate(self, ask: Asked) -> None:
         """What we counted ourselves; nothing where the vendor may have charged before a word of content came."""
         if self.content_at is None:
             self.note = "the vendor may have charged: no usage came"
             return
-        self.usage = {"input": estimated_input(ask), "output": max(1, self.answer.counted())}
+        self.usage = ask.estimate(self.answer.counted())
+        if self.usage is None:
+            self.note = "the vendor sent no usage, and nothing of it can be counted here"
+            return
         self.grade = Grade.ESTIMATED
         self.note = "the vendor sent no usage"
 
@@ -174,13 +174,6 @@ class Attempt:
             self.note,
             self.facts,
         )
-
-
-def estimated_input(ask: ChatRequest) -> int:
-    """Tokens of the prompt where the vendor did not count them: one for 4 bytes of the messages, at least 1."""
-    messages = bytes(ask.fields["messages"])
-    words = len(messages) - ENVELOPE * messages.count(b'"role"')
-    return max(1, words // BYTES_PER_TOKEN)
 
 
 def failure_of(error: Exception) -> Failure:

@@ -13,7 +13,7 @@ its attempts by number, so that several may run at once; the first to have conte
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Any, Final
 
 from fenli.budgets.purse import Purse, Shortage
 from fenli.calls.attempt import Attempt, failure_of
@@ -26,7 +26,8 @@ from fenli.routing.snapshot import Key
 from fenli.routing.targets import Plan
 from fenli.values.money import decimal_of
 from fenli.vendors.contract import Disconnect, header
-from fenli.wire.openai_chat import ChatRequest, error_body
+from fenli.wire.asks import Asked
+from fenli.wire.openai_chat import error_body
 from fenli.wire.sse import encode_event
 
 # How long a vendor may go on talking to a caller who left, where its policy is to drain.
@@ -66,7 +67,7 @@ class Call:
         number: int,
         call_id: str,
         key: Key,
-        ask: ChatRequest,
+        ask: Asked,
         plan: Plan,
         started: int,
         purse: Purse,
@@ -79,7 +80,7 @@ class Call:
         self.number = number
         self.id = call_id
         self.key = key
-        self.ask = ask
+        self.ask: Any = ask  # of the capability that the plan was made for; here a ChatRequest
         self.plan = plan
         self.started = started
         self.purse = purse

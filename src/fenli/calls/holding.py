@@ -17,6 +17,7 @@ from fenli.routing.snapshot import Key
 from fenli.routing.targets import Target
 from fenli.values.instants import format_instant
 from fenli.values.money import decimal_of
+from fenli.wire.asks import Asked
 from fenli.wire.openai_chat import ChatRequest
 
 # An answer is never shortened below this many tokens: it would be of no use, and costs its prompt all the same.
@@ -25,13 +26,14 @@ LEAST_OUTPUT: Final = 16
 TEMPLATE_TOKENS: Final = 64
 # Of an image or a video that is named by its address. Vendors scale images to fewer tokens than this by default.
 FOREIGN_TOKENS: Final = 16_384
+_SHORTER: Final = "ask for a shorter answer (max_tokens)"
 
 
 class Terms(NamedTuple):
     """``bound`` is None where the model has no price; ``ask`` has the output limit that a budget allows."""
 
     bound: Rating | None
-    ask: ChatRequest
+    ask: Asked
     hold: Hold | None = None
 
 
@@ -58,13 +60,13 @@ def bound(
     name = f"{target.vendor_id}/{target.model}"
     tariff = target.tariff
     if tariff is None:
-        raise _unpriced(name, accounts[0], "it has none")
+        raise unpriced(name, accounts[0], "it has none")
     prompt = prompt_tokens(ask, target)
     output = ask.output_limit or target.output_bound
     try:
         most = tariff.bound(prompt, output * ask.choices, now)
     except PriceError as error:
-        raise _unpriced(name, accounts[0], str(error)) from None
+        raise unpriced(name, accounts[0], str(error)) from None
     hold = purse.hold(accounts, most.currency, most.picos, now)
     if not isinstance(hold, Shortage):
         # An answer without a limit ends where the model's own does; the vendor is told so, to be sure.
@@ -83,7 +85,7 @@ def bound(
             if not isinstance(shortened, Shortage):
                 return Terms(most, ask.limited(output), shortened)
     need = hold.needs[0]
-    raise CallRefused(Code.INSUFFICIENT_QUOTA, _used_up(need.lease, need.whole))
+    raise CallRefused(Code.INSUFFICIENT_QUOTA, used_up(need.lease, need.whole, _SHORTER))
 
 
 def prompt_tokens(ask: ChatRequest, target: Target) -> int:
@@ -108,7 +110,7 @@ def _affordable(tariff: Tariff, prompt: int, choices: int, most: int, picos: int
     return low
 
 
-def _unpriced(name: str, account: Account, why: str) -> CallRefused:
+def unpriced(name: str, account: Account, why: str) -> CallRefused:
     budget = account.budget
     message = (
         f"{name} has no price, so budget {budget.name!r} ({_scope(account)}) cannot be kept ({why}): "
@@ -117,7 +119,8 @@ def _unpriced(name: str, account: Account, why: str) -> CallRefused:
     return CallRefused(Code.INSUFFICIENT_QUOTA, message, "model")
 
 
-def _used_up(lease: Lease, whole: int) -> str:
+def used_up(lease: Lease, whole: int, less: str) -> str:
+    """``less``: what would cost less."""
     account = lease.account
     budget, told = account.budget, account.told
     if told is not None and told.window != lease.window.start:
@@ -137,7 +140,7 @@ def _used_up(lease: Lease, whole: int) -> str:
     reset = "it never begins anew" if until >= FOREVER else f"it begins anew at {format_instant(until)}"
     return (
         f"budget {budget.name!r} ({_scope(account)}) has not enough left, in {budget.currency}: {amounts}; {reset}: "
-        "ask for a shorter answer (max_tokens), wait, or have it raised with `fenli budget change`"
+        f"{less}, wait, or have it raised with `fenli budget change`"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -12,6 +13,7 @@ import msgspec
 from fenli import __version__
 from fenli.budgets.purse import Purse
 from fenli.calls.call import Call
+from fenli.calls.service import ServiceCall
 from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
@@ -24,7 +26,9 @@ from fenli.http.transport import Transport
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
 from fenli.values.ids import call_id
+from fenli.wire.capabilities import PATHS, Capability
 from fenli.wire.openai_chat import error_body, parse_request, refusal_body
+from fenli.wire.services.parsers import PARSERS
 
 _JSON: Final = b"content-type: application/json\r\n"
 _TEXT: Final = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
@@ -82,13 +86,10 @@ class App:
             directory = self._directory()
         key = self._key(directory, headers)
         if b"content-encoding" in headers and headers[b"content-encoding"] != b"identity":
-            raise CallRefused(Code.BAD_HTTP, "the body is compressed: send it without content-encoding")
+            raise CallRefused(Code.BAD_HTTP, _COMPRESSED)
         ask = parse_request(exchange.body)
         if key.models is not None and ask.model not in key.models:
-            allowed = ", ".join(key.models) or "none"
-            raise CallRefused(
-                Code.MODEL_NOT_ALLOWED, f"this key may not call {ask.model!r}; it may: {allowed}", "model"
-            )
+            raise _not_allowed(key, ask.model)
         plan = directory.plan(ask.model)
         wants_cost = key.show_cost
         if b"x-fenli-cost" in headers:
@@ -108,6 +109,36 @@ class App:
             attempts_max=directory.snapshot.attempts_max,
             request_id=_request_id(headers) if b"x-client-request-id" in headers else None,
             retry=_retry_count(headers) if b"x-stainless-retry-count" in headers else 0,
+        )
+        exchange.body = b""
+        self.desk.begin(call, exchange)
+
+    def service(self, exchange: ServerExchange, capability: Capability) -> None:
+        """As `chat`, for anything else."""
+        if exchange.method != b"POST":
+            raise _wrong_method(exchange, "POST")
+        headers = exchange.headers
+        directory = self._directory()
+        key = self._key(directory, headers)
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise CallRefused(Code.BAD_HTTP, _COMPRESSED)
+        ask = PARSERS[capability](exchange.body)
+        if key.models is not None and ask.model not in key.models:
+            raise _not_allowed(key, ask.model)
+        plan = directory.plan_for(capability, ask.model)
+        self._number = number = self._number + 1
+        call = ServiceCall(
+            number,
+            call_id(self.run, number),
+            key,
+            ask,
+            plan,
+            exchange.received,
+            self.purse,
+            wants_cost=headers[b"x-fenli-cost"].lower() in _TRUE if b"x-fenli-cost" in headers else key.show_cost,
+            attempts_max=directory.snapshot.attempts_max,
+            request_id=_request_id(headers),
+            retry=_retry_count(headers),
         )
         exchange.body = b""
         self.desk.begin(call, exchange)
@@ -172,9 +203,8 @@ class App:
             self.model(exchange, _unquoted(path[len(b"/v1/models/") :]))
         else:
             shown = path.decode("ascii", "replace")[:100]
-            raise CallRefused(
-                Code.PATH_NOT_FOUND, f"there is nothing at {shown}: try /v1/chat/completions or /v1/models"
-            )
+            message = f"there is nothing at {shown}: try /v1/models or one of {', '.join(PATHS.values())}"
+            raise CallRefused(Code.PATH_NOT_FOUND, message)
 
     def _directory(self) -> Directory:
         if self.draining:
@@ -217,6 +247,14 @@ class App:
         exchange.reply(status, lines, refusal_body(refusal))
 
 
+_COMPRESSED: Final = "the body is compressed: send it without content-encoding"
+
+
+def _not_allowed(key: Key, model: str) -> CallRefused:
+    allowed = ", ".join(key.models or ()) or "none"
+    return CallRefused(Code.MODEL_NOT_ALLOWED, f"this key may not call {model!r}; it may: {allowed}", "model")
+
+
 _HTTP_CODES: Final = {
     408: Code.REQUEST_TIMEOUT,
     413: Code.REQUEST_TOO_LARGE,
@@ -256,7 +294,7 @@ def _normal(path: bytes) -> bytes:
     """Clients join base URLs in every way: ``//``, a trailing slash, ``/v1`` doubled or absent mean the same."""
     path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
     path = _DOUBLED.sub(b"", path)
-    if path.startswith((b"/models/", b"/chat/")):
+    if path.startswith((b"/models/", b"/chat/")) or b"/v1" + path in _PATHS:
         path = b"/v1" + path
     return path
 
@@ -275,4 +313,5 @@ _PATHS: Final[dict[bytes, Handler]] = {
     b"/metrics": App.measures,
     b"/": App.root,
     b"/v1": App.root,
+    **{PATHS[capability].encode(): partial(App.service, capability=capability) for capability in PARSERS},
 }

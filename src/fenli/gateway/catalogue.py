@@ -8,6 +8,7 @@ from fenli.errors import CallRefused
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
 from fenli.values import format_instant
+from fenli.wire.capabilities import PATHS
 
 
 def model_list(directory: Directory, key: Key) -> bytes:
@@ -30,7 +31,8 @@ def one_model(directory: Directory, key: Key, name: str) -> bytes | None:
 def _model(directory: Directory, name: str) -> dict[str, object] | None:
     """None for a name that cannot be served now, such as a route whose vendors are all off."""
     try:
-        target = directory.plan(name).targets[0]
+        capability = directory.capability(name)
+        target = directory.plan_for(capability, name).targets[0]
     except CallRefused:
         return None
     created = directory.snapshot.compiled_at
@@ -47,6 +49,7 @@ def _model(directory: Directory, name: str) -> dict[str, object] | None:
         "max_input_tokens": target.context,
         "max_tokens": target.output,
         "lifecycle": "active",
-        "capabilities": {},
+        "capabilities": {capability: True},
         "supported_endpoint_types": ["openai"],
+        "endpoint": PATHS[capability],
     }

@@ -112,6 +112,16 @@ class Tariff:
             self._no_offer(at, None, prompt, output, segment.rows)
         return Rating(picos, self._currency, chosen)
 
+    def most(self, usage: Mapping[str, int], at: int) -> Rating:
+        """The most that ``usage`` can cost if it counts within an hour: by the dearest row in force at ``at`` or in the
+        hour after it that has a price for every meter of it, whatever the row's other conditions. Raises NoOffer.
+        """
+        rows = self._worst.at(at).rows
+        ratings = [self._summed(row, usage, at) for row in rows if all(meter in row.prices for meter in usage)]
+        if not ratings:
+            self._no_offer(at, None, 0, 0, rows)
+        return max(ratings, key=lambda rating: rating.picos)
+
     def find(self, at: int, usage: Mapping[str, int] | None = None, facts: Facts | None = None) -> Offer:
         """The one row that prices a request. Without ``usage``, the facts' prompt and completion choose the tier."""
         counted = {"input": facts.prompt, "output": facts.completion} if facts is not None and usage is None else usage

@@ -15,7 +15,10 @@ from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Key, Snapshot, VendorSettings
 from fenli.routing.targets import BYTES_ARE_TOKENS, OUTPUT_BOUND, Plan, Target
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import Vendor
+from fenli.vendors.contract import Model, Vendor
+from fenli.vendors.services import service_of
+from fenli.wire.capabilities import PATHS as PUBLIC_PATHS
+from fenli.wire.capabilities import Capability
 
 # Names outside the catalogue that callers may use (`vendor/model` always works) are remembered up to this many.
 _PASSING_MAX: Final = 4_096
@@ -41,6 +44,7 @@ class Directory:
         self._vendors: dict[str, tuple[VendorSettings, str]] = {}
         self._offers: dict[str, dict[tuple[str, str], list[Offer]]] = {}
         self._plans: dict[str, Plan] = {}
+        self._others: dict[tuple[Capability, str], Plan] = {}
         self._passing = 0
         for settings in snapshot.vendors:
             if not _is_name(settings.id):
@@ -74,30 +78,76 @@ class Directory:
         plan = self._plans.get(name)
         return plan if plan is not None else self._make(name)
 
-    def _make(self, name: str) -> Plan:
-        if name in self._routes:
-            paths = self._routes[name].targets
-        elif name in self._bare:
-            vendors = self._bare[name]
-            if len(vendors) > 1:
-                choices = " or ".join(f"{vendor}/{name}" for vendor in vendors)
-                raise CallRefused(
-                    Code.MODEL_NOT_FOUND, f"{_shown(name)} is sold by several vendors: write {choices}", "model"
-                )
-            paths = (f"{vendors[0]}/{name}",)
-        else:
-            paths = (name,)
-        targets = tuple(self._target(path) for path in paths if path.partition("/")[0] in self._vendors)
-        if not targets or "/" not in paths[0]:
+    def plan_for(self, capability: Capability, name: str) -> Plan:
+        """Raises CallRefused (model_not_found), also where there is such a model and it is for something else."""
+        if capability is Capability.CHAT:
+            return self.plan(name)
+        plan = self._others.get((capability, name))
+        return plan if plan is not None else self._make(name, capability)
+
+    def capability(self, name: str) -> Capability:
+        """What a public name is for; chat where nobody says."""
+        paths = self._routes[name].targets if name in self._routes else self._paths(name)
+        known = (self._known(path) for path in paths)
+        return next((model.does for model in known if model is not None), Capability.CHAT)
+
+    def _make(self, name: str, capability: Capability = Capability.CHAT) -> Plan:
+        paths = self._paths(name)
+        on = [path for path in paths if path.partition("/")[0] in self._vendors]
+        if not on or "/" not in paths[0]:
             raise self._unknown(name, paths)
+        targets = tuple(self._target(path, capability) for path in on if self._serves(path, capability))
+        if not targets:
+            raise self._for_something_else(name, on, capability)
         plan = Plan(name, targets, targets[0].deadlines.total)
         listed = name in self._routes or name in self._bare or name in self._listed
         if listed or self._passing < _PASSING_MAX:
-            self._plans[name] = plan
+            if capability is Capability.CHAT:
+                self._plans[name] = plan
+            else:
+                self._others[capability, name] = plan
             self._passing += not listed
         return plan
 
-    def _target(self, path: str) -> Target:
+    def _paths(self, name: str) -> tuple[str, ...]:
+        """The ``vendor/model`` of each target. Raises CallRefused where it could be any of several vendors'."""
+        if name in self._routes:
+            return self._routes[name].targets
+        vendors = self._bare.get(name, ())
+        if len(vendors) > 1:
+            choices = " or ".join(f"{vendor}/{name}" for vendor in vendors)
+            message = f"{_shown(name)} is sold by several vendors: write {choices}"
+            raise CallRefused(Code.MODEL_NOT_FOUND, message, "model")
+        return (f"{vendors[0]}/{name}",) if vendors else (name,)
+
+    def _known(self, path: str) -> Model | None:
+        """The catalogue's entry; None where the vendor is off or the model is not in it."""
+        vendor_id, _, model = path.partition("/")
+        if vendor_id not in self._vendors:
+            return None
+        models = VENDORS[self._vendors[vendor_id][0].adapter].models
+        return next((entry for entry in models if entry.id == model), None)
+
+    def _serves(self, path: str, capability: Capability) -> bool:
+        known = self._known(path)
+        if known is not None and known.does is not capability:
+            return False
+        vendor = VENDORS[self._vendors[path.partition("/")[0]][0].adapter]
+        return capability is Capability.CHAT or service_of(vendor, capability) is not None
+
+    def _for_something_else(self, name: str, paths: list[str], capability: Capability) -> CallRefused:
+        known = next((model for path in paths if (model := self._known(path)) is not None), None)
+        if known is not None and known.does is not capability:
+            message = f"{_shown(name)} is for {known.does}, not for {capability}: POST it to {PUBLIC_PATHS[known.does]}"
+        else:
+            offering = [name for name, (settings, _) in self._vendors.items()
+                        if service_of(VENDORS[settings.adapter], capability) is not None]  # fmt: skip
+            vendor = paths[0].partition("/")[0]
+            hint = f"ask one of {', '.join(offering)}" if offering else "no vendor that is on here has any"
+            message = f"fenli knows no {capability} of {vendor}: {hint}"
+        return CallRefused(Code.MODEL_NOT_FOUND, message, "model")
+
+    def _target(self, path: str, capability: Capability) -> Target:
         vendor_id, _, model = path.partition("/")
         if not _is_name(model.translate(_WITHIN_MODELS)):
             raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} is not a model name: write vendor/model", "model")
@@ -106,13 +156,19 @@ class Directory:
         rows = self._offers[vendor_id]
         offers = rows.get((model, settings.currency)) or rows.get((ANY_MODEL, settings.currency))
         deadlines = settings.deadlines
-        known = next((entry for entry in vendor.models if entry.id == model), None)
+        known = self._known(path)
         output = known.output if known else None
+        service = service_of(vendor, capability)
+        speaker = service or vendor
+        try:
+            address = speaker.address(settings.base_url, secret, model)
+        except ConfigError as error:
+            raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} cannot be asked: {error}", "model") from None
         return Target(
-            vendor=vendor,
+            vendor=speaker,
             vendor_id=vendor_id,
             model=model,
-            address=vendor.address(settings.base_url, secret, model),
+            address=address,
             tariff=Tariff(offers, settings.basis) if offers else None,
             transport=TransportDeadlines(deadlines.connect, deadlines.head, deadlines.first_byte, deadlines.idle),
             deadlines=deadlines,

@@ -9,7 +9,7 @@ import msgspec
 from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Deadlines
-from fenli.vendors.contract import Address, Vendor
+from fenli.vendors.contract import Address, Speaker
 
 # What an answer is bounded by where neither the caller nor the vendor's catalogue says; only holds come from it.
 OUTPUT_BOUND: Final = 32_768
@@ -24,7 +24,7 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     1,000 bytes of a text prompt come to at most.
     """
 
-    vendor: Vendor
+    vendor: Speaker
     vendor_id: str
     model: str
     address: Address

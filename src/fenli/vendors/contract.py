@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +20,9 @@ import msgspec
 from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
 from fenli.vendors.balances import BalanceMap
+from fenli.vendors.endpoints import Endpoint
 from fenli.wire.answers import Answer
+from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.whole import NO_ANSWER
 
@@ -38,6 +40,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model of a vendor's default catalogue. ``context`` and ``output`` are token limits, None where not sourced.
 
     ``sent_as`` and ``path``: what requests call it and where they go, where that is not the id and the vendor's path.
+    ``does``: what it can be asked for.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output: int | None = None
     sent_as: str = ""
     path: str = ""
+    does: Capability = Capability.CHAT
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -61,6 +65,19 @@ class Address(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Address({self.origin}, {self.target!r}, model={self.model!r})"
+
+
+class Speaker(Protocol):
+    """What a call needs of whoever it speaks to: a vendor's chat, or one of its other endpoints. ``ask`` is a request
+    of the capability that the address was prepared for. Each method is as in `Vendor`."""
+
+    @property
+    def disconnect(self) -> Disconnect: ...
+    def request(self, address: Address, ask: Any, now: int) -> Request: ...
+    def facts(self, ask: Any, service_tier: str | None, usage: Mapping[str, int]) -> dict[str, bool | str] | None: ...
+    def answer(self, ask: Any, now: int) -> Answer: ...
+    def usage(self, raw: bytes) -> dict[str, int]: ...
+    def classify(self, status: int, headers: Headers, body: bytes) -> Failure: ...
 
 
 class Vendor(Protocol):
@@ -84,6 +101,10 @@ class Vendor(Protocol):
     def models(self) -> tuple[Model, ...]: ...
     @property
     def disconnect(self) -> Disconnect: ...
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What it offers beside chat; at most one for each capability."""
+
     @property
     def balance(self) -> BalanceMap | None:
         """Where it tells what is left of our money with it; None where it does not."""

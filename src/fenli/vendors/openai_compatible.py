@@ -12,6 +12,7 @@ from fenli.errors import Failure
 from fenli.http.transport import Origin, Pieces, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
+from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
@@ -76,6 +77,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     standard_tiers: tuple[str, ...] = ()
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
+    endpoints: tuple[Endpoint, ...] = ()
     adds: tuple[Added, ...] = ()
     failures: tuple[FailurePlace, ...] = ()
     errors: tuple[ErrorRule, ...] = ()

@@ -14,6 +14,7 @@ from fenli.errors import Failure
 from fenli.http.transport import Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap, parse_base_url, retry_after_ms
+from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
@@ -42,6 +43,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     disconnect: Disconnect = Disconnect.CANCEL
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
+    endpoints: tuple[Endpoint, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
 
     # What a dialect brings

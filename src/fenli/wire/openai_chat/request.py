@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.errors import CallRefused, Code
+from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _string = msgspec.json.Decoder(str).decode
@@ -29,6 +30,8 @@ MODEL_MAX: Final = 256
 
 # A body beyond this size is checked and passed on in pieces, never copied: fresh memory costs more than the work on it.
 LARGE: Final = 64 * 1024
+# What every message has around its words: {"role":"user","content":""}
+ENVELOPE: Final = 28
 TRUE: Final = b"true"
 _BRACKET: Final = ord("[")
 _INLINE: Final = re.compile(rb'"data:[^"]*"')
@@ -98,6 +101,13 @@ class ChatRequest:
     def is_text(self) -> bool:
         """Whether nothing in the prompt could be anything else."""
         return self.foreign() == (0, 0)
+
+    def estimate(self, counted: int) -> dict[str, int]:
+        """Units by meter where the vendor did not count them: a token for 4 bytes of the messages, at least 1, and for
+        each of the ``counted`` of the answer."""
+        messages = bytes(self.fields["messages"])
+        words = len(messages) - ENVELOPE * messages.count(b'"role"')
+        return {"input": max(1, words // BYTES_PER_TOKEN), "output": max(1, counted)}
 
     def asking_usage(self) -> bytes:
         """``stream_options`` with usage asked for, whatever else the caller set in it."""

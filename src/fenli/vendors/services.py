@@ -1,0 +1,71 @@
+"""One endpoint of one vendor, as a call meets it: what `fenli.vendors.contract.Vendor` is for chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fenli.errors import ConfigError, Failure
+from fenli.http.transport import Request
+from fenli.vendors.contract import Address, Disconnect, Headers, Vendor, parse_base_url
+from fenli.vendors.endpoints import Endpoint
+from fenli.wire.capabilities import Capability
+from fenli.wire.openai_chat import FailureReader
+from fenli.wire.services import ServiceAnswer, ServiceRequest
+
+
+class Service:
+    """Implements `fenli.vendors.contract.Speaker` for a `ServiceRequest`. Headers, key and the meaning of its errors
+    are the vendor's own."""
+
+    __slots__ = ("_failures", "endpoint", "vendor")
+
+    def __init__(self, vendor: Vendor, endpoint: Endpoint) -> None:
+        self.vendor = vendor
+        self.endpoint = endpoint
+        self._failures = FailureReader(endpoint.failures) if endpoint.failures else None
+
+    @property
+    def disconnect(self) -> Disconnect:
+        return self.vendor.disconnect
+
+    def address(self, base_url: str, secret: str, model: str) -> Address:
+        """Raises ConfigError when ``base_url`` is not usable, or has no end that the path could stand in place of."""
+        address = self.vendor.address(base_url, secret, model)
+        prefix, ending = parse_base_url(base_url)[1], self.endpoint.instead_of
+        if not prefix.endswith(ending):
+            raise ConfigError(
+                f"{base_url!r} does not end in {ending}, so where {self.endpoint.capability} is served cannot be told: "
+                f"write a base URL that does"
+            )
+        path = prefix.removesuffix(ending) + self.endpoint.path
+        return msgspec.structs.replace(address, target=path.encode())
+
+    def check(self, ask: ServiceRequest) -> None:
+        """Raises CallRefused for what this vendor cannot be told."""
+        self.endpoint.codec.check(ask)
+
+    def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
+        body = self.endpoint.codec.body(ask, address.model)
+        return Request(address.origin, b"POST", address.target, address.headers, body)
+
+    def answer(self, ask: ServiceRequest, now: int) -> ServiceAnswer:
+        return ServiceAnswer(self.endpoint.codec, ask, self._failures)
+
+    def usage(self, raw: bytes) -> dict[str, int]:
+        return self.endpoint.codec.meters(raw)
+
+    def facts(
+        self, ask: ServiceRequest, service_tier: str | None, usage: Mapping[str, int]
+    ) -> dict[str, bool | str] | None:
+        return None
+
+    def classify(self, status: int, headers: Headers, body: bytes) -> Failure:
+        return self.vendor.classify(status, headers, body)
+
+
+def service_of(vendor: Vendor, capability: Capability) -> Service | None:
+    """None where the vendor has no such endpoint."""
+    endpoint = next((endpoint for endpoint in vendor.endpoints if endpoint.capability is capability), None)
+    return None if endpoint is None else Service(vendor, endpoint)

@@ -1,0 +1,26 @@
+"""What a model can be asked for. Each has a path of its own, a request, an answer, and meters that it is paid by."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class Capability(enum.StrEnum):
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    IMAGES = "images"
+    SPEECH = "speech"
+    SEARCH = "search"
+
+
+# Where callers ask for it.
+PATHS: Final[dict[Capability, str]] = {
+    Capability.CHAT: "/v1/chat/completions",
+    Capability.EMBEDDINGS: "/v1/embeddings",
+    Capability.RERANK: "/v1/rerank",
+    Capability.IMAGES: "/v1/images/generations",
+    Capability.SPEECH: "/v1/audio/speech",
+    Capability.SEARCH: "/v1/search",
+}

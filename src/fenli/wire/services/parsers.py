@@ -1,0 +1,21 @@
+"""How the request of each capability is read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.embeddings import parse_embeddings
+from fenli.wire.services.images import parse_images
+from fenli.wire.services.request import Parser
+from fenli.wire.services.rerank import parse_rerank
+from fenli.wire.services.search import parse_search
+from fenli.wire.services.speech import parse_speech
+
+PARSERS: Final[dict[Capability, Parser]] = {
+    Capability.EMBEDDINGS: parse_embeddings,
+    Capability.RERANK: parse_rerank,
+    Capability.IMAGES: parse_images,
+    Capability.SPEECH: parse_speech,
+    Capability.SEARCH: parse_search,
+}

@@ -1,0 +1,120 @@
+"""A request for anything but chat: its top-level members as the bytes that came, and the most that it can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from fenli.errors import CallRefused, Code
+from fenli.wire.openai_chat.request import MODEL_MAX, Member, encode_members
+
+# More than any vendor takes in one request; beyond it the worst case no longer fits the books.
+ITEMS_MAX: Final = 4_096
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_WRONG: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class ServiceRequest:
+    """``fields`` holds the JSON text of every member. ``most``: the units by meter that no answer can go beyond;
+    ``sure``: what is used for certain once there is an answer, where the vendor does not tell (None: nobody knows)."""
+
+    stream = False
+    is_text = False
+
+    __slots__ = ("fields", "model", "most", "size", "sure")
+
+    def __init__(
+        self, fields: dict[str, Member], model: str, size: int, most: dict[str, int], sure: dict[str, int] | None
+    ) -> None:
+        self.fields = fields
+        self.model = model
+        self.size = size
+        self.most = most
+        self.sure = sure
+
+    def estimate(self, counted: int) -> dict[str, int] | None:
+        return self.sure
+
+    def spliced(self, model: bytes) -> bytes:
+        """The body as it came, for ``model`` (JSON)."""
+        return encode_members({**self.fields, "model": model})
+
+    def value(self, name: str, kind: Any, wanted: str) -> Any:
+        """The member as that type, None where it is absent or null. Raises CallRefused."""
+        return optional(self.fields, name, kind, wanted)
+
+
+class Members:
+    """A body taken apart, on the way to be a request. Raises CallRefused for what is wrong, and where."""
+
+    __slots__ = ("fields", "model", "size")
+
+    def __init__(self, body: bytes | memoryview) -> None:
+        data = bytes(body)
+        try:
+            data.decode()
+            self.fields: dict[str, Member] = dict(_members(data))
+        except UnicodeDecodeError as error:
+            message = f"the body is not UTF-8 (byte {error.start}): encode it as UTF-8"
+            raise CallRefused(Code.MALFORMED_JSON, message) from None
+        except msgspec.ValidationError:
+            raise CallRefused(Code.MALFORMED_JSON, "the body must be a JSON object: see docs/endpoints.md") from None
+        except msgspec.DecodeError as error:
+            raise CallRefused(Code.MALFORMED_JSON, f"the body is not JSON: {error}") from None
+        except RecursionError:
+            raise CallRefused(Code.MALFORMED_JSON, "the body is nested too deeply: flatten it") from None
+        self.size = len(data)
+        self.model: str = self.required("model", str, "a string")
+        if len(self.model) > MODEL_MAX:
+            message = f"'model' has {len(self.model)} characters, and no name has more than {MODEL_MAX}: shorten it"
+            raise CallRefused(Code.INVALID_VALUE, message, "model")
+        if self.optional("stream", bool, "true or false"):
+            message = "'stream' is true, and what is asked for here comes in one piece: leave it out"
+            raise CallRefused(Code.INVALID_VALUE, message, "stream")
+
+    def required(self, name: str, kind: Any, wanted: str) -> Any:
+        value = self.optional(name, kind, wanted)
+        if value is None:
+            raise CallRefused(Code.INVALID_VALUE, f"{name!r} is missing: it must be {wanted}", name)
+        return value
+
+    def optional(self, name: str, kind: Any, wanted: str) -> Any:
+        return optional(self.fields, name, kind, wanted)
+
+    def count(self, name: str, most: int) -> int | None:
+        """A whole number from 1 to ``most``."""
+        found: int | None = self.optional(name, int, "a whole number")
+        if found is not None and not 1 <= found <= most:
+            raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be from 1 to {most}, not {found}", name)
+        return found
+
+    def request(self, most: dict[str, int], sure: dict[str, int] | None) -> ServiceRequest:
+        return ServiceRequest(self.fields, self.model, self.size, most, sure)
+
+
+Parser = Callable[[bytes | memoryview], ServiceRequest]
+
+
+def optional(fields: dict[str, Member], name: str, kind: Any, wanted: str) -> Any:
+    if name not in fields:
+        return None
+    try:
+        return msgspec.json.decode(fields[name], type=kind | None)
+    except _WRONG:
+        shown = bytes(fields[name])[:60].decode(errors="replace")
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be {wanted}, not {shown}", name) from None
+
+
+def filled(name: str, text: str) -> str:
+    if not text.strip():
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} is empty: say something", name)
+    return text
+
+
+def few(name: str, items: list[Any]) -> list[Any]:
+    if not 1 <= len(items) <= ITEMS_MAX:
+        message = f"{name!r} has {len(items)} members: send from 1 to {ITEMS_MAX} at once"
+        raise CallRefused(Code.INVALID_VALUE, message, name)
+    return items
