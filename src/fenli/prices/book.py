@@ -94,6 +94,19 @@ class PriceBook:
         known = [offer for group in groups.values() for offer in known_at(group, instant)]
         return PriceBook(self._headers.values(), known, self._aliases)
 
+    def with_rows(self, rows: Iterable[Offer]) -> PriceBook:
+        """The book with these in place of all rows of the same vendor, model and currency, and of an alias of that
+        name. Their vendors are in it already; nothing is checked again."""
+        rows = tuple(rows)
+        keys = {(row.vendor, row.model, row.currency) for row in rows}
+        names = {(vendor, model) for vendor, model, _ in keys}
+        kept = (row for row in self._every if (row.vendor, row.model, row.currency) not in keys)
+        aliases = {
+            vendor: tuple(alias for alias in group if (vendor, alias.name) not in names)
+            for vendor, group in self._aliases.items()
+        }
+        return PriceBook(self._headers.values(), (*kept, *rows), aliases)
+
     def vendors(self) -> list[str]:
         return sorted(self._headers)
 
