@@ -23,12 +23,16 @@ ANSWER_MAX: Final = 64 * 1024 * 1024
 
 
 class CallPart(msgspec.Struct, frozen=True, gc=False):
-    """A part of a tool call: its id and name with the first part of each ``index``, and more of its arguments."""
+    """A part of a tool call: its id and name with the first part of each ``index``, and more of its arguments.
+
+    ``members`` are further members of the call, with its first part.
+    """
 
     index: int = 0
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    members: dict[str, Any] | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -287,15 +291,16 @@ def _call(part: CallPart) -> dict[str, Any]:
     if part.id is not None or part.name is not None:
         shown |= {"id": part.id or f"call_{part.index}", "type": "function"}
     function = {"arguments": part.arguments} if part.name is None else {"name": part.name, "arguments": part.arguments}
-    return shown | {"function": function}
+    return shown | {"function": function} | (part.members or {})
 
 
 def _joined(parts: list[CallPart]) -> dict[str, Any]:
     name = next((part.name for part in parts if part.name is not None), "")
     number = next((part.id for part in parts if part.id is not None), None)
     arguments = "".join(part.arguments for part in parts)
-    return {
+    call = {
         "id": number or f"call_{parts[0].index}",
         "type": "function",
         "function": {"name": name, "arguments": arguments},
     }
+    return call | next((part.members for part in parts if part.members), {})

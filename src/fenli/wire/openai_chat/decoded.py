@@ -26,13 +26,19 @@ class Function(msgspec.Struct, frozen=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True):
+    """``extra_content`` is what a vendor wants back with the call that it made."""
+
     id: str = ""
     type: str = "function"
     function: Function = Function()
+    extra_content: dict[str, Any] | None = None
 
 
 class Message(msgspec.Struct, frozen=True):
-    """``content`` parts are as the caller wrote them. ``tool_call_id`` says which call a tool's result answers."""
+    """``content`` parts are as the caller wrote them. ``tool_call_id`` says which call a tool's result answers.
+
+    ``thinking_blocks`` and ``extra_content`` are what a vendor wants back with the turn that it wrote.
+    """
 
     role: str
     content: str | list[dict[str, Any]] | None = None
@@ -41,6 +47,8 @@ class Message(msgspec.Struct, frozen=True):
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     refusal: str | None = None
+    thinking_blocks: tuple[dict[str, Any], ...] | None = None
+    extra_content: dict[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -67,8 +75,11 @@ class FunctionTool(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
+    """``cache_control`` marks that everything up to this tool is to be cached."""
+
     type: str
     function: FunctionTool | None = None
+    cache_control: dict[str, Any] | None = None
 
 
 class NamedFunction(msgspec.Struct, frozen=True):
