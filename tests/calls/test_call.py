@@ -668,3 +668,22 @@ def test_a_plan_is_kept_whatever_the_directory_does_meanwhile() -> None:
     plan("moonshot")
     stage.answer(200, WHOLE)
     assert stage.call.plan is before
+
+
+# A WebSocket
+
+
+def test_a_websocket_is_ours_to_close_once_the_answer_is_whole() -> None:
+    stage = CallStage(stream=True).ask().head(101, []).body(ROLE, words("Hi"), STOP, EXTRA)
+    assert stage.cancelled == []
+    stage.body(DONE).settle()
+    assert stage.finished
+    assert stage.cancelled == [1]
+    assert (stage.entries[0].outcome, stage.entries[0].status, stage.entries[0].grade) == ("ok", 101, Grade.MEASURED)
+
+
+def test_a_handshake_that_is_refused_owes_nothing() -> None:
+    stage = CallStage(stream=True).ask().answer(401, problem(message="HMAC signature does not match")).settle()
+    assert stage.entries[0].grade is Grade.NONE
+    assert stage.ended is not None
+    assert stage.ended.outcome == "bad_key"

@@ -38,6 +38,7 @@ _HEADERS: Final = (
     b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %d.%03d\r\n"
 )
 _NOTHING: Final[Effects] = ()
+_WEBSOCKET: Final = 101  # the status of a handshake that was granted
 _TOO_LATE: Final = "a budget binds this call, and to be granted some of it took longer than the call may take: retry"
 
 
@@ -128,7 +129,7 @@ class Call:
         attempt = self._attempts[number - 1]
         attempt.status = status
         attempt.headers = headers
-        attempt.failing = not 200 <= status < 300
+        attempt.failing = not (200 <= status < 300 or status == _WEBSOCKET)
         if self.ask.stream and attempt.answer.refused(header(headers, b"content-type") or b""):
             attempt.failing = True
 
@@ -316,6 +317,8 @@ class Call:
             attempt.content_at = now
         effects: list[Effect] = self._drop_others(attempt, now) if len(self._attempts) > 1 else []
         effects += self._close(attempt, OK, now)
+        if attempt.status == _WEBSOCKET:
+            effects.append(Cancel(attempt.number))  # its end is for us to say: some vendors never do
         stage = self.stage
         ended = self._ended(attempt, OK, 200)
         if stage is _DRAINING:
