@@ -120,6 +120,7 @@ class Code(enum.StrEnum):
     INSUFFICIENT_QUOTA = "insufficient_quota"
     MODEL_NOT_ALLOWED = "model_not_allowed"
     MODEL_NOT_FOUND = "model_not_found"
+    OPTION_NOT_SUPPORTED = "option_not_supported"
     PATH_NOT_FOUND = "path_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"
@@ -151,6 +152,7 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.INSUFFICIENT_QUOTA: (402, "insufficient_quota"),
     Code.MODEL_NOT_ALLOWED: (403, "permission_error"),
     Code.MODEL_NOT_FOUND: (404, "invalid_request_error"),
+    Code.OPTION_NOT_SUPPORTED: (400, "invalid_request_error"),
     Code.PATH_NOT_FOUND: (404, "invalid_request_error"),
     Code.METHOD_NOT_ALLOWED: (405, "invalid_request_error"),
     Code.REQUEST_TIMEOUT: (408, "invalid_request_error"),

@@ -70,7 +70,7 @@ def test_the_vendor_gets_its_own_model_our_key_and_the_rest_untouched(house: Hou
     "fields",
     [
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]},
-        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}},
+        {"response_format": {"type": "json_object"}},
         {
             "messages": [
                 {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}

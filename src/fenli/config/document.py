@@ -41,12 +41,13 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
-    """The endpoint that clients talk to."""
+    """The endpoint that clients talk to. ``missing_options``: what to do where a model lacks an option."""
 
     host: Words = "127.0.0.1"
     port: Port = 8410
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     durability: Literal["group", "each", "os"] = "group"
+    missing_options: Literal["refuse", "downgrade"] = "refuse"
     drain: Span = field(default_factory=lambda: Span.parse("30s"))
     limits: Limits = field(default_factory=Limits)
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -65,6 +66,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """One vendor. ``adapter`` says what a vendor id of your own speaks; ``models`` replaces the built-in list.
 
     ``poll_balances`` is how often it is asked what is left of our money with it, ``low_balance`` what is too little.
+    ``missing_options`` goes before the gateway's.
     """
 
     adapter: Words | None = None
@@ -75,6 +77,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
     poll_balances: Span | None = None
     low_balance: Words | None = None
+    missing_options: Literal["refuse", "downgrade"] | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

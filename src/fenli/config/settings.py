@@ -22,6 +22,7 @@ from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route, Snapshot
 from fenli.values.money import picos_of
 from fenli.values.toml_lines import line_of, locate
+from fenli.wire.openai_chat.options import Missing
 
 
 def settings_of(
@@ -39,6 +40,7 @@ def settings_of(
                 models=(local.model,),
                 context=local.context,
                 deadlines=deadlines_of(config.document.gateway.deadlines),
+                missing_options=Missing(config.document.gateway.missing_options),
             )
         )
     on = {vendor.id for vendor in vendors if vendor.enabled}
@@ -90,6 +92,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             poll_balances=state.poll_balances,
             low_balance=None if state.low_balance is None else picos_of(state.low_balance),
             deadlines=state.deadlines,
+            missing_options=state.missing_options,
             enabled=state.on,
             why_off=state.why,
         )

@@ -13,6 +13,7 @@ from fenli.config.references import missing
 from fenli.config.spans import Span
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.catalog import VENDORS
+from fenli.wire.openai_chat.options import Missing
 
 LOCAL = "local"
 
@@ -33,6 +34,7 @@ class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     poll_balances: Span | None = None
     low_balance: str | None = None
     deadlines: Deadlines = Deadlines()
+    missing_options: Missing = Missing.REFUSE
 
 
 def vendor_states(config: Config, environ: Mapping[str, str]) -> list[VendorState]:
@@ -66,6 +68,7 @@ def _states(config: Config, environ: Mapping[str, str]) -> Iterator[VendorState]
             poll_balances=section.poll_balances,
             low_balance=section.low_balance,
             deadlines=deadlines_of(config.document.gateway.deadlines, section.deadlines),
+            missing_options=Missing(section.missing_options or config.document.gateway.missing_options),
         )
 
 

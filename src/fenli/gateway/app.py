@@ -24,6 +24,7 @@ from fenli.gateway.snapshots import SnapshotFile
 from fenli.http.exchange import ServerExchange
 from fenli.http.transport import Transport
 from fenli.routing.directory import Directory
+from fenli.routing.fitting import fitted
 from fenli.routing.snapshot import Key
 from fenli.values.ids import call_id
 from fenli.wire.capabilities import PATHS, Capability
@@ -91,6 +92,8 @@ class App:
         if key.models is not None and ask.model not in key.models:
             raise _not_allowed(key, ask.model)
         plan = directory.plan(ask.model)
+        if ask.options is not None:
+            plan = fitted(plan, ask.options)
         wants_cost = key.show_cost
         if b"x-fenli-cost" in headers:
             wants_cost = headers[b"x-fenli-cost"].lower() in _TRUE

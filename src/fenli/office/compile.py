@@ -117,6 +117,7 @@ def _vendor(
         basis=book.basis(priced) if priced else "start",
         deadlines=setting.deadlines or Deadlines(),
         context=setting.context,
+        missing_options=setting.missing_options,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fenli.prices.rates import Rate
 from fenli.routing.snapshot import Deadlines, Route
+from fenli.wire.openai_chat.options import Missing
 
 
 class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines | None = None
     poll_balances: int | None = None
     low_balance: int | None = None
+    missing_options: Missing = Missing.REFUSE
     enabled: bool = True
     why_off: str = "enabled = false"
 

@@ -177,6 +177,8 @@ class Directory:
             output=output,
             label=f"x-fenli-vendor: {vendor_id}\r\nx-fenli-model: {model}\r\n".encode(),
             prompt_ratio=self.snapshot.prompt_ratios.get(path, BYTES_ARE_TOKENS),
+            switches=vendor.switches,
+            missing=settings.missing_options,
         )
 
     def _unknown(self, name: str, paths: tuple[str, ...]) -> CallRefused:

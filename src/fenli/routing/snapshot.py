@@ -15,6 +15,7 @@ import msgspec
 from fenli.budgets import Budget
 from fenli.prices.offers import Offer
 from fenli.prices.rates import Rate
+from fenli.wire.openai_chat.options import Missing
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books.
 
     ``context`` holds for every model of it, in tokens, where it is known better than the catalogue knows it.
+    ``missing_options``: what to do where a request asks for an option that a model lacks.
     """
 
     id: str
@@ -58,6 +60,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     basis: Literal["start", "end"] = "start"
     deadlines: Deadlines = Deadlines()
     context: int | None = None
+    missing_options: Missing = Missing.REFUSE
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.contract import Address, Speaker
+from fenli.vendors.switches import Switches
+from fenli.wire.openai_chat.options import Missing
 
 # What an answer is bounded by where neither the caller nor the vendor's catalogue says; only holds come from it.
 OUTPUT_BOUND: Final = 32_768
@@ -21,7 +23,8 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     """``vendor_id`` is the name in the books; ``label`` the answer headers that name vendor and model, for the wire.
 
     ``context`` and ``output`` are the model's limits in tokens, None where nobody says. ``prompt_ratio``: tokens that
-    1,000 bytes of a text prompt come to at most.
+    1,000 bytes of a text prompt come to at most. ``switches`` say which options the model has, ``missing`` what to do
+    about the others.
     """
 
     vendor: Speaker
@@ -36,6 +39,8 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     output: int | None
     label: bytes
     prompt_ratio: int = BYTES_ARE_TOKENS
+    switches: Switches = Switches()
+    missing: Missing = Missing.REFUSE
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import EMBEDDINGS, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SearchSwitch, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.rerank import Rerank
 
 ALIBABA = OpenAICompatible(
     id="alibaba",
@@ -24,6 +28,15 @@ ALIBABA = OpenAICompatible(
             "prompt_tokens_details.cache_creation_input_tokens",
         ),
     ),
+    endpoints=(
+        EMBEDDINGS,
+        Endpoint(
+            capability=Capability.RERANK,
+            path="/compatible-api/v1/reranks",
+            instead_of="/compatible-mode/v1",
+            codec=Rerank(),
+        ),
+    ),
     errors=(
         ErrorRule(Kind.BAD_KEY, code=r"InvalidApiKey|invalid_api_key"),
         ErrorRule(Kind.NO_BALANCE, code="Arrearage"),
@@ -36,5 +49,20 @@ ALIBABA = OpenAICompatible(
         ErrorRule(Kind.RATE_LIMITED, code=r"Throttling(\..*)?|LimitRequests|limit_requests|limit_burst_rate"),
         ErrorRule(Kind.TIMEOUT, code="RequestTimeOut"),
         ErrorRule(Kind.OVERLOADED, code="ModelServingError|ModelUnavailable"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="qwq|.*-thinking", budget="thinking_budget"),
+            ThinkingSwitch(on={"enable_thinking": TRUE}, off={"enable_thinking": FALSE}, budget="thinking_budget"),
+        ),
+        search=(
+            SearchSwitch(
+                on={"enable_search": TRUE},
+                citations={"search_options.enable_source": TRUE, "search_options.enable_citation": TRUE},
+                force={"search_options.forced_search": TRUE},
+                shown="the text, [1]",
+            ),
+        ),
+        prefix=(PrefixSwitch(mark="partial"),),
     ),
 )

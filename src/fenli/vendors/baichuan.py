@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import EMBEDDINGS
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 
 BAICHUAN = OpenAICompatible(
     id="baichuan",
@@ -19,11 +21,20 @@ BAICHUAN = OpenAICompatible(
     key_variables=("BAICHUAN_API_KEY",),
     limit_field="max_tokens",
     usage_map=UsageMap(searches=("search_count",)),
+    endpoints=(EMBEDDINGS,),
     errors=(
         ErrorRule(Kind.NO_BALANCE, status=429, text="balance|arrears|recharge|余额|欠费|充值"),
         ErrorRule(Kind.OVERLOADED, status=500, text="busy|overloaded|负载|繁忙"),
         ErrorRule(Kind.CONTENT_FILTERED, status=400, text="sensitive|inappropriate|敏感|违规"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|too long|exceeds? .*tokens|超长|上下文"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
+    ),
+    switches=Switches(
+        thinking=(ThinkingSwitch(models="Baichuan-M[123]"),),
+        search=(
+            SearchSwitch(models="Baichuan-M3-Plus", shown="knowledge_base.cites"),
+            SearchSwitch(tool=b'{"type":"web_search","web_search":{"enable":true}}', shown="knowledge_base.cites"),
+        ),
+        schema=(SchemaSwitch(way=SchemaWay.OBJECT),),
     ),
 )

@@ -7,8 +7,10 @@ an unknown model with a 400 and one that is not open to the account with a 401.
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import FALSE, TRUE, PersonaSwitch, SearchSwitch, Switches, ThinkingSwitch
 
 BAIDU = OpenAICompatible(
     id="baidu",
@@ -16,6 +18,7 @@ BAIDU = OpenAICompatible(
     title_zh="百度文心(千帆)",
     base_url="https://qianfan.baidubce.com/v2",
     key_variables=("QIANFAN_API_KEY",),
+    endpoints=(EMBEDDINGS, IMAGES),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="tokens_too_long|characters_too_long"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, code="invalid_model"),
@@ -26,5 +29,23 @@ BAIDU = OpenAICompatible(
         ErrorRule(Kind.NO_BALANCE, status=403, text="overdue|arrears|欠费|余额"),
         ErrorRule(Kind.QUOTA_EXHAUSTED, code="QUOTA_USER_DAILY_.*"),
         ErrorRule(Kind.RATE_LIMITED, code="((rpm|tpm)_)?rate_limit_exceeded|RATE_LIMIT_.*"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="ernie-x1|.*-think|deepseek-r1"),
+            ThinkingSwitch(
+                models=r"(?!ernie-(4\.0|3\.5|speed|lite|tiny|char|novel))",
+                on={"enable_thinking": TRUE},
+                off={"enable_thinking": FALSE},
+            ),
+        ),
+        search=(
+            SearchSwitch(
+                on={"web_search.enable": TRUE},
+                citations={"web_search.enable_citation": TRUE, "web_search.enable_trace": TRUE},
+                shown="search_results",
+            ),
+        ),
+        persona=(PersonaSwitch(models="ernie-char"),),
     ),
 )

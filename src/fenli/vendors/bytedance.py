@@ -6,8 +6,10 @@ Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54.
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import DISABLED, ENABLED, PersonaSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 
 BYTEDANCE = OpenAICompatible(
     id="bytedance",
@@ -15,6 +17,7 @@ BYTEDANCE = OpenAICompatible(
     title_zh="字节豆包(火山方舟)",
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("ARK_API_KEY",),
+    endpoints=(EMBEDDINGS, IMAGES),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, code=r".*SensitiveContentDetected(\..*)?"),
         ErrorRule(Kind.NO_BALANCE, code="AccountOverdueError"),
@@ -27,5 +30,18 @@ BYTEDANCE = OpenAICompatible(
         ErrorRule(Kind.BAD_KEY, code="AuthenticationError"),
         ErrorRule(Kind.NO_PERMISSION, code=r"AccessDenied|OperationDenied(\..*)?"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|exceed.*tokens"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(
+                models=r"(?!doubao-(1\.5-)?(pro|lite))",
+                on=ENABLED,
+                off=DISABLED,
+                effort="reasoning_effort",
+                levels=("minimal", "low", "medium", "high"),
+            ),
+        ),
+        persona=(PersonaSwitch(models="doubao-seed-character"),),
+        schema=(SchemaSwitch(way=SchemaWay.TAKEN),),
     ),
 )

@@ -21,6 +21,7 @@ from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.endpoints import Endpoint
+from fenli.vendors.switches import Switches
 from fenli.wire.answers import Answer
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import ChatRequest
@@ -108,6 +109,11 @@ class Vendor(Protocol):
     @property
     def balance(self) -> BalanceMap | None:
         """Where it tells what is left of our money with it; None where it does not."""
+
+    @property
+    def switches(self) -> Switches:
+        """Which of the options its models have. A request for one that they lack is not made to it unless a downgrade
+        is wanted: then `request` sends what comes nearest."""
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         """Prepared once per target. Raises ConfigError when ``base_url`` is not usable."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import DISABLED, ENABLED, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.search import Search
 
 DEEPSEEK = OpenAICompatible(
     id="deepseek",
@@ -25,9 +29,29 @@ DEEPSEEK = OpenAICompatible(
         topped_up="topped_up_balance",
         usable="is_available",
     ),
+    endpoints=(
+        Endpoint(
+            capability=Capability.SEARCH,
+            path="/v1/tools/search",
+            codec=Search(limit="count"),
+        ),
+    ),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, status=400, text="content exists risk"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model not exist"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="deepseek-reasoner"),
+            ThinkingSwitch(
+                on=ENABLED,
+                off=DISABLED,
+                effort="reasoning_effort",
+                levels=("minimal", "low", "medium", "high", "xhigh", "max"),
+            ),
+        ),
+        prefix=(PrefixSwitch(mark="prefix", base="/beta"),),
+        schema=(SchemaSwitch(way=SchemaWay.OBJECT),),
     ),
 )

@@ -5,15 +5,26 @@ Sources: its user manual (zh and en, 2025-09 to 2025-11). An error has a flat bo
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, RERANK
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import FALSE, TRUE, Switches, ThinkingSwitch
 from fenli.wire.openai_chat import FailurePlace
 
 
 def _rule(kind: Kind, numbers: str) -> ErrorRule:
     return ErrorRule(kind, code=rf"(ModelArts\.)?({numbers})")
 
+
+_FAILURES: Final = (
+    FailurePlace(code="error_code", message="error_msg"),
+    FailurePlace(code="code", message="message"),
+)
 
 HUAWEI = OpenAICompatible(
     id="huawei",
@@ -22,7 +33,12 @@ HUAWEI = OpenAICompatible(
     base_url="https://api.modelarts-maas.com/v1",
     key_variables=("HUAWEI_MAAS_API_KEY", "MAAS_API_KEY"),
     limit_field="max_tokens",
-    failures=(FailurePlace(code="error_code", message="error_msg"), FailurePlace(code="code", message="message")),
+    failures=_FAILURES,
+    endpoints=(
+        replace(EMBEDDINGS, failures=_FAILURES),
+        replace(RERANK, failures=_FAILURES),
+        replace(IMAGES, failures=_FAILURES),
+    ),
     errors=(
         _rule(Kind.BAD_KEY, "81002|81003"),
         ErrorRule(Kind.BAD_KEY, code=r"APIG\.0301"),
@@ -35,5 +51,20 @@ HUAWEI = OpenAICompatible(
         _rule(Kind.MODEL_NOT_FOUND, "81009"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         _rule(Kind.BAD_REQUEST, "81001"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(
+                models=r"deepseek-v3\.",
+                on={"chat_template_kwargs.thinking": TRUE},
+                off={"chat_template_kwargs.thinking": FALSE},
+            ),
+            ThinkingSwitch(
+                models="qwen3",
+                on={"chat_template_kwargs.enable_thinking": TRUE},
+                off={"chat_template_kwargs.enable_thinking": FALSE},
+            ),
+            ThinkingSwitch(models="deepseek-r1"),
+        ),
     ),
 )

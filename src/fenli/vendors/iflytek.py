@@ -11,6 +11,7 @@ from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import Added, OpenAICompatible
+from fenli.vendors.switches import DISABLED, ENABLED, SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.openai_chat.request import TRUE
 
@@ -37,5 +38,15 @@ IFLYTEK = OpenAICompatible(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="10907"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="10404"),
         ErrorRule(Kind.BAD_REQUEST, code="10163"),
+    ),
+    switches=Switches(
+        thinking=(ThinkingSwitch(models="spark-x|x[12]", on=ENABLED, off=DISABLED),),
+        search=(
+            SearchSwitch(
+                tool=b'{"type":"web_search","web_search":{"enable":true,"show_ref_label":true,"search_mode":"normal"}}',
+                shown="the text",
+            ),
+        ),
+        schema=(SchemaSwitch(way=SchemaWay.OBJECT),),
     ),
 )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import Disconnect
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import FALSE, TRUE, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 
 LOCAL = OpenAICompatible(
     id="local",
@@ -18,10 +20,21 @@ LOCAL = OpenAICompatible(
     key_variables=(),
     disconnect=Disconnect.CANCEL,
     limit_field="max_tokens",
+    endpoints=(EMBEDDINGS, RERANK),
     errors=(
         ErrorRule(Kind.BAD_REQUEST, status=500, text="input is not supported"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="exceed_context_size_error"),
         ErrorRule(Kind.OVERLOADED, code="unavailable_error"),
         ErrorRule(Kind.BAD_REQUEST, code="not_supported_error"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(
+                models="(?!smollm2)",
+                on={"chat_template_kwargs.enable_thinking": TRUE},
+                off={"chat_template_kwargs.enable_thinking": FALSE},
+            ),
+        ),
+        schema=(SchemaSwitch(way=SchemaWay.TAKEN),),
     ),
 )

@@ -12,11 +12,16 @@ from typing import Final
 import msgspec
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.minimax_media import MiniMaxImages, MiniMaxSpeech
 from fenli.vendors.openai_compatible import Added, OpenAICompatible
+from fenli.vendors.switches import DISABLED, PersonaSwitch, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.openai_chat.request import TRUE
 
+_FAILURES: Final = (FailurePlace(within="base_resp", code="status_code", message="status_msg"),)
 # One number stands for every bad parameter: the words say which.
 _TOO_LONG: Final = "context window|context length|too long|token limit"
 _NO_MODEL: Final = "(unknown|invalid|unsupported) model|model .*not (exist|found|supported)"
@@ -35,7 +40,11 @@ MINIMAX = OpenAICompatible(
     limit_field="max_completion_tokens",
     standard_tiers=("standard", "default"),
     adds=(Added("reasoning_split", TRUE),),
-    failures=(FailurePlace(within="base_resp", code="status_code", message="status_msg"),),
+    failures=_FAILURES,
+    endpoints=(
+        Endpoint(capability=Capability.IMAGES, path="/image_generation", codec=MiniMaxImages(), failures=_FAILURES),
+        Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
+    ),
     errors=(
         *_numbered(Kind.BAD_KEY, "1004|2049"),
         *_numbered(Kind.NO_BALANCE, "1008"),
@@ -50,6 +59,24 @@ MINIMAX = OpenAICompatible(
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text=_NO_MODEL),
         *_numbered(Kind.BAD_REQUEST, "1042|2013"),
         *_numbered(Kind.SERVER_ERROR, "1000|1013|1024"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="MiniMax-M3", on={"thinking.type": b'"adaptive"'}, off=DISABLED),
+            ThinkingSwitch(models="MiniMax-M[12]"),
+        ),
+        persona=(
+            PersonaSwitch(
+                models="M2-her",
+                roles={
+                    "bot_profile": "system",
+                    "user_profile": "user_system",
+                    "scene": "group",
+                    "user": "sample_message_user",
+                    "bot": "sample_message_ai",
+                },
+            ),
+        ),
     ),
 )
 

@@ -13,6 +13,17 @@ from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import (
+    DISABLED,
+    ENABLED,
+    PersonaSwitch,
+    PrefixSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+)
 
 MOONSHOT = OpenAICompatible(
     id="moonshot",
@@ -39,6 +50,17 @@ MOONSHOT = OpenAICompatible(
         ErrorRule(Kind.MODEL_NOT_FOUND, text="not found the model"),
         ErrorRule(Kind.BAD_KEY, code="invalid_authentication_error|incorrect_api_key_error"),
         ErrorRule(Kind.NO_BALANCE, status=403, text="balance|余额"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models=r"kimi-k2\.[56]", on=ENABLED, off=DISABLED),
+            ThinkingSwitch(models="kimi-k3", effort="reasoning_effort", levels=("low", "high", "max")),
+            ThinkingSwitch(models=r"kimi-(k2\.7|(k2-)?thinking)"),
+        ),
+        search=(SearchSwitch(tool=b'{"type":"builtin_function","function":{"name":"$web_search"}}', echoes=True),),
+        prefix=(PrefixSwitch(mark="partial"),),
+        persona=(PersonaSwitch(named="partial"),),
+        schema=(SchemaSwitch(models=r"moonshot-v1|kimi-latest|kimi-k2\.5", way=SchemaWay.OBJECT),),
     ),
 )
 

@@ -7,8 +7,10 @@ word: start it with a context that is long enough. What it costs is for a price 
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import Switches, ThinkingSwitch
 
 OLLAMA = OpenAICompatible(
     id="ollama",
@@ -17,8 +19,16 @@ OLLAMA = OpenAICompatible(
     base_url="http://127.0.0.1:11434/v1",
     key_variables=("OLLAMA_API_KEY",),
     limit_field="max_tokens",
+    endpoints=(EMBEDDINGS,),
     errors=(
         ErrorRule(Kind.MODEL_NOT_FOUND, text="model .*not found"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|exceeds? .*context"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(
+                on={"reasoning_effort": b'"medium"'}, off={"reasoning_effort": b'"none"'}, effort="reasoning_effort"
+            ),
+        ),
     ),
 )

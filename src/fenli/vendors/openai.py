@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, SPEECH
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 
 OPENAI = OpenAICompatible(
     id="openai",
@@ -13,6 +15,7 @@ OPENAI = OpenAICompatible(
     base_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
     standard_tiers=("default", "auto"),
+    endpoints=(EMBEDDINGS, IMAGES, SPEECH),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),
@@ -20,5 +23,24 @@ OPENAI = OpenAICompatible(
         ErrorRule(Kind.RATE_LIMITED, code="rate_limit_exceeded"),
         ErrorRule(Kind.BAD_KEY, code="invalid_api_key"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="model_not_found"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models=r"gpt-5(-|$)|o\d", effort="reasoning_effort"),
+            ThinkingSwitch(
+                models=r"gpt-5\.|(?!gpt-|chatgpt)",
+                on={"reasoning_effort": b'"medium"'},
+                off={"reasoning_effort": b'"none"'},
+                effort="reasoning_effort",
+            ),
+        ),
+        search=(
+            SearchSwitch(models=".*search", on={"web_search_options": b"{}"}, shown="message.annotations"),
+            SearchSwitch(models=r"(?!gpt-|chatgpt|o\d)", on={"web_search_options": b"{}"}, shown="message.annotations"),
+        ),
+        schema=(
+            SchemaSwitch(models=r"gpt-3\.5", way=SchemaWay.OBJECT),
+            SchemaSwitch(way=SchemaWay.TAKEN),
+        ),
     ),
 )

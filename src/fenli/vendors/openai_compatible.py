@@ -16,6 +16,8 @@ from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
+from fenli.vendors.splicing import spliced
+from fenli.vendors.switches import Switches, switch_of
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import (
     ChatRequest,
@@ -59,7 +61,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``path``: of chat, behind the base URL, where a model has none of its own.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     ``adds``: what its requests need beyond the caller's. ``failures``: where its bodies tell one beside ``error``,
-    whatever the status: an answer with a 200 is searched for it, too.
+    whatever the status: an answer with a 200 is searched for it, too. ``switches``: what it calls the options.
     """
 
     id: str
@@ -81,6 +83,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     adds: tuple[Added, ...] = ()
     failures: tuple[FailurePlace, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
+    switches: Switches = Switches()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -99,7 +102,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         return Request(origin, b"GET", (prefix + self.balance.path).encode(), self._headers(origin, secret), b"")
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
-        fields = ask.fields.copy()
+        fields, target = ask.fields.copy(), address.target
+        if ask.options is not None:
+            fields, target = self._optional(address, ask)
         fields["model"] = address.model
         if ask.stream and self.asks_usage:
             fields["stream_options"] = ask.asking_usage()
@@ -109,13 +114,25 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
             if added.member not in fields and (not added.beside or added.beside in fields):
                 fields[added.member] = added.value
         body = encode_members(fields) if ask.size <= LARGE else Pieces(encode_pieces(fields))
-        return Request(address.origin, b"POST", address.target, address.headers, body)
+        return Request(address.origin, b"POST", target, address.headers, body)
+
+    def _optional(self, address: Address, ask: ChatRequest) -> tuple[dict[str, bytes | msgspec.Raw], bytes]:
+        """The members and the path of a request with options."""
+        assert ask.options is not None
+        model = msgspec.json.decode(address.model, type=str)
+        prefix = switch_of(self.switches.prefix, model) if ask.options.prefix else None
+        target = address.target
+        if prefix is not None and prefix.base:
+            path = self.path.encode()
+            target = target.removesuffix(path).removesuffix(b"/v1") + prefix.base.encode() + path
+        return spliced(ask, self.switches, model), target
 
     def facts(
         self, ask: ChatRequest, service_tier: str | None, usage: Mapping[str, int]
     ) -> dict[str, bool | str] | None:
         facts: dict[str, bool | str] | None = None
-        if self.thinking_field is not None and self.thinking_field in ask.fields and self._thinks(ask):
+        field = self.thinking_field
+        if field is not None and (field in ask.fields or ask.options is not None) and self._thinks(ask):
             facts = {"thinking": True}
         mark = self.cache_mark if usage.get("cached_input") or usage.get("cache_write") else None
         if mark is not None and mark in bytes(ask.fields["messages"]):  # they may be megabytes
@@ -126,6 +143,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def _thinks(self, ask: ChatRequest) -> bool:
         assert self.thinking_field is not None
+        if self.thinking_field not in ask.fields:
+            return ask.options is not None and ask.options.thinking is not None and ask.options.thinking.on
         try:
             switch = _decode_thinking(ask.fields[self.thinking_field])
         except NO_ANSWER:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import Switches, ThinkingSwitch
 
 SENSETIME = OpenAICompatible(
     id="sensetime",
@@ -28,5 +29,15 @@ SENSETIME = OpenAICompatible(
         ErrorRule(Kind.RATE_LIMITED, code="8"),
         ErrorRule(Kind.OVERLOADED, code="14"),
         ErrorRule(Kind.BAD_REQUEST, code="3"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(
+                models="(?!SenseChat)",
+                on={"reasoning_effort": b'"medium"'},
+                off={"reasoning_effort": b'"none"'},
+                effort="reasoning_effort",
+            ),
+        ),
     ),
 )

@@ -10,8 +10,12 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import IMAGES, SPEECH, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.search import Search
 
 STEPFUN = OpenAICompatible(
     id="stepfun",
@@ -23,8 +27,34 @@ STEPFUN = OpenAICompatible(
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
     balance=BalanceMap(path="/accounts", total="balance"),
+    endpoints=(
+        IMAGES,
+        SPEECH,
+        Endpoint(
+            capability=Capability.SEARCH,
+            path="/search",
+            codec=Search(limit="n", date=("time",)),
+        ),
+    ),
     errors=(
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|maximum context|exceeds? .*context|上下文"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models=r"step-3\.7-flash", effort="reasoning_effort"),
+            ThinkingSwitch(models=r"step-3\.5-flash-2603", effort="reasoning_effort", levels=("low", "high")),
+            ThinkingSwitch(models="step-(3|r1)"),
+        ),
+        search=(
+            SearchSwitch(
+                tool=b'{"type":"web_search","function":{"description":"Searches the web."}}',
+                shown="tool_calls[].function.results",
+            ),
+        ),
+        schema=(
+            SchemaSwitch(models=r"step-3\.5-flash", way=SchemaWay.TAKEN),
+            SchemaSwitch(way=SchemaWay.OBJECT),
+        ),
     ),
 )

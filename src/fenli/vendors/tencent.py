@@ -7,8 +7,10 @@ Sources: its product page 111007, tencentcloud-sdk hunyuan 3.1.180 (error codes)
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import DISABLED, ENABLED, FALSE, TRUE, PersonaSwitch, SearchSwitch, Switches, ThinkingSwitch
 
 TENCENT = OpenAICompatible(
     id="tencent",
@@ -17,6 +19,7 @@ TENCENT = OpenAICompatible(
     base_url="https://api.hunyuan.cloud.tencent.com/v1",
     key_variables=("HUNYUAN_API_KEY",),
     limit_field="max_tokens",
+    endpoints=(EMBEDDINGS,),
     errors=(
         ErrorRule(Kind.BAD_KEY, code=r"AuthFailure(\..*)?|invalid_api_key"),
         ErrorRule(
@@ -39,5 +42,23 @@ TENCENT = OpenAICompatible(
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
         ErrorRule(Kind.BAD_REQUEST, code=r"InvalidParameter(Value)?(\..*)?"),
         ErrorRule(Kind.NO_BALANCE, status=429, text="balance|arrears|余额|欠费"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="hunyuan-a13b", on={"enable_thinking": TRUE}, off={"enable_thinking": FALSE}),
+            ThinkingSwitch(models=r"hunyuan-(t1|2\.0-thinking)"),
+            ThinkingSwitch(models="minimax", on={"thinking.type": b'"adaptive"'}, off=DISABLED),
+            ThinkingSwitch(models="(?!hunyuan)", on=ENABLED, off=DISABLED, budget="thinking.budget_tokens"),
+        ),
+        search=(
+            SearchSwitch(
+                models="hunyuan",
+                on={"enable_enhancement": TRUE},
+                citations={"search_info": TRUE, "citation": TRUE},
+                force={"force_search_enhancement": TRUE},
+                shown="search_info",
+            ),
+        ),
+        persona=(PersonaSwitch(models="hunyuan-role"),),
     ),
 )

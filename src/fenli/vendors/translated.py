@@ -18,6 +18,8 @@ from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
+from fenli.vendors.splicing import prepared
+from fenli.vendors.switches import Switches
 from fenli.wire.answers import Answer
 from fenli.wire.frames import EventFrames, Frames, WholeFrame
 from fenli.wire.openai_chat import ChatRequest
@@ -45,11 +47,16 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     balance: BalanceMap | None = None
     endpoints: tuple[Endpoint, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
+    switches: Switches = Switches()
 
     # What a dialect brings
 
     def body(self, ask: ChatRequest, model: bytes) -> bytes:
-        """The request's body; ``model`` is JSON. Raises CallRefused for what the dialect cannot say."""
+        """The request's body; ``model`` is JSON. Raises CallRefused for what the dialect cannot say.
+
+        ``ask.options`` holds the options that ``switches`` say the model has, for the body to carry; the others have
+        been taken care of.
+        """
         raise NotImplementedError
 
     def streamed(self, ask: ChatRequest) -> Reader:
@@ -114,6 +121,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
         return Request(origin, b"GET", (prefix + self.balance.path).encode(), headers, b"")
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
+        if ask.options is not None:
+            ask = prepared(ask, self.switches, msgspec.json.decode(address.model, type=str))
         body = self.body(ask, address.model)
         target, headers = self.target(address, ask, now), self.head(address, ask, body, now)
         method = b"GET" if address.origin.scheme in ("ws", "wss") else b"POST"

@@ -7,8 +7,10 @@ A key is needed only where the server was started with one. What it costs is for
 from __future__ import annotations
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 from fenli.wire.openai_chat import FailurePlace
 
 VLLM = OpenAICompatible(
@@ -18,8 +20,19 @@ VLLM = OpenAICompatible(
     base_url="http://127.0.0.1:8000/v1",
     key_variables=("VLLM_API_KEY",),
     failures=(FailurePlace(code="code", message="message"),),
+    endpoints=(EMBEDDINGS, RERANK),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),
+    ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models="(.*/)?gpt-oss", effort="reasoning_effort"),
+            ThinkingSwitch(
+                on={"chat_template_kwargs.enable_thinking": TRUE}, off={"chat_template_kwargs.enable_thinking": FALSE}
+            ),
+        ),
+        prefix=(PrefixSwitch(on={"continue_final_message": TRUE, "add_generation_prompt": FALSE}),),
+        schema=(SchemaSwitch(way=SchemaWay.TAKEN),),
     ),
 )

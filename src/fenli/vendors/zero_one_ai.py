@@ -9,6 +9,7 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches
 
 ZERO_ONE_AI = OpenAICompatible(
     id="01ai",
@@ -21,5 +22,9 @@ ZERO_ONE_AI = OpenAICompatible(
         ErrorRule(Kind.NO_BALANCE, status=429, text="balance|quota|余额|欠费"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|maximum context|too long|上下文"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, text="model .*(not exist|not found)|模型不存在"),
+    ),
+    switches=Switches(
+        search=(SearchSwitch(models="yi-large-rag", shown="the text"),),
+        schema=(SchemaSwitch(way=SchemaWay.TEXT),),
     ),
 )

@@ -8,8 +8,21 @@ from __future__ import annotations
 import msgspec
 
 from fenli.errors import Kind
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, SPEECH, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
+from fenli.vendors.switches import (
+    DISABLED,
+    ENABLED,
+    PersonaSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+)
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.search import Search
 
 ZHIPU = OpenAICompatible(
     id="zhipu",
@@ -18,6 +31,24 @@ ZHIPU = OpenAICompatible(
     base_url="https://open.bigmodel.cn/api/paas/v4",
     key_variables=("ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
     limit_field="max_tokens",
+    endpoints=(
+        EMBEDDINGS,
+        IMAGES,
+        SPEECH,
+        Endpoint(
+            capability=Capability.SEARCH,
+            path="/web_search",
+            codec=Search(
+                query="search_query",
+                limit="count",
+                engine="search_engine",
+                results=("search_result",),
+                url=("link",),
+                snippet=("content",),
+                date=("publish_date",),
+            ),
+        ),
+    ),
     errors=(
         ErrorRule(Kind.NO_BALANCE, code="1113"),
         ErrorRule(Kind.RATE_LIMITED, code="1302|1303|1313"),
@@ -30,6 +61,35 @@ ZHIPU = OpenAICompatible(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="1261"),
         ErrorRule(Kind.CONTENT_FILTERED, code="1301"),
     ),
+    switches=Switches(
+        thinking=(
+            ThinkingSwitch(models=r"glm-5\.3", effort="reasoning_effort", levels=("low", "high", "max")),
+            ThinkingSwitch(
+                models=r"glm-5\.2",
+                on=ENABLED,
+                off=DISABLED,
+                effort="reasoning_effort",
+                levels=("minimal", "low", "medium", "high", "xhigh", "max"),
+            ),
+            ThinkingSwitch(models=r"glm-(4\.[5-9]|5)", on=ENABLED, off=DISABLED),
+        ),
+        search=(
+            SearchSwitch(
+                tool=b'{"type":"web_search","web_search":{"enable":true,"search_result":true}}', shown="web_search"
+            ),
+        ),
+        persona=(
+            PersonaSwitch(
+                models="charglm|emohaa",
+                places={
+                    "bot_name": "meta.bot_name",
+                    "bot_profile": "meta.bot_info",
+                    "user_name": "meta.user_name",
+                    "user_profile": "meta.user_info",
+                },
+            ),
+        ),
+    ),
 )
 
 ZAI = msgspec.structs.replace(
@@ -40,4 +100,5 @@ ZAI = msgspec.structs.replace(
     title_zh="Z.ai(智谱国际站)",
     base_url="https://api.z.ai/api/paas/v4",
     key_variables=("ZAI_API_KEY",),
+    switches=msgspec.structs.replace(ZHIPU.switches, schema=(SchemaSwitch(way=SchemaWay.OBJECT),)),
 )

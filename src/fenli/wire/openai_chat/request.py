@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from codecs import utf_8_decode
+from copy import copy
 from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
 from fenli.errors import CallRefused, Code
+from fenli.wire.openai_chat.options import MEMBERS, Options, read_options
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -42,12 +44,13 @@ Member = bytes | msgspec.Raw
 
 
 class ChatRequest:
-    """``fields`` holds the JSON text of every top-level member. ``output_limit`` is None where the caller set none."""
+    """``fields`` holds the JSON text of every top-level member. ``output_limit`` is None where the caller set none, and
+    ``options`` where the request has no member that could ask for one."""
 
     model: str
     stream: bool
 
-    __slots__ = ("choices", "fields", "model", "output_limit", "size", "stream", "wants_usage")
+    __slots__ = ("choices", "fields", "model", "options", "output_limit", "size", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Member], size: int) -> None:
         self.fields = fields
@@ -78,6 +81,7 @@ class ChatRequest:
         if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
             found = "is missing" if "messages" not in fields else "must be an array"
             raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
+        self.options: Options | None = None if MEMBERS.isdisjoint(fields) else read_options(fields)
 
     def limited(self, output: int) -> ChatRequest:
         """The same request with ``output`` as the limit of each answer, in tokens."""
@@ -85,6 +89,12 @@ class ChatRequest:
         fields["max_completion_tokens"] = str(output).encode()
         request = ChatRequest(fields, self.size)
         request.wants_usage = self.wants_usage
+        return request
+
+    def replaced(self, fields: dict[str, Member], options: Options | None) -> ChatRequest:
+        """The same request with other members; what has been read of them stays as it was."""
+        request = copy(self)
+        request.fields, request.options = fields, options
         return request
 
     def foreign(self) -> tuple[int, int]:
