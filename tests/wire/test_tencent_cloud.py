@@ -108,7 +108,8 @@ def test_a_failure_inside_a_stream_ends_it() -> None:
 
 def test_the_conversation_is_said_in_the_dialects_words() -> None:
     body = encoded(
-        stream=True, temperature=0.5, stop="X", seed=7, tool_choice={"type": "function", "function": {"name": "weather"}},
+        stream=True, temperature=0.5, stop="X", seed=7,
+        tool_choice={"type": "function", "function": {"name": "weather"}},
         tools=[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
         enable_enhancement=True,
         messages=[

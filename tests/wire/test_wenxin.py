@@ -106,7 +106,8 @@ def test_rules_stand_apart_and_sides_take_turns() -> None:
     body = encoded(
         temperature=0.9, max_tokens=50, stop=["X"], disable_search=True,
         messages=[
-            {"role": "system", "content": "be brief"}, {"role": "user", "content": "one"}, {"role": "user", "content": "two"},
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "one"}, {"role": "user", "content": "two"},
             {"role": "assistant", "content": None, "tool_calls": [
                 {"id": "c9", "type": "function", "function": {"name": "a", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "c9", "content": "sunny"},

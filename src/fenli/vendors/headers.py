@@ -14,13 +14,23 @@ def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
 
     Raises ConfigError where one of them has characters that no header can carry.
     """
-    default_port = {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(origin.scheme)
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    host = host if origin.port == default_port else f"{host}:{origin.port}"
-    lines = [f"Host: {host}", "Content-Type: application/json", "Accept: */*", f"User-Agent: fenli/{__version__}", *own]
+    lines = [
+        f"Host: {host_of(origin)}",
+        "Content-Type: application/json",
+        "Accept: */*",
+        f"User-Agent: fenli/{__version__}",
+        *own,
+    ]
     if not all(line.isascii() and line.isprintable() for line in lines):
         raise ConfigError(f"the key of {vendor} has characters that no HTTP header can carry")
     return "".join(line + "\r\n" for line in lines).encode()
+
+
+def host_of(origin: Origin) -> str:
+    """What the Host header says."""
+    default_port = {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(origin.scheme)
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == default_port else f"{host}:{origin.port}"
 
 
 def bearer(secret: str) -> tuple[str, ...]:

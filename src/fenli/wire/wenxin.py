@@ -1,4 +1,4 @@
-"""Chat as Baidu's workshop API of before 2025 words it: the model is the path, the rules stand apart, one function a turn.
+"""Chat as Baidu's workshop API of before 2025 words it: the model is the path, rules stand apart, one function a turn.
 
 Facts: qianfan 0.4.12 (its first version's resources and error codes), one-api.
 """
