@@ -1,8 +1,8 @@
 """What we have left with an emulated vendor: prepaid, told where the vendor tells it, and less with every call served.
 
-Simulated: a token costs the same whatever the model and the hour, so that anybody can work out what must be left; it
-is not the vendor's list. Grants are drawn before what was paid in. Amounts are told to their last digit, where some
-vendors round.
+Simulated: a token costs the same whatever the model and the hour, so that anybody can work out what must be left; where
+the market goes by the price book, a call costs what the vendor's list says. Grants are drawn before what was paid in.
+Amounts are told to their last digit, where some vendors round.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.errors import ConfigError, MoneyError
+from fenli.prices.tariff import Rating
 from fenli.values.money import PICO, decimal_of, picos_of
 
 MILLION: Final = 10**6
@@ -37,8 +38,9 @@ class Account:
         """What can be used: a debt is not paid out of grants."""
         return self.granted + max(0, self.paid_in)
 
-    def draw(self, tokens: int) -> None:
-        cost = tokens * self.price
+    def draw(self, tokens: int, charge: Rating | None = None) -> None:
+        """``charge`` is what the price book says, and counts where it is in the account's currency."""
+        cost = tokens * self.price if charge is None or charge.currency != self.currency else charge.picos
         given = min(cost, self.granted)
         self.granted -= given
         self.paid_in -= cost - given

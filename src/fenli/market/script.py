@@ -61,7 +61,8 @@ Action = Wait | Head | Body | Enter | End | Cut | Stall
 
 
 class Script(msgspec.Struct, frozen=True):
-    """``count`` is what the answer costs once whole; ``id`` the vendor's own name for it."""
+    """``count`` is what the answer costs once whole; ``id`` the vendor's own name for it; ``thinks``: thinking was
+    asked for, which may have a price of its own."""
 
     id: str
     model: str
@@ -71,3 +72,4 @@ class Script(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
     told: bytes | None = None
     fault: str | None = None
+    thinks: bool = False

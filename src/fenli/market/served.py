@@ -15,7 +15,8 @@ from fenli.market.script import Outcome
 class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
     """``at`` is when the request came, ``ended`` when it was entered here (instants). Tokens are what was produced, and
     is charged for: nothing for a refusal, what had been sent by then for a cut. ``told`` is the usage object in the
-    answer, which a lying vendor (``fault``) makes different from the truth here."""
+    answer, which a lying vendor (``fault``) makes different from the truth here. ``cost`` is what it charges, an exact
+    decimal in ``currency``, by the row whose id is ``price``: where the market goes by the price book."""
 
     vendor: str
     id: str
@@ -31,6 +32,9 @@ class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int = 0
     told: str | None = None
     fault: str | None = None
+    cost: str | None = None
+    currency: str | None = None
+    price: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode

@@ -13,6 +13,7 @@ import msgspec
 
 from fenli.clock import MICROSECOND
 from fenli.errors import ConfigError
+from fenli.market.offsets import format_offset
 from fenli.market.scenario import Event, Scenario, Spell
 
 _SPEED: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -43,6 +44,10 @@ class Happening(msgspec.Struct, frozen=True):
     offset: int
     event: Event
     ends: bool
+
+    def __str__(self) -> str:
+        words = (",".join(self.event.vendors), *self.event.models, self.event.kind, "ends" if self.ends else "begins")
+        return f"+{format_offset(self.offset)} {' '.join(words)}"
 
 
 class Timeline:

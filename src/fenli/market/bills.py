@@ -1,0 +1,41 @@
+"""What the vendors themselves charge for what they served, at the price of the instant: their side of every bill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fenli.errors import PriceError
+from fenli.market.usage import Count
+from fenli.prices.book import PriceBook
+from fenli.prices.facts import Facts
+from fenli.prices.tariff import Rating
+
+
+class Bills:
+    """By ``book``; a vendor charges in its home currency where ``currencies`` name no other."""
+
+    def __init__(self, book: PriceBook, currencies: Mapping[str, str] | None = None) -> None:
+        self.book = book
+        self._currencies = currencies or {}
+
+    def charge(self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int) -> Rating | None:
+        """For one answer that was asked for ``at`` and had ``ended`` (instants). None where there is no price: nobody
+        can say what it costs, and that is not nothing."""
+        tariff = self.book.tariff(vendor, model, self._currencies.get(vendor))
+        if tariff is None:
+            return None
+        try:
+            return tariff.rate(meters(count), ended if tariff.basis == "end" else at, Facts(thinking=thinks))
+        except PriceError:
+            return None
+
+
+def meters(count: Count) -> dict[str, int]:
+    """The vendor's count as disjoint meters."""
+    units = {
+        "input": count.prompt - count.cached,
+        "cached_input": count.cached,
+        "output": count.completion - count.reasoning,
+        "reasoning": count.reasoning,
+    }
+    return {meter: number for meter, number in units.items() if number}
