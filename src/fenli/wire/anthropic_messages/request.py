@@ -13,7 +13,7 @@ import msgspec
 
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat import ChatRequest
-from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, Tool
+from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, Tool, arguments_of
 from fenli.wire.openai_chat.media import media_of, refuse_part
 
 # The members of a request that are carried over, beside messages and limits. The second line is the dialect's own: they
@@ -145,7 +145,7 @@ def _said(message: Message, place: str, vendor: str) -> list[Block]:
     if message.refusal:
         blocks.append({"type": "text", "text": message.refusal})
     for at, call in enumerate(message.tool_calls or ()):
-        arguments = arguments_of(call.function.arguments, f"{place}.tool_calls[{at}].function.arguments")
+        arguments = arguments_of(call, f"{place}.tool_calls[{at}].function.arguments")
         blocks.append({"type": "tool_use", "id": call.id, "name": call.function.name, "input": arguments})
     return blocks
 
@@ -189,17 +189,6 @@ def _choice(chat: ChatBody) -> Block | None:
     if chat.parallel_tool_calls is False and choice != "none":
         made["disable_parallel_tool_use"] = True
     return made
-
-
-def arguments_of(text: str, place: str) -> dict[str, Any]:
-    """A call's arguments as the object that they spell. Raises CallRefused where they spell none."""
-    try:
-        arguments = msgspec.json.decode(text or "{}")
-    except msgspec.DecodeError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise _refused(place, f"{place} must be a JSON object, written as text")
-    return arguments
 
 
 def _refused(param: str, message: str) -> CallRefused:

@@ -157,3 +157,14 @@ def refuse_unknown(ask: ChatRequest, vendor: str, taken: Collection[str]) -> Non
         raise CallRefused(Code.INVALID_VALUE, message, name)
     if ask.choices > 1 and "n" not in taken:
         raise CallRefused(Code.INVALID_VALUE, f"{vendor} gives one answer a call: leave 'n' out, or send 1", "n")
+
+
+def arguments_of(call: ToolCall, place: str) -> dict[str, Any]:
+    """The object that a call's arguments spell; ``place`` is where they stand. Raises CallRefused for anything else."""
+    try:
+        arguments = msgspec.json.decode(call.function.arguments or "{}")
+    except msgspec.DecodeError:
+        arguments = None
+    if not isinstance(arguments, dict):
+        raise CallRefused(Code.INVALID_VALUE, f"{place} must be a JSON object, written as text", place)
+    return arguments

@@ -1,0 +1,112 @@
+"""Answers of the dialect: one response, or a stream of them, each with what is new and the usage so far.
+
+Nothing marks the end of a stream but each candidate's ``finishReason``. A call of a function comes whole. What the
+model wants back with its turn (``thoughtSignature``) is told in ``extra_content``, as by the compatible endpoint of
+those who made the dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from fenli.wire.translated import CallPart, Said
+
+# Of ids that are made here, since calls need one and the vendor gave none; they are not sent back to it.
+MADE: Final = "fenli_"
+FINISHES: Final = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
+# The model wrote something that is no answer: another try may bring one. Every other reason is a filter's, or unknown.
+BROKEN: Final = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+    }
+)  # fmt: skip
+_NONE: Final = msgspec.Raw()
+_encode = msgspec.json.encode
+
+
+class _Function(msgspec.Struct, gc=False):
+    name: str = ""
+    id: str | None = None
+    args: msgspec.Raw = _NONE
+
+
+class _Part(msgspec.Struct, gc=False, rename="camel"):
+    text: str = ""
+    thought: bool = False
+    thought_signature: str | None = None
+    function_call: _Function | None = None
+
+
+class _Content(msgspec.Struct, gc=False):
+    parts: list[_Part] = []
+
+
+class _Candidate(msgspec.Struct, gc=False, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    index: int = 0
+
+
+class _Response(msgspec.Struct, gc=False, rename="camel"):
+    candidates: list[_Candidate] = []
+    prompt_feedback: msgspec.Raw = _NONE
+    usage_metadata: msgspec.Raw = _NONE
+    model_version: str | None = None
+    response_id: str | None = None
+    error: msgspec.Raw = _NONE
+
+
+_decode: Final = msgspec.json.Decoder(_Response).decode
+
+
+class ContentReader:
+    """Reads one answer, streamed or whole."""
+
+    __slots__ = ("_called",)
+
+    def __init__(self) -> None:
+        self._called: dict[int, int] = {}  # calls so far, by candidate
+
+    def read(self, name: bytes, data: bytes) -> Iterable[Said]:
+        response = _decode(data)
+        if bytes(response.error):
+            return [Said(error=data)]
+        usage = bytes(response.usage_metadata) or None
+        said = [Said(usage=usage, id=response.response_id, model=response.model_version)]
+        if not response.candidates and bytes(response.prompt_feedback):
+            return [*said, Said(error=data)]
+        for candidate in response.candidates:
+            said += self._candidate(candidate, response.response_id or "")
+        return said
+
+    def _candidate(self, candidate: _Candidate, response: str) -> Iterable[Said]:
+        if candidate.finish_reason in BROKEN:
+            message = candidate.finish_message or "the model's answer is broken"
+            yield Said(error=_encode({"error": {"status": candidate.finish_reason, "message": message}}))
+            return
+        for part in candidate.content.parts if candidate.content is not None else ():
+            yield self._part(candidate.index, part, response)
+        if candidate.finish_reason is not None and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
+            finish = FINISHES.get(candidate.finish_reason, "content_filter")
+            called = finish == "stop" and candidate.index in self._called
+            yield Said(choice=candidate.index, finish="tool_calls" if called else finish)
+
+    def _part(self, choice: int, part: _Part, response: str) -> Said:
+        signature = {"extra_content": {"google": {"thought_signature": part.thought_signature}}}
+        members = signature if part.thought_signature is not None else None
+        function = part.function_call
+        if function is not None:
+            number = self._called.get(choice, 0)
+            self._called[choice] = number + 1
+            made = f"{MADE}{response}_{choice}_{number}"
+            arguments = bytes(function.args).decode() or "{}"
+            call = CallPart(number, function.id or made, function.name, arguments, members)
+            return Said(choice=choice, calls=(call,))
+        if part.thought:
+            return Said(choice=choice, reasoning=part.text, members=members)
+        return Said(choice=choice, text=part.text, members=members)
