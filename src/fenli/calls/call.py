@@ -351,9 +351,9 @@ class Call:
     def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
         if self.stage is _WAITING and self._may_go_on(failure, now):
             terms = self._next_terms(now)
-            if terms is not None:
-                closed = self._close(attempt, failure.kind, now, final=False, failure=failure)
-                return [*closed, *self._attempt(terms, now)]
+            following = None if terms is None else self._following(attempt, terms, now)
+            if following is not None:
+                return [*self._close(attempt, failure.kind, now, final=False, failure=failure), *following]
         if len(self._open()) > 1:
             return self._close(attempt, failure.kind, now, final=False, failure=failure)
         effects = self._close(attempt, failure.kind, now, failure=failure)
@@ -368,6 +368,15 @@ class Call:
         else:
             effects.append(self._ended(attempt, failure.kind, 499))
         return effects
+
+    def _following(self, failed: Attempt, terms: Terms, now: int) -> list[Effect] | None:
+        """The attempt after ``failed``; None where its vendor's dialect has no words for the request."""
+        failed.over = True
+        try:
+            return self._attempt(terms, now)
+        except CallRefused:
+            failed.over = False
+            return None
 
     def _may_go_on(self, failure: Failure, now: int) -> bool:
         made = len(self._attempts)

@@ -7,6 +7,7 @@ caller is OpenAI's dialect, and what the caller is told is, too (`fenli.wire.tra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -18,8 +19,8 @@ from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
 from fenli.vendors.models import default_models
-from fenli.vendors.splicing import prepared
-from fenli.vendors.switches import Switches
+from fenli.vendors.splicing import prepared, spliced
+from fenli.vendors.switches import Places, Switches
 from fenli.wire.answers import Answer
 from fenli.wire.frames import EventFrames, Frames, WholeFrame
 from fenli.wire.openai_chat import ChatRequest
@@ -66,6 +67,12 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self, ask: ChatRequest) -> Reader:
         """A fresh reader for an answer in one piece."""
         raise NotImplementedError
+
+    def spelled(self, ask: ChatRequest, model: bytes) -> ChatRequest:
+        """The request with its options as members, for a body whose dialect shares them with OpenAI's."""
+        if ask.options is None:
+            return ask
+        return ask.replaced(spliced(ask, self.switches, msgspec.json.decode(model, type=str)), None)
 
     # What a dialect changes where it must
 
@@ -146,3 +153,14 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
         said = self.told(body)
         message = said.message or body[:300].decode(errors="replace")
         return Failure(kind_of(self.errors, status, said), message, status, None, retry_after_ms(headers))
+
+
+def placed(body: dict[str, Any], places: Places) -> None:
+    """Puts ``places`` into a body, where a dot goes down one level; nothing is put where something is."""
+    for place, value in places.items():
+        *levels, last = place.split(".")
+        inner: Any = body
+        for level in levels:
+            inner = inner.setdefault(level, {}) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner.setdefault(last, msgspec.json.decode(value))

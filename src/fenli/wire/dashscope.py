@@ -58,11 +58,9 @@ def turns_of(ask: ChatRequest) -> list[Turn]:
 
 
 def generation(ask: ChatRequest, model: bytes, vendor: str, said: Callable[[Turn], Turn]) -> bytes:
-    """The body of a request for ``model`` (JSON). ``said`` is `as_text` or `as_parts`. Raises CallRefused."""
+    """The body that asks ``model`` (JSON) for a stream. ``said`` is `as_text` or `as_parts`. Raises CallRefused."""
     refuse_unknown(ask, vendor, PARAMETERS)
-    parameters: dict[str, Member] = {"result_format": b'"message"'}
-    if ask.stream:
-        parameters[INCREMENTAL] = TRUE
+    parameters: dict[str, Member] = {"result_format": b'"message"', INCREMENTAL: TRUE}
     parameters |= {name: value for name, value in ask.fields.items() if name in PARAMETERS}
     if ask.output_limit is not None:
         parameters["max_tokens"] = str(ask.output_limit).encode()
