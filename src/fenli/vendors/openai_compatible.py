@@ -143,12 +143,12 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def _thinks(self, ask: ChatRequest) -> bool:
         assert self.thinking_field is not None
-        if self.thinking_field not in ask.fields:
-            return ask.options is not None and ask.options.thinking is not None and ask.options.thinking.on
         try:
-            switch = _decode_thinking(ask.fields[self.thinking_field])
+            switch = _decode_thinking(ask.fields.get(self.thinking_field, b"null"))
         except NO_ANSWER:
             return False  # the vendor will refuse it
+        if switch is None:
+            return ask.options is not None and ask.options.thinking is not None and ask.options.thinking.on
         return switch.type == "enabled" if isinstance(switch, _Thinking) else bool(switch)
 
     def answer(self, ask: ChatRequest, now: int) -> Answer:

@@ -31,6 +31,7 @@ from fenli.wire.openai_chat.request import Member, encode_members
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
 _encode = msgspec.json.encode
+_NULL: Final = b"null"
 _ELSE: Final = (msgspec.DecodeError, UnicodeDecodeError)
 
 CONTINUE: Final = (
@@ -110,11 +111,11 @@ def _put(fields: dict[str, Member], places: Places) -> None:
     for place, value in places.items():
         name, _, rest = place.partition(".")
         if not rest:
-            if name not in fields:
+            if bytes(fields.get(name, _NULL)) == _NULL:
                 fields[name] = value
             continue
         try:
-            inner: dict[str, Member] = dict(_object(fields.get(name, b"null")) or {})
+            inner: dict[str, Member] = dict(_object(fields.get(name, _NULL)) or {})
         except _ELSE:
             continue  # the vendor's own word in another shape: it stands
         _put(inner, {rest: value})
@@ -124,7 +125,7 @@ def _put(fields: dict[str, Member], places: Places) -> None:
 def _add_tool(fields: dict[str, Member], switch: SearchSwitch) -> None:
     """Beside the caller's tools, unless one of the same kind is among them."""
     try:
-        tools = _list(fields.get("tools", b"null")) or []
+        tools = _list(fields.get("tools", _NULL)) or []
     except _ELSE:
         return
     if _kind(switch.tool) not in map(_kind, tools):
