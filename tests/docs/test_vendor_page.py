@@ -11,6 +11,10 @@ from fenli.vendors.openai_compatible import OpenAICompatible
 PAGE = (Path(__file__).parents[2] / "docs" / "vendors.md").read_text("utf-8")
 
 
+def part(heading: str) -> str:
+    return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def row_of(vendor: OpenAICompatible) -> str:
     limit = f"`{vendor.limit_field}`" if vendor.limit_field else "as it came"
     added = ", ".join(
@@ -22,8 +26,14 @@ def row_of(vendor: OpenAICompatible) -> str:
 
 
 def test_the_table_says_how_each_is_asked() -> None:
-    rows = [line for line in PAGE.splitlines() if line.startswith("| `")]
+    rows = [line for line in part("How each is asked").splitlines() if line.startswith("| `")]
     assert rows == [row_of(vendor) for vendor in VENDORS.values() if isinstance(vendor, OpenAICompatible)]
+
+
+def test_the_other_table_has_those_that_speak_another_dialect() -> None:
+    others = [vendor for vendor in VENDORS.values() if not isinstance(vendor, OpenAICompatible)]
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \| .+ \|$", part("In dialects of their own"), re.MULTILINE)
+    assert rows == [(vendor.id, vendor.base_url) for vendor in others]
 
 
 def test_every_block_of_configuration_loads(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ KEYS = {
     "vllm": "VLLM_API_KEY",
     "ollama": "OLLAMA_API_KEY",
     "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GEMINI_API_KEY",
 }
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.vendors.alibaba import ALIBABA
+from fenli.vendors.alibaba_native import ALIBABA_NATIVE
+from fenli.vendors.anthropic import ANTHROPIC
 from fenli.vendors.baichuan import BAICHUAN
 from fenli.vendors.baidu import BAIDU
 from fenli.vendors.bytedance import BYTEDANCE
 from fenli.vendors.contract import Vendor
 from fenli.vendors.deepseek import DEEPSEEK
+from fenli.vendors.google import GOOGLE
 from fenli.vendors.huawei import HUAWEI
 from fenli.vendors.iflytek import IFLYTEK
 from fenli.vendors.llama_cpp import LOCAL
 from fenli.vendors.metaso import METASO
 from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
+from fenli.vendors.minimax_native import MINIMAX_NATIVE
 from fenli.vendors.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.vendors.ollama import OLLAMA
+from fenli.vendors.ollama_native import OLLAMA_NATIVE
 from fenli.vendors.openai import OPENAI
 from fenli.vendors.sensetime import SENSETIME
 from fenli.vendors.stepfun import STEPFUN
@@ -35,10 +40,12 @@ VENDORS: Final[dict[str, Vendor]] = {
         ZAI,
         MINIMAX,
         MINIMAX_INTL,
+        MINIMAX_NATIVE,
         STEPFUN,
         BAICHUAN,
         ZERO_ONE_AI,
         ALIBABA,
+        ALIBABA_NATIVE,
         BYTEDANCE,
         TENCENT,
         BAIDU,
@@ -47,8 +54,11 @@ VENDORS: Final[dict[str, Vendor]] = {
         SENSETIME,
         METASO,
         OPENAI,
+        ANTHROPIC,
+        GOOGLE,
         VLLM,
         OLLAMA,
+        OLLAMA_NATIVE,
         LOCAL,
     )
 }
