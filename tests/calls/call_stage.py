@@ -22,7 +22,13 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Disconnect
 from fenli.wire.openai_chat import parse_request
 
-SOLD = {"deepseek": "deepseek-chat", "moonshot": "kimi-k2.6", "zhipu": "glm-4.6", "openai": "gpt-4o-mini"}
+SOLD = {
+    "deepseek": "deepseek-chat",
+    "moonshot": "kimi-k2.6",
+    "zhipu": "glm-4.6",
+    "openai": "gpt-4o-mini",
+    "ollama-native": "minicpm-v",
+}
 DEADLINES = Deadlines(first_content=10 * SECOND, total=60 * SECOND)
 USAGE = b'{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}'
 WHOLE = b'{"id":"up-1","model":"m","choices":[{"message":{"content":"Hi"}}],"usage":' + USAGE + b"}"

@@ -338,6 +338,14 @@ def test_a_transport_that_fails_is_tried_elsewhere(error: Exception) -> None:
     assert stage.entries[0].grade is (Grade.NONE if error is REFUSED else Grade.UNKNOWN)
 
 
+def test_a_vendor_without_words_for_the_request_is_not_asked_and_the_failure_before_it_is_told() -> None:
+    stage = CallStage("deepseek", "ollama-native", logit_bias={"1": 2}).ask().answer(503, BUSY).settle()
+    assert list(stage.sends) == [1]
+    assert stage.error["code"] == "vendor_overloaded"
+    assert [(entry.vendor, entry.outcome, entry.final) for entry in stage.entries] == [("deepseek", "overloaded", True)]
+    stage.check()
+
+
 def test_attempts_have_a_cap() -> None:
     stage = CallStage("deepseek", "moonshot", "zhipu", "openai", attempts_max=2).ask().answer(503).answer(503).settle()
     assert list(stage.sends) == [1, 2]
