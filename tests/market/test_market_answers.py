@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fenli.errors import UsageError
-from fenli.market.dialect import Spelling
+from fenli.market.dialects.spelling import Spelling
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import AT_ONCE, Pace, Reply, Scripted, ToolCall

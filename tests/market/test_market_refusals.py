@@ -8,7 +8,7 @@ import pytest
 from faces import EMULATED, MODELS, VirtualFace, ask_of, echoing, says
 
 from fenli.errors import Kind
-from fenli.market.dialect import error_body, error_members
+from fenli.market.dialects.openai_chat import OPENAI_CHAT, error_members
 from fenli.market.flavours import FLAVOURS
 from fenli.market.flavours.flavour import Refusal
 from fenli.market.script import Outcome
@@ -26,7 +26,7 @@ EVERY = [
 
 @pytest.mark.parametrize(("name", "refusal"), EVERY)
 def test_a_refusal_is_read_as_what_it_is(name: str, refusal: Refusal) -> None:
-    body = error_body(FLAVOURS[name], refusal, "request-1")
+    body = OPENAI_CHAT.error_body(FLAVOURS[name], refusal, "request-1")
     failure = VENDORS[name].classify(refusal.status, [(b"retry-after", b"3")], body)
     assert failure.kind is refusal.kind
     assert failure.message == refusal.message
@@ -56,7 +56,7 @@ CODED = [
 
 @pytest.mark.parametrize(("name", "refusal"), CODED)
 def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: Refusal) -> None:
-    answer = VENDORS[name].answer(STREAMED)
+    answer = VENDORS[name].answer(STREAMED, 0)
     answer.feed(b'data: {"choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n')
     answer.feed(b"data: %b\n\n" % json.dumps(error_members(FLAVOURS[name], refusal)).encode())
     answer.end()
@@ -68,8 +68,8 @@ def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: R
 @pytest.mark.parametrize(("name", "refusal"), EVERY)
 @pytest.mark.parametrize("asked", [WHOLE, STREAMED], ids=["whole", "streamed"])
 def test_no_refusal_looks_like_an_answer_whatever_its_status(name: str, refusal: Refusal, asked: ChatRequest) -> None:
-    answer = VENDORS[name].answer(asked)
-    assert answer.feed(error_body(FLAVOURS[name], refusal, "request-1")) == b""
+    answer = VENDORS[name].answer(asked, 0)
+    assert answer.feed(OPENAI_CHAT.error_body(FLAVOURS[name], refusal, "request-1")) == b""
     answer.end()
     assert (answer.begun, answer.finished) == (False, False)
 

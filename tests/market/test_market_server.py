@@ -22,7 +22,7 @@ from fenli.market.faults import FAULT_NAMES
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
 from fenli.market.served import Serving, read_served
-from fenli.market.server import MarketOptions, build_market
+from fenli.market.options import MarketOptions, build_market
 from fenli.sim.kernel import Simulation
 from fenli.vendors.catalog import VENDORS
 

@@ -16,7 +16,7 @@ from fenli.ledger.entries import Entry, Poster
 from fenli.ledger.journal import Reader
 from fenli.ledger.records import Grade
 from fenli.market.served import Serving
-from fenli.market.troubles import GARBAGE
+from fenli.market.troubles import HALF
 from fenli.sim.random import Chance
 from fenli.values.ids import call_id
 
@@ -76,7 +76,7 @@ def _answer(visitor: Visitor) -> Iterable[str]:
         elif "error" not in body:
             yield f"an error without an envelope: {got[:200]!r}"
     elif visitor.status == 200 and wish.stream:
-        if b"data: " + GARBAGE in got:
+        if b"data: " + HALF in got:
             return  # passed on as it came, for speed; no client can take it for an answer
         choices, done, error = _together(got, whole=visitor.end == "finish")
         if visitor.end == "finish":
@@ -306,7 +306,7 @@ def _usages(got: bytes) -> list[dict[str, Any]]:
         payloads = [event[5:] for event in got.split(b"\n\n") if event.startswith(b"data:")]
     found = []
     for payload in payloads:
-        if payload.strip() not in (b"[DONE]", GARBAGE):
+        if payload.strip() not in (b"[DONE]", HALF):
             answer = json.loads(payload, parse_float=Decimal, parse_int=Decimal)
             found.append(answer.get("usage"))
             found += [choice.get("usage") for choice in answer.get("choices", ())]

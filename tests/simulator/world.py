@@ -27,7 +27,7 @@ from fenli.gateway.snapshots import SnapshotFile
 from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.http.transport import Receiver, Request, Sending
 from fenli.ledger.journal import Header, encode_header
-from fenli.market.dialect import Spelling
+from fenli.market.dialects.spelling import Spelling
 from fenli.market.faults import Faults, parse_rule
 from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import Pace

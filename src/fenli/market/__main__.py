@@ -10,7 +10,9 @@ from typing import Final
 from fenli.errors import ConfigError
 from fenli.market.faults import FAULT_NAMES
 from fenli.market.market import DEFAULT_VENDORS
-from fenli.market.server import BALANCE, MarketOptions, run_market
+from fenli.market.opening import run_market
+from fenli.market.options import BALANCE, MarketOptions
+from fenli.market.scenario_files import shipped
 
 DESCRIPTION: Final = "The emulated vendors on this machine: their formats, errors, usage and faults."
 FAULT: Final = f"may be repeated; SHARE is from 0 to 1 (every request without it), NAME one of {', '.join(FAULT_NAMES)}"
@@ -43,6 +45,10 @@ def options_of(arguments: list[str]) -> MarketOptions:
     parser.add_argument("--balance", action="append", default=[], metavar="[VENDOR:]PAID[+GRANTED]", help=LEFT)
     parser.add_argument("--price", default="1", metavar="AMOUNT", help=PRICE)
     parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--scenario", metavar="FILE|NAME", help=f"what happens to them, and when: {', '.join(shipped())}"
+    )
+    parser.add_argument("--speed", metavar="N", help="how many times faster than the clock the scenario goes")
     given = parser.parse_args(arguments)
     return MarketOptions(
         host=given.host,
@@ -57,12 +63,14 @@ def options_of(arguments: list[str]) -> MarketOptions:
         balances=tuple(given.balance),
         price=given.price,
         seed=given.seed,
+        scenario=given.scenario,
+        speed=given.speed,
     )
 
 
 def main() -> int:
     try:
-        run_market(options_of(sys.argv[1:]))
+        run_market(options_of(sys.argv[1:]), str)
     except (ConfigError, OSError) as error:
         sys.stderr.write(f"fenli market: {error}\n")
         return 1

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from fenli.market.dialect import Pen, call_delta, message
-from fenli.market.flavours.flavour import Flavour, Placement
+from fenli.market.dialects.openai_chat import call_delta, message
+from fenli.market.flavours.flavour import Flavour, Pen, Placement
 from fenli.market.replies import Pace, Reply, ToolCall
 from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Wait
 from fenli.market.usage import Count, split_tokens
 from fenli.sim.random import Stream
-
-DONE: Final = b"[DONE]"
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -93,19 +91,20 @@ class Answering:
             self._told,
             request_id,
         )
+        head = Head(200, (*self._head, (b"content-type", self._pen.whole_type)))
         actions: list[Action] = []
         span = self._pace.first_token + self._pace.token * words.tokens
         if 0 < self._flavour.keep_alive < span:
-            actions.append(Head(200, (*self._head, (b"content-type", b"application/json"))))
+            actions.append(head)
             actions += self._alive(span, b"\n")
         else:
-            actions += [Wait(span), Head(200, (*self._head, (b"content-type", b"application/json")))]
+            actions += [Wait(span), head]
         tokens = self._count.completion
         return [*actions, Enter(Outcome.WHOLE, tokens), Body(answer, tokens), End()]
 
     def streamed(self, choices: int, asked_usage: bool) -> list[Action]:
         pen, pace = self._pen, self._pace
-        head = Head(200, (*self._head, (b"content-type", b"text/event-stream; charset=utf-8")))
+        head = Head(200, (*self._head, (b"content-type", pen.stream_type)))
         half = pace.first_token // 2
         if 0 < self._flavour.keep_alive < pace.first_token:
             actions: list[Action] = [head, *self._alive(pace.first_token, b": keep-alive\n\n")]
@@ -124,8 +123,8 @@ class Answering:
                     actions.append(Body(pen.chunk(index, self._shaped(delta), usage=self._running(produced)), produced))
         total = self._count.completion
         actions += self._endings(choices, asked_usage)
-        actions += [Enter(Outcome.WHOLE, total), Body(pen.event(DONE), total, final=True), End()]
-        return actions
+        actions += [Enter(Outcome.WHOLE, total), Body(pen.done(), total, final=True), End()]
+        return _without_nothing(actions)
 
     def _deltas(self) -> Iterator[tuple[dict[str, Any] | None, int]]:
         """Each delta with the tokens it brings; None for tokens that are counted and not shown."""
@@ -184,3 +183,13 @@ class Answering:
             signs += [Wait(every), Body(sign)]
             span -= every
         return [*signs, Wait(span)]
+
+
+def _without_nothing(actions: list[Action]) -> list[Action]:
+    """Leaves out what the dialect has no words for. Where that is the end mark, the last words are what ends it."""
+    kept = [action for action in actions if type(action) is not Body or action.data]
+    last = max(at for at, action in enumerate(kept) if type(action) is Body)
+    body, entry = kept[last], next(action for action in kept if type(action) is Enter)
+    assert type(body) is Body
+    before = [action for action in kept[:last] if action is not entry]
+    return [*before, entry, Body(body.data, body.tokens, final=True), End()]

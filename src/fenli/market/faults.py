@@ -41,6 +41,7 @@ class Trouble(enum.StrEnum):
 
 
 CONNECTING: Final = frozenset((Trouble.UNREACHABLE, Trouble.UNRESOLVED, Trouble.UNCONNECTED))
+CONNECTING_NAMES: Final = frozenset(trouble.value for trouble in CONNECTING)
 
 _NAMES: Final[dict[str, Trouble | Kind]] = {what.value: what for group in (Trouble, Kind) for what in group}
 

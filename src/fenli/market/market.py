@@ -7,6 +7,8 @@ from typing import Final
 
 from fenli.errors import ConfigError
 from fenli.market.accounts import Account
+from fenli.market.bills import Bills
+from fenli.market.course import Course
 from fenli.market.faults import Faults
 from fenli.market.flavours import FLAVOURS
 from fenli.market.model import EmulatedVendor
@@ -15,8 +17,10 @@ from fenli.market.replies import Behaviour, Pace
 from fenli.market.requests import Ask
 from fenli.market.script import Outcome, Script
 from fenli.market.served import ServedBook, Serving
+from fenli.market.timeline import Timeline
 from fenli.sim.kernel import Scheduler
 from fenli.sim.random import Chance, Stream
+from fenli.values.money import decimal_of
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
@@ -25,11 +29,12 @@ DEFAULT_VENDORS: Final = tuple(FLAVOURS)
 
 def market_key(vendor: str) -> str:
     """The key that an emulated vendor knows unless it is given others."""
-    return f"sk-market-{vendor}"
+    return (FLAVOURS[vendor].key if vendor in FLAVOURS else "") or f"sk-market-{vendor}"
 
 
 class Market:
-    """Each vendor is found by path (``/{vendor}/...``) or by the host of its real base URL."""
+    """Each vendor is found by path (``/{vendor}/...``) or by the host of its real base URL. With a ``timeline`` they
+    live through its scenario; with ``bills`` what they served is charged by the price book."""
 
     def __init__(
         self,
@@ -37,30 +42,50 @@ class Market:
         chance: Chance,
         vendors: Iterable[EmulatedVendor],
         book: ServedBook | None = None,
+        *,
+        timeline: Timeline | None = None,
+        bills: Bills | None = None,
     ) -> None:
         self.scheduler = scheduler
         self.chance = chance
+        self.timeline = timeline
+        self.opened = scheduler.now()
+        self._bills = bills
         self.book = book if book is not None else ServedBook()
         self.vendors: dict[str, EmulatedVendor] = {}
-        self._by_host: dict[str, EmulatedVendor] = {}
+        self._by_host: dict[str, list[EmulatedVendor]] = {}
         self._streams: dict[str, Stream] = {}
         for emulated in vendors:
             name = emulated.vendor.id
             self.vendors[name] = emulated
-            self._by_host[parse_base_url(emulated.vendor.base_url)[0].host] = emulated
+            self._by_host.setdefault(parse_base_url(emulated.vendor.base_url)[0].host, []).append(emulated)
             self._streams[name] = chance.stream(f"market/{name}")
+            if timeline is not None:
+                emulated.course = Course(timeline.spans(name))
+            if bills is not None:
+                emulated.also_has(bills.book.models(name))
 
     def find(self, host: str, path: str) -> tuple[EmulatedVendor, str] | None:
         """The vendor that such a request is for, and the path as it would see it."""
-        emulated = self._by_host.get(host)
-        if emulated is not None and not path.startswith(f"/{emulated.vendor.id}/"):
-            return emulated, path
+        here = self._by_host.get(host, [])
+        if here and not any(path.startswith(f"/{emulated.vendor.id}/") for emulated in here):
+            fitting = [emulated for emulated in here if path.startswith(emulated.prefix)]
+            return max(fitting or here, key=_depth), path
         name, mark, rest = path[1:].partition("/")
         emulated = self.vendors.get(name)
         return None if emulated is None else (emulated, mark + rest)
 
     def script(self, emulated: EmulatedVendor, ask: Ask) -> Script:
-        return emulated.script(ask, self.scheduler.now(), self._streams[emulated.vendor.id])
+        now = self.scheduler.now()
+        script = emulated.script(ask, now, self._streams[emulated.vendor.id])
+        if emulated.course is None or not script.model:
+            return script
+        excess = emulated.course.admit(script, emulated.named(script.model), now)
+        return script if excess is None else emulated.turned_away(excess, script.id)
+
+    def handshake(self, emulated: EmulatedVendor, ask: Ask) -> Script | None:
+        """What refuses a WebSocket before anything is asked over it; None where it is granted."""
+        return emulated.handshake(ask, self.scheduler.now(), self._streams[emulated.vendor.id])
 
     def player(self, emulated: EmulatedVendor, script: Script, stage: Stage) -> Player:
         name, at = emulated.vendor.id, self.scheduler.now()
@@ -74,15 +99,20 @@ class Market:
         count = script.count.upto(tokens)
         if outcome is Outcome.REFUSED:
             count = type(count)()
-        account = self.vendors[vendor].account
-        if account is not None:
-            account.draw(count.prompt + count.completion)
+        emulated, now = self.vendors[vendor], self.scheduler.now()
+        if emulated.course is not None:
+            emulated.course.ended(script, count.completion, now)
+        charge = None
+        if self._bills is not None and script.model:
+            charge = self._bills.charge(vendor, emulated.named(script.model), count, script.thinks, at, now)
+        if emulated.account is not None:
+            emulated.account.draw(count.prompt + count.completion, charge)
         self.book.enter(
             Serving(
                 vendor=vendor,
                 id=script.id,
                 at=at,
-                ended=self.scheduler.now(),
+                ended=now,
                 outcome=outcome,
                 status=script.status,
                 model=script.model,
@@ -93,8 +123,16 @@ class Market:
                 reasoning_tokens=count.reasoning,
                 told=None if script.told is None else script.told.decode(),
                 fault=script.fault,
+                cost=None if charge is None else decimal_of(charge.picos),
+                currency=None if charge is None else charge.currency,
+                price=None if charge is None else charge.offer,
             )
         )
+
+
+def _depth(emulated: EmulatedVendor) -> int:
+    """Of several vendors at one host, the one with the longest path is meant."""
+    return len(emulated.prefix)
 
 
 def emulate(

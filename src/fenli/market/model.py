@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
-from fenli.clock import SECOND
 from fenli.errors import ConfigError, Kind
 from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
-from fenli.market.dialect import Pen, Spelling, encode, error_body
+from fenli.market.course import Course
+from fenli.market.dialects.openai_chat import OPENAI_CHAT
+from fenli.market.dialects.spelling import Spelling, encode
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
-from fenli.market.flavours.flavour import Flavour, Placement, Refusal
+from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain, Refusal
 from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
-from fenli.market.requests import Ask, ChatBody, parse_chat
-from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Script
-from fenli.market.troubles import troubled
+from fenli.market.requests import Ask, ChatBody
+from fenli.market.scenario import Way
+from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script
+from fenli.market.troubles import HALF, Wrong, troubled
 from fenli.market.usage import Count
 from fenli.sim.random import Stream
-from fenli.vendors.contract import Vendor, parse_base_url
+from fenli.vendors.contract import Model, Vendor, parse_base_url
 
 FAULT_HEADER: Final = "x-market-fault"
 _CACHE_UNIT: Final = 64  # tokens; DeepSeek caches in units of this size
@@ -49,23 +52,49 @@ class EmulatedVendor:
         self.account = None if flavour.teller is None else account or Account(flavour.teller.currency)
         self.prefix = parse_base_url(vendor.base_url)[1]
         self.models = {model.sent_as or model.id: model for model in vendor.models}
+        self.course: Course | None = None
         self._plain_path = self.prefix + "/chat/completions"
-        self._paths = {self._plain_path, *flavour.paths}
+        self._dialect: Dialect = flavour.dialect or OPENAI_CHAT
+        self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
         self._cache = _PromptCache()
+
+    def named(self, model: str) -> str:
+        """The id of what requests call ``model``."""
+        known = self.models.get(model)
+        return model if known is None else known.id
+
+    def also_has(self, models: Iterable[str]) -> None:
+        """Sells these beside the catalogue's."""
+        for model in models:
+            if all(known.id != model for known in self.models.values()):
+                self.models[model] = Model(model)
+
+    def turned_away(self, excess: Fault, request_id: str) -> Script:
+        """The refusal of a request that a limit has no room for. Who tells no quota apart says what comes nearest."""
+        kinds = [excess.what, Kind.NO_BALANCE, Kind.RATE_LIMITED]
+        kind = next(kind for kind in kinds if isinstance(kind, Kind) and self.flavour.refusal(kind) is not None)
+        return self._refused(kind, request_id, retry_after=excess.number, fault=excess)
 
     def script(self, ask: Ask, now: int, chance: Stream) -> Script:
         """What becomes of this request. A trouble in connecting is the transport's to show: the script is its reset."""
         request_id = chance.bytes(16).hex()
-        if not self._known(ask.headers.get("authorization", "")):
-            return self._refused(Kind.BAD_KEY, request_id)
+        way = self.course.left(now) if self.course is not None else None
+        if way is not None and way is not Way.NO_BALANCE:
+            return self._away(way, request_id)
+        plain = self._dialect.aside(self._place, ask, now, chance)
+        if plain is not None:
+            return self._plain(plain, request_id)
+        stranger = self._stranger(ask, now, request_id)
+        if stranger is not None:
+            return stranger
         if ask.path == self.prefix + "/models" and ask.method == "GET":
-            return self._listing(request_id)
+            return self._listing(request_id, now)
         if self._tells(ask):
-            return self._balance(self._asked_fault(ask, "", now, chance), request_id, chance)
-        if ask.path not in self._paths or ask.method != "POST":
-            nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
-            return self._refusal(nowhere, request_id)
-        chat = parse_chat(ask.body)
+            fault = None if way is Way.NO_BALANCE else self._asked_fault(ask, "", "", now, chance)
+            return self._balance(fault, self._told_account(way), request_id, chance)
+        if not self._dialect.serves(self._place, ask):
+            return self._nowhere(ask, request_id)
+        chat = self._dialect.read(self._place, ask)
         if isinstance(chat, str):
             return self._refused(Kind.BAD_REQUEST, request_id, detail=chat)
         fault = self._fault(ask, chat, now, chance)
@@ -74,20 +103,47 @@ class EmulatedVendor:
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
         return self._script(chat, fault, request_id, now, chance)
 
-    def _known(self, authorization: str) -> bool:
+    def handshake(self, ask: Ask, now: int, chance: Stream) -> Script | None:
+        """What refuses a WebSocket before anything is asked over it; None where it is granted."""
+        request_id = chance.bytes(16).hex()
+        way = self.course.left(now) if self.course is not None else None
+        if way is not None and way is not Way.NO_BALANCE:
+            return self._away(way, request_id)
+        if not self._dialect.serves(self._place, ask):
+            return self._nowhere(ask, request_id)
+        return self._stranger(ask, now, request_id)
+
+    def _stranger(self, ask: Ask, now: int, request_id: str) -> Script | None:
+        """The refusal of a caller that the vendor does not know."""
         if not self.flavour.needs_key:
-            return True
-        scheme, _, key = authorization.partition(" ")
-        return scheme.lower() == "bearer" and key.strip() in self.keys
+            return None
+        refused: Kind | Refusal | None
+        if self.flavour.admission is not None:
+            refused = self.flavour.admission.refused(self._place, ask, now)
+        else:
+            scheme, _, key = ask.headers.get("authorization", "").partition(" ")
+            refused = None if scheme.lower() == "bearer" and key.strip() in self.keys else Kind.BAD_KEY
+        if refused is None:
+            return None
+        return (
+            self._refusal(refused, request_id) if isinstance(refused, Refusal) else self._refused(refused, request_id)
+        )
+
+    def _nowhere(self, ask: Ask, request_id: str) -> Script:
+        nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
+        return self._refusal(nowhere, request_id)
 
     def _fault(self, ask: Ask, chat: ChatBody, now: int, chance: Stream) -> Fault | None:
         chat.model, _, forced = chat.model.partition("!")
-        return self._asked_fault(ask, forced, now, chance)
+        return self._asked_fault(ask, forced, chat.model, now, chance)
 
-    def _asked_fault(self, ask: Ask, forced: str, now: int, chance: Stream) -> Fault | None:
+    def _asked_fault(self, ask: Ask, forced: str, model: str, now: int, chance: Stream) -> Fault | None:
         forced = forced or ask.headers.get(FAULT_HEADER, "")
         if not forced:
-            return self.faults.draw(now, chance)
+            fault = self.faults.draw(now, chance)
+            return (
+                fault if fault is not None or self.course is None else self.course.fault(self.named(model), now, chance)
+            )
         try:
             return parse_fault(forced)
         except ConfigError:
@@ -132,14 +188,12 @@ class EmulatedVendor:
         if filtered and words.finish == "length":
             words = msgspec.structs.replace(words, finish=flavour.filtered)
         count = Count(count.prompt, words.tokens * choices, count.cached, len(words.reasoning) * choices)
-        told = _told(flavour.usage.object(count), trouble)
-        asked_usage = chat.stream_options is not None and bool(chat.stream_options.include_usage)
+        told = _told(flavour, count, trouble)
         answer_id = flavour.answer_id + chance.bytes(12).hex()
-        pen = Pen(
-            flavour, answer_id, chat.model, now // SECOND, spelling=self.spelling, prefix=self.event_prefix,
-            null_usage=asked_usage and flavour.placement is Placement.EXTRA_CHUNK,
-        )  # fmt: skip
+        pen = self._dialect.pen(flavour, Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix))
         pace, headers = reply.pace or self.pace, self._headers(request_id)
+        if self.course is not None:
+            pace = self.course.pace(self.named(chat.model), pace, now)
         reasoning = flavour.reasoning_member
         if flavour.tags_reasoning and not chat.reasoning_split:
             words, reasoning = words.tagged(), "content"
@@ -147,12 +201,14 @@ class EmulatedVendor:
             reasoning = "reasoning_content"
         lone = flavour.lone_call and not chat.tool_calls_switch
         answering = Answering(flavour, pen, words, count, told, pace, headers, chance, reasoning, lone)
-        actions = answering.streamed(choices, asked_usage) if stream else answering.whole(choices, request_id)
+        actions = answering.streamed(choices, chat.asks_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
-            actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, flavour, chance)
+            refusal = flavour.refusals[-1]
+            wrong = Wrong(pen.message(HALF), pen.error(refusal)) if stream else self._wrong(refusal)
+            actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, wrong, chance)
         return Script(
             answer_id, chat.model, _status(actions), stream, count, tuple(actions),
-            None if told is None else encode(told), None if fault is None else str(fault),
+            None if told is None else encode(told), None if fault is None else str(fault), chat.thinks,
         )  # fmt: skip
 
     def _refused(
@@ -171,15 +227,17 @@ class EmulatedVendor:
         wait = refusal.retry_after if retry_after is None else retry_after
         if wait is not None:
             headers.append((b"retry-after", str(wait).encode()))
-        body = error_body(self.flavour, refusal, request_id)
+        body = self._dialect.error_body(self.flavour, refusal, request_id)
         actions: tuple[Action, ...] = (
             Head(refusal.status, tuple(headers)), Enter(Outcome.REFUSED), Body(body), End(),
         )  # fmt: skip
         named = None if fault is None else str(fault)
         return Script(request_id, "", refusal.status, False, Count(), actions, None, named)
 
-    def _listing(self, request_id: str) -> Script:
-        models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in self.models]
+    def _listing(self, request_id: str, now: int) -> Script:
+        retired = self.course.retired(now) if self.course is not None else ()
+        listed = [model for model in self.models if self.named(model) not in retired]
+        models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in listed]
         listing = {"object": "list", "data": models}
         return Script(request_id, "", 200, False, Count(), self._in_one_piece(encode(listing), request_id))
 
@@ -187,8 +245,20 @@ class EmulatedVendor:
         teller = self.flavour.teller
         return teller is not None and (ask.method, ask.path) == ("GET", self.prefix + teller.path)
 
-    def _balance(self, fault: Fault | None, request_id: str, chance: Stream) -> Script:
-        teller, account = self.flavour.teller, self.account
+    def _told_account(self, way: Way | None) -> Account | None:
+        return (
+            Account(self.account.currency, 0, 0) if self.account is not None and way is Way.NO_BALANCE else self.account
+        )
+
+    def _away(self, way: Way, request_id: str) -> Script:
+        """A vendor that has left: its last page, or nothing at all, which is the transport's to show."""
+        if way is Way.GONE:
+            return self._refusal(Refusal(Kind.SERVER_ERROR, 410, "This service has been discontinued."), request_id)
+        fault = Fault(Trouble.UNREACHABLE if way is Way.REFUSED else Trouble.UNRESOLVED)
+        return Script(request_id, "", 0, False, Count(), (Enter(Outcome.REFUSED), Cut()), None, str(fault))
+
+    def _balance(self, fault: Fault | None, account: Account | None, request_id: str, chance: Stream) -> Script:
+        teller = self.flavour.teller
         assert teller is not None
         assert account is not None
         if fault is not None and isinstance(fault.what, Kind):
@@ -198,8 +268,15 @@ class EmulatedVendor:
             return Script(request_id, "", 200, False, Count(), actions)
         assert isinstance(fault.what, Trouble)
         trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
-        played = troubled(list(actions), trouble, fault.number, self.flavour, chance)
+        played = troubled(list(actions), trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)
         return Script(request_id, "", _status(played), False, Count(), tuple(played), None, str(fault))
+
+    def _wrong(self, refusal: Refusal) -> Wrong:
+        return Wrong(HALF, self._dialect.error_body(self.flavour, refusal, ""))
+
+    def _plain(self, plain: Plain, request_id: str) -> Script:
+        head = Head(plain.status, (*self._headers(request_id), *plain.headers))
+        return Script(request_id, "", plain.status, False, Count(), (head, Body(plain.body), End()))
 
     def _in_one_piece(self, body: bytes, request_id: str) -> tuple[Action, ...]:
         head = Head(200, (*self._headers(request_id), (b"content-type", b"application/json")))
@@ -237,15 +314,14 @@ class _PromptCache:
         return cached
 
 
-def _told(usage: dict[str, Any], trouble: Trouble | None) -> dict[str, Any] | None:
+def _told(flavour: Flavour, count: Count, trouble: Trouble | None) -> dict[str, Any] | None:
     """The usage that the answer carries: the truth, but for a lying vendor."""
     match trouble:
         case Trouble.USAGE_NULL:
             return None
         case Trouble.USAGE_LARGER:
-            extra = usage["completion_tokens"] * 2 + 1
-            usage["completion_tokens"] += extra
-            usage["total_tokens"] += extra
+            more = msgspec.structs.replace(count, completion=count.completion * 3 + 1)
+            return flavour.usage.object(more)
         case Trouble.USAGE_INCONSISTENT:
-            usage["total_tokens"] += 7
-    return usage
+            return flavour.usage.object(count, surplus=7)
+    return flavour.usage.object(count)

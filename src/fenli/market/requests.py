@@ -10,12 +10,14 @@ from fenli.market.usage import tokens_in
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One HTTP request. ``path`` begins with the vendor's own path; header names are lower case."""
+    """One HTTP request. ``path`` begins with the vendor's own path; ``target`` is path and query as they were sent,
+    which signatures cover; header names are lower case. Of a WebSocket, ``body`` is the first message."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    target: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -44,6 +46,10 @@ class ChatBody(msgspec.Struct):
     reasoning_format: str | None = None
     reasoning_split: bool | None = None
     tool_calls_switch: bool | None = None
+
+    @property
+    def asks_usage(self) -> bool:
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
     @property
     def limit(self) -> int | None:

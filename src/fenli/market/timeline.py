@@ -40,6 +40,7 @@ class Span(msgspec.Struct, frozen=True):
 class Happening(msgspec.Struct, frozen=True):
     """``ends`` is False at the beginning of an event and True at its end."""
 
+    scenario: Scenario
     instant: int
     offset: int
     event: Event
@@ -79,7 +80,7 @@ class Timeline:
         """Everything that can be told of, in order. What merely ends because its vendor came back is not told twice."""
         found = []
         for event in self.scenario.events:
-            found.append(Happening(self.instant(event.at), event.at, event, False))
+            found.append(Happening(self.scenario, self.instant(event.at), event.at, event, False))
             if event.until is not None:
-                found.append(Happening(self.instant(event.until), event.until, event, True))
+                found.append(Happening(self.scenario, self.instant(event.until), event.until, event, True))
         return sorted(found, key=lambda each: each.instant)

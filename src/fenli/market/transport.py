@@ -1,7 +1,8 @@
 """The in-process face: `fenli.http.transport.Transport` with the market behind it instead of a network.
 
 It keeps the real client's promises (order of callbacks, deadlines, none of them inside ``send``) and is as unkind as a
-network: a body arrives in pieces of any size, whatever the pieces in which it was sent.
+network: a body arrives in pieces of any size, whatever the pieces in which it was sent. Over a WebSocket each piece is
+a message, and stays whole.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class MarketSending:
     """Implements `fenli.http.transport.Sending`; for the player it is the stage."""
 
     __slots__ = (
-        "_arrived", "_chance", "_deadline", "_deadlines", "_end", "_left", "_network", "_paused", "_phase", "_player",
-        "_reading", "_receiver", "_request", "_scheduler", "_size", "_transport", "_waiting", "_watch",
+        "_arrived", "_chance", "_deadline", "_deadlines", "_end", "_left", "_messages", "_network", "_paused", "_phase",
+        "_player", "_reading", "_receiver", "_request", "_scheduler", "_size", "_transport", "_waiting", "_watch",
     )  # fmt: skip
 
     def __init__(self, transport: MarketTransport, request: Request, deadlines: Deadlines, receiver: Receiver) -> None:
@@ -63,6 +64,7 @@ class MarketSending:
         self._scheduler = transport.market.scheduler
         self._chance: Stream = transport.chance
         self._request = request
+        self._messages = request.origin.scheme in ("ws", "wss")
         self._deadlines = deadlines
         self._receiver: Receiver | None = receiver
         self._player: Player | None = None
@@ -108,6 +110,8 @@ class MarketSending:
     # The stage
 
     def head(self, head: Head) -> None:
+        if self._messages and head.status == 200:
+            head = Head(101, head.headers)  # the handshake of a WebSocket is granted
         self._waiting.append(head)
         self._read_later()
 
@@ -132,13 +136,15 @@ class MarketSending:
 
     def _connected(self) -> None:
         market, request = self._transport.market, self._request
-        path = request.target.decode("latin-1").partition("?")[0]
+        target = request.target.decode("latin-1")
+        path = target.partition("?")[0]
         found = market.find(request.origin.host, path)
         if found is None:
             self._fail(ConnectFailed(f"{request.origin.host}: no such vendor in the market", sent=False))
             return
         emulated, rest = found
-        ask = Ask(request.method.decode("latin-1"), rest, _headers(request.headers), bytes(request.body))
+        headers = _headers(request.headers)
+        ask = Ask(request.method.decode("latin-1"), rest, headers, bytes(request.body), target)
         script = market.script(emulated, ask)
         trouble = _CONNECTING.get(script.fault or "")
         if trouble is Trouble.UNCONNECTED:
@@ -181,7 +187,12 @@ class MarketSending:
             self._read_later()
 
     def _piece(self) -> bytes:
-        """The next bytes of the body: cut anywhere, joined from any number of sends."""
+        """The next bytes of the body: cut anywhere, joined from any number of sends; or the next message."""
+        if self._messages:
+            message = self._waiting.pop(0)
+            assert isinstance(message, bytes)
+            self._size -= len(message)
+            return message
         parts = [part for part in self._waiting if isinstance(part, bytes)]
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         take = self._chance.integer(1, min(len(data), self._network.piece))

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from fenli.clock import MILLISECOND
-from fenli.market.dialect import Spelling, encode, error_members
 from fenli.market.faults import Trouble
-from fenli.market.flavours.flavour import Flavour
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Stall, Wait
 from fenli.sim.random import Stream
 
 HTML: Final = b"<html>\r\n<head><title>%d Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
-GARBAGE: Final = b'{"id":"\xe5\x88'
+HALF: Final = b'{"id":"\xe5\x88'
 _MILLISECONDS: Final = 3_000
 
 
-def troubled(
-    actions: list[Action], trouble: Trouble, number: int | None, flavour: Flavour, chance: Stream
-) -> list[Action]:
+class Wrong(msgspec.Struct, frozen=True):
+    """What a vendor says that goes wrong, framed as the answer is: no message at all, and an error."""
+
+    garbage: bytes
+    error: bytes
+
+
+def troubled(actions: list[Action], trouble: Trouble, number: int | None, wrong: Wrong, chance: Stream) -> list[Action]:
     """The script after ``trouble``. Those that change what is said, not how it is sent, are the model's own affair."""
     match trouble:
         case Trouble.SLOW:
@@ -40,11 +45,11 @@ def troubled(
             page = Head(status, ((b"content-type", b"text/html"),))
             return [*_before_head(actions), page, Enter(Outcome.REFUSED), Body(HTML % status), End()]
         case Trouble.GARBAGE:
-            return _garbage(actions, chance)
+            return _garbage(actions, wrong.garbage, chance)
         case Trouble.NO_DONE:
             return _entered([action for action in actions if not (type(action) is Body and action.final)])
         case Trouble.ERROR_INSIDE:
-            return _error_inside(actions, number, flavour)
+            return _error_inside(actions, number, wrong.error)
     return actions
 
 
@@ -82,20 +87,17 @@ def _broken_off(actions: list[Action], number: int | None, end: Cut | Stall, cha
     return _closed(kept, Outcome.CUT, end)
 
 
-def _garbage(actions: list[Action], chance: Stream) -> list[Action]:
+def _garbage(actions: list[Action], data: bytes, chance: Stream) -> list[Action]:
     """One body of the answer is no JSON; the rest comes as if nothing were wrong, and is charged for."""
     bodies = [at for at, action in enumerate(actions) if type(action) is Body and not action.final]
     at = chance.choice(bodies)
     body = actions[at]
     assert type(body) is Body
-    data = b"data: " + GARBAGE + b"\n\n" if body.data.endswith(b"\n\n") else GARBAGE
     return [*actions[:at], Body(data, body.tokens), *actions[at + 1 :]]
 
 
-def _error_inside(actions: list[Action], number: int | None, flavour: Flavour) -> list[Action]:
+def _error_inside(actions: list[Action], number: int | None, error: bytes) -> list[Action]:
     """A stream breaks off with an error event behind ``number`` events; an answer in one piece is an error in a 200."""
-    refusal = flavour.refusals[-1]
-    error = encode(error_members(flavour, refusal), Spelling.COMPACT)
     events = [at for at, action in enumerate(actions) if type(action) is Body]
     last = actions[events[-1]]
     if not (type(last) is Body and last.final):
@@ -104,7 +106,7 @@ def _error_inside(actions: list[Action], number: int | None, flavour: Flavour) -
         return [*kept, Enter(Outcome.CUT), Body(error), End()]
     keep = min(len(events) - 1, 3 if number is None else number)
     kept = [action for action in actions[: events[keep]] if type(action) is not Enter]
-    return _closed([*kept, Body(b"data: " + error + b"\n\n", _produced(kept))], Outcome.CUT, End())
+    return _closed([*kept, Body(error, _produced(kept))], Outcome.CUT, End())
 
 
 def _closed(kept: list[Action], outcome: Outcome, end: Cut | Stall | End) -> list[Action]:

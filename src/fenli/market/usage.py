@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -42,6 +42,11 @@ def split_tokens(text: str) -> list[str]:
     return pieces
 
 
+class UsageObject(Protocol):
+    def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
+        """The vendor's usage object; ``surplus`` is what its total says too much (a vendor that cannot add up)."""
+
+
 class UsageShape(msgspec.Struct, frozen=True):
     """Where a flavour puts its numbers, beside prompt, completion and total. Dots go down a level."""
 
@@ -49,11 +54,11 @@ class UsageShape(msgspec.Struct, frozen=True):
     missed: str | None = None
     reasoning: str | None = "completion_tokens_details.reasoning_tokens"
 
-    def object(self, count: Count) -> dict[str, Any]:
+    def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
         usage: dict[str, Any] = {
             "prompt_tokens": count.prompt,
             "completion_tokens": count.completion,
-            "total_tokens": count.prompt + count.completion,
+            "total_tokens": count.prompt + count.completion + surplus,
         }
         for place in self.cached:
             _put(usage, place, count.cached)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.errors import Kind
+from fenli.market.flavours.baidu_tokens import ChatAndTokens, KeyOrBearerToken
 from fenli.market.flavours.flavour import Flavour, Refusal
 
 _INVALID, _LIMIT = "invalid_request_error", "rate_limit_exceeded"
@@ -12,6 +13,8 @@ _INVALID, _LIMIT = "invalid_request_error", "rate_limit_exceeded"
 BAIDU: Final = Flavour(
     id="baidu",
     answer_id="as-",
+    dialect=ChatAndTokens(),
+    admission=KeyOrBearerToken(),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The IAM token is invalid", "invalid_iam_token", "authentication_error"),
         Refusal(Kind.NO_PERMISSION, 401, "No permission to use the model", "invalid_model", "access_denied"),

@@ -1,4 +1,4 @@
-"""How one vendor's answers differ from another's, as data.
+"""How one vendor's answers differ from another's, as data; and what a dialect has to bring that is not OpenAI's.
 
 A `Refusal` is one way in which a vendor says no; the first of its kind is the one shown when nothing asks for another.
 """
@@ -6,13 +6,16 @@ A `Refusal` is one way in which a vendor says no; the first of its kind is the o
 from __future__ import annotations
 
 import enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from fenli.errors import Kind
 from fenli.market.accounts import Teller
-from fenli.market.usage import UsageShape
+from fenli.market.dialects.spelling import Spelling
+from fenli.market.requests import Ask, ChatBody
+from fenli.market.usage import UsageObject, UsageShape
+from fenli.sim.random import Stream
 
 
 class Placement(enum.StrEnum):
@@ -45,6 +48,88 @@ class Refusal(msgspec.Struct, frozen=True):
     envelope: Envelope | None = None  # where not the flavour's
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where an emulated vendor is found: ``prefix`` is the path of its base URL, ``keys`` are those that it knows,
+    ``chat_paths`` where it is asked for chat when its dialect does not know better."""
+
+    vendor: str
+    prefix: str
+    keys: frozenset[str]
+    chat_paths: frozenset[str]
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """A reply that is no answer of a model: a token, say."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a pen is made for. ``at`` is the instant of the request, ns; the rest varies how the same is written."""
+
+    id: str
+    request_id: str
+    chat: ChatBody
+    at: int
+    spelling: Spelling = Spelling.COMPACT
+    event_prefix: bytes = b"data: "
+
+
+class Pen(Protocol):
+    """Writes one answer. What is to be written comes in OpenAI's words: a delta has ``role``, ``content``, the
+    flavour's reasoning member or ``tool_calls``. Where a dialect has nothing to say, it returns no bytes."""
+
+    @property
+    def whole_type(self) -> bytes: ...
+    @property
+    def stream_type(self) -> bytes: ...
+
+    def whole(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, request_id: str) -> bytes: ...
+
+    def chunk(
+        self, index: int, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, Any] | None = None,
+        choice_usage: dict[str, Any] | None = None,
+    ) -> bytes: ...  # fmt: skip
+
+    def usage_chunk(self, usage: dict[str, Any] | None) -> bytes:
+        """The usage in a chunk of its own, where the flavour's placement says so."""
+
+    def done(self) -> bytes:
+        """The mark that ends a stream."""
+
+    def message(self, data: bytes) -> bytes:
+        """``data``, whatever it is, framed as a part of the stream."""
+
+    def error(self, refusal: Refusal) -> bytes:
+        """An error in the middle of a stream, framed."""
+
+
+class Dialect(Protocol):
+    """How a vendor is spoken to that does not speak as OpenAI does."""
+
+    def serves(self, vendor: Place, ask: Ask) -> bool:
+        """Whether this asks for chat."""
+
+    def aside(self, vendor: Place, ask: Ask, now: int, chance: Stream) -> Plain | None:
+        """The reply to what the dialect needs beside chat and asks for without a key (a token); else None."""
+
+    def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
+        """The request in OpenAI's words, or what is wrong with it."""
+
+    def pen(self, flavour: Flavour, answer: Answer) -> Pen: ...
+
+    def error_body(self, flavour: Flavour, refusal: Refusal, request_id: str) -> bytes: ...
+
+
+class Admission(Protocol):
+    """How a vendor knows who asks, where that is not a bearer key."""
+
+    def refused(self, vendor: Place, ask: Ask, now: int) -> Kind | Refusal | None:
+        """Why the caller is not let in; None where it is. ``now`` is in ns: signatures and tokens run out."""
+
+
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """``keep_alive``: the span between signs of life while the first token is waited for; 0 for none.
     ``paths``: further paths, beside the catalogue's, at which chat is served. ``filtered``: the finish reason of an
@@ -52,12 +137,15 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
     finish reason, and those behind the first of their role (None: nothing). ``members``: what every part of an answer
     has beside OpenAI's. ``flat``: the names in a flat envelope. ``tags_reasoning``: it stands between tags in the text,
-    unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for."""
+    unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for. ``dialect`` and
+    ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
+    knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id."""
 
     id: str
+    key: str = ""
     envelope: Envelope = Envelope.OPENAI
     placement: Placement = Placement.EXTRA_CHUNK
-    usage: UsageShape = UsageShape()
+    usage: UsageObject = UsageShape()
     answer_id: str = "chatcmpl-"
     needs_key: bool = True
     shows_reasoning: bool = True
@@ -77,6 +165,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...] = ()
     model_prefixes: tuple[str, ...] = ()
     teller: Teller | None = None
+    dialect: Dialect | None = None
+    admission: Admission | None = None
     refusals: tuple[Refusal, ...]
 
     def refusal(self, kind: Kind) -> Refusal | None:

@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-import enum
-import json
-from typing import Any
+from typing import Any, Final
 
-import msgspec
-
-from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
+from fenli.clock import SECOND
+from fenli.market.dialects.spelling import encode
+from fenli.market.flavours.flavour import Answer, Envelope, Flavour, Place, Placement, Plain, Refusal
 from fenli.market.replies import ToolCall
+from fenli.market.requests import Ask, ChatBody, parse_chat
+from fenli.sim.random import Stream
 
 
-class Spelling(enum.StrEnum):
-    """The same JSON as different servers write it."""
+class OpenAIChat:
+    """Implements `fenli.market.flavours.flavour.Dialect`."""
 
-    COMPACT = "compact"
-    SPACED = "spaced"
-    ESCAPED = "escaped"  # non-ASCII as \\uXXXX
+    def serves(self, vendor: Place, ask: Ask) -> bool:
+        return ask.method == "POST" and ask.path in vendor.chat_paths
+
+    def aside(self, vendor: Place, ask: Ask, now: int, chance: Stream) -> Plain | None:
+        return None
+
+    def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
+        return parse_chat(ask.body)
+
+    def pen(self, flavour: Flavour, answer: Answer) -> OpenAIPen:
+        return OpenAIPen(flavour, answer)
+
+    def error_body(self, flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:
+        body = error_members(flavour, refusal)
+        if flavour.request_id_member is not None:
+            body[flavour.request_id_member] = request_id
+        return encode(body)
 
 
-def encode(value: Any, spelling: Spelling = Spelling.COMPACT) -> bytes:
-    if spelling is Spelling.COMPACT:
-        return msgspec.json.encode(value)
-    separators = (", ", ": ") if spelling is Spelling.SPACED else (",", ":")
-    return json.dumps(value, ensure_ascii=spelling is Spelling.ESCAPED, separators=separators).encode()
+OPENAI_CHAT: Final = OpenAIChat()
 
 
-class Pen:
-    """Writes one answer."""
+class OpenAIPen:
+    """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_base", "_created", "_flavour", "_null_usage", "_prefix", "_spelling", "id", "model")
+    __slots__ = ("_base", "_flavour", "_null_usage", "_prefix", "_spelling")
 
-    def __init__(
-        self, flavour: Flavour, answer: str, model: str, created: int, *, spelling: Spelling = Spelling.COMPACT,
-        null_usage: bool = False, prefix: bytes = b"data: ",
-    ) -> None:  # fmt: skip
-        self.id = answer
-        self.model = model
+    whole_type: Final = b"application/json"
+    stream_type: Final = b"text/event-stream; charset=utf-8"
+
+    def __init__(self, flavour: Flavour, answer: Answer) -> None:
         self._flavour = flavour
-        self._created = created
-        self._spelling = spelling
-        self._null_usage = null_usage
-        self._prefix = prefix
-        self._base: dict[str, Any] = {"id": answer, "object": "", "created": created, "model": model, **flavour.members}
+        self._spelling = answer.spelling
+        self._null_usage = answer.chat.asks_usage and flavour.placement is Placement.EXTRA_CHUNK
+        self._prefix = answer.event_prefix
+        self._base: dict[str, Any] = {
+            "id": answer.id,
+            "object": "",
+            "created": answer.at // SECOND,
+            "model": answer.chat.model,
+            **flavour.members,
+        }
         if flavour.fingerprint is not None:
             self._base["system_fingerprint"] = flavour.fingerprint
 
@@ -68,14 +81,20 @@ class Pen:
     def usage_chunk(self, usage: dict[str, Any] | None) -> bytes:
         return self._event([], usage)
 
-    def event(self, data: bytes) -> bytes:
+    def done(self) -> bytes:
+        return self.message(b"[DONE]")
+
+    def message(self, data: bytes) -> bytes:
         return self._prefix + data + b"\n\n"
+
+    def error(self, refusal: Refusal) -> bytes:
+        return self.message(encode(error_members(self._flavour, refusal)))
 
     def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
         chunk = {**self._base, "object": "chat.completion.chunk", "choices": choices}
         if usage is not None or self._null_usage:
             chunk["usage"] = usage
-        return self._prefix + encode(chunk, self._spelling) + b"\n\n"
+        return self.message(encode(chunk, self._spelling))
 
 
 def message(text: str, reasoning: dict[str, str], calls: tuple[ToolCall, ...], ids: list[str]) -> dict[str, Any]:
@@ -121,10 +140,3 @@ def error_members(flavour: Flavour, refusal: Refusal) -> dict[str, Any]:
             return dict(zip(flavour.flat, (refusal.code, text), strict=True))
         case Envelope.VLLM:
             return {"object": "error", "message": text, "type": refusal.type, "param": None, "code": refusal.status}
-
-
-def error_body(flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:
-    body = error_members(flavour, refusal)
-    if flavour.request_id_member is not None:
-        body[flavour.request_id_member] = request_id
-    return encode(body)
