@@ -1,0 +1,172 @@
+"""What an emulated vendor notices of a request beside its words: its own switches, and nobody else's.
+
+A place is a member of the request; a dot goes down one level. ``models`` are patterns for the beginning of a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from fenli.market.replies import Reply, ToolCall
+from fenli.market.requests import Ask, ChatBody, text_of
+
+SOURCE: Final = {"title": "A source", "url": "https://example.com/", "link": "https://example.com/"}
+_OFF: Final = (False, "disabled", "none")
+_NAMED: Final = re.compile(r"(?:Your name is |你的名字是)([^.。\n]+)[.。]")
+_SHAPED: Final = re.compile(r"JSON Schema:\n")
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Senses(msgspec.Struct, frozen=True, kw_only=True):
+    """``thinking``: by models, the places that switch it, of which the first that is there counts; with no places they
+    cannot but think. ``unasked``: models that think unless told not to; None for none.
+
+    ``search`` is a place that switches it, ``tool`` the type of a tool that does, ``searching`` the models that search
+    by themselves; ``echoed`` the name of a built-in tool whose call the caller sends back. ``sources`` is the member of
+    the answer that holds them, of its message where it begins with a dot, and ``shown`` the place that asks for them.
+
+    ``prefix`` is a mark of the last message, taken at the path ``prefix_path`` alone where there is one; ``continues``
+    a place of the request. ``name`` is the place of a character's name, ``name_role`` the role of the message that has
+    it. ``schemas``: it knows JSON schemas in ``response_format``.
+    """
+
+    thinking: Mapping[str, tuple[str, ...]] = {}
+    unasked: str | None = None
+    search: str = ""
+    tool: str = ""
+    searching: str | None = None
+    echoed: str = ""
+    sources: str = ""
+    shown: str = ""
+    prefix: str = ""
+    prefix_path: str = ""
+    continues: str = ""
+    name: str = ""
+    name_role: str = ""
+    schemas: bool = True
+
+
+class Noticed(msgspec.Struct, frozen=True):
+    """``begun`` is what the answer goes on from, ``name`` the character's that it plays. ``members`` are the answer's,
+    ``inner`` its message's. ``echo``: the built-in tool that it calls instead of answering."""
+
+    thinks: bool = False
+    searches: int = 0
+    begun: str = ""
+    name: str = ""
+    echo: str = ""
+    members: dict[str, Any] = {}
+    inner: dict[str, Any] = {}
+    schema: dict[str, Any] | None = None
+
+    def shaped(self, reply: Reply) -> Reply:
+        """The reply of a model that does as it was asked."""
+        if self.echo:
+            call = ToolCall(self.echo, '{"search_result":{"search_id":"market"}}')
+            return msgspec.structs.replace(reply, text="", tool_calls=(call,))
+        text = reply.text
+        if self.searches:
+            text += " [1]"
+        if self.name:
+            text = f"{self.name}: {text}"
+        if self.begun:
+            text = f" (on from {self.begun[-20:]!r}) {text}"
+        return msgspec.structs.replace(reply, text=text)
+
+
+def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
+    """What the vendor makes of the request. One without senses reads what every model reads: words."""
+    words = "\n".join(text_of(message.content) for message in chat.messages if message.role in ("system", "developer"))
+    named, schema = _NAMED.search(words), chat.schema or _schema_in(words)
+    if senses is None:
+        return Noticed(chat.thinks, name=named[1] if named else "", schema=schema)
+    body = _decode(ask.body)
+    last = body["messages"][-1]
+    echo = senses.echoed if senses.echoed in _builtin(body) and last.get("role") != "tool" else ""
+    searches = not echo and _searches(senses, chat.model, body)
+    members, inner = _sources(senses, body) if searches else ({}, {})
+    return Noticed(
+        thinks=_thinks(senses, chat.model, body),
+        searches=int(searches),
+        begun=_begun(senses, body, last, ask.path),
+        name=_name(senses, body, last) or (named[1] if named else ""),
+        echo=echo,
+        members=members,
+        inner=inner,
+        schema=schema if senses.schemas else _schema_in(words),
+    )
+
+
+def _thinks(senses: Senses, model: str, body: dict[str, Any]) -> bool:
+    places = next((each for names, each in senses.thinking.items() if re.match(names, model, re.IGNORECASE)), None)
+    if places is None:
+        return False
+    if not places:
+        return True
+    told = next((value for place in places if (value := _at(body, place)) is not None), None)
+    if told is not None:
+        return told not in _OFF
+    return senses.unasked is not None and re.match(senses.unasked, model, re.IGNORECASE) is not None
+
+
+def _searches(senses: Senses, model: str, body: dict[str, Any]) -> bool:
+    if senses.searching is not None and re.match(senses.searching, model, re.IGNORECASE):
+        return True
+    if senses.search and _at(body, senses.search) not in (None, False):
+        return True
+    if senses.echoed and senses.echoed in _builtin(body):
+        return True
+    kinds = [tool.get("type") for tool in body.get("tools") or () if isinstance(tool, dict)]
+    return bool(senses.tool) and senses.tool in kinds
+
+
+def _sources(senses: Senses, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not senses.sources or (senses.shown and not _at(body, senses.shown)):
+        return {}, {}
+    inner = senses.sources.startswith(".")
+    told: Any = [SOURCE]
+    for name in reversed(senses.sources.removeprefix(".").split(".")):
+        told = {name: told}
+    return ({}, told) if inner else (told, {})
+
+
+def _begun(senses: Senses, body: dict[str, Any], last: dict[str, Any], path: str) -> str:
+    marked = bool(senses.prefix) and last.get(senses.prefix) is True and path.endswith(senses.prefix_path)
+    continued = bool(senses.continues) and _at(body, senses.continues) is True
+    return text_of(last.get("content")) if marked or continued else ""
+
+
+def _name(senses: Senses, body: dict[str, Any], last: dict[str, Any]) -> str:
+    if senses.name:
+        return str(_at(body, senses.name) or "")
+    if senses.name_role:
+        roles = (message for message in body["messages"] if message.get("role") == senses.name_role)
+        return str(next((message["name"] for message in roles if "name" in message), ""))
+    return str(last.get("name", "")) if senses.prefix and last.get(senses.prefix) is True else ""
+
+
+def _builtin(body: dict[str, Any]) -> Iterable[str]:
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, dict)]
+    return [str(tool.get("function", {}).get("name")) for tool in tools if tool.get("type") == "builtin_function"]
+
+
+def _schema_in(words: str) -> dict[str, Any] | None:
+    """One that a system message tells."""
+    found = _SHAPED.search(words)
+    if found is None:
+        return None
+    try:
+        return _decode(words[found.end() :].partition("\n\n")[0])
+    except msgspec.DecodeError:
+        return None
+
+
+def _at(body: dict[str, Any], place: str) -> Any:
+    value: Any = body
+    for name in place.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
