@@ -59,13 +59,11 @@ def _functions(body: ChatBody, vendor: str) -> list[dict[str, Any]]:
     if body.tool_choice == "none":
         return []
     if body.tool_choice not in (None, "auto"):
-        raise _unsayable(
-            f"{vendor} decides by itself whether it calls a tool: 'tool_choice' may be auto or none", "tools"
-        )
+        raise _unsayable(f"{vendor} calls a tool where it sees fit, so 'tool_choice' is auto or none", "tool_choice")
     functions = []
     for tool in body.tools:
         if tool.function is None:
-            raise _unsayable(f"{vendor} has no tool of the type {tool.type!r}", "tool_choice")
+            raise _unsayable(f"{vendor} has no tool of the type {tool.type!r}", "tools")
         shown = {"name": tool.function.name, "description": tool.function.description or ""}
         functions.append(shown | {"parameters": tool.function.parameters or {"type": "object", "properties": {}}})
     return functions
