@@ -13,6 +13,7 @@ from fenli.prices import PriceBook
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key, Route, Snapshot, VendorSettings
 from fenli.values import parse_instant
+from fenli.wire.capabilities import Capability
 
 NOW = parse_instant("2026-11-23T12:00:00Z")
 DAY = 86_400 * SECOND
@@ -132,16 +133,18 @@ def test_every_vendor_with_prices_can_be_called_through_an_adapter(book: PriceBo
     directory = Directory(decoded, lambda reference: "")
     assert directory.problems == []
     for model in models:
-        (target,) = directory.plan(f"{name}/{model}").targets
+        public = f"{name}/{model}"
+        (target,) = directory.plan_for(directory.capability(public), public).targets
         assert (target.tariff is None) is (book.tariff(name, model) is None)
 
 
 def test_what_makes_clips_or_images_is_no_chat_model(book: PriceBook) -> None:
-    models = vendor(
-        compiled(book, Settings(vendors=(VendorSetting(id="bytedance", credential=""),))), "bytedance"
-    ).models
-    assert "doubao-seed-1.8" in models
-    assert not [model for model in models if "seedance" in model or "seedream" in model or "cache" in model]
+    snapshot = compiled(book, Settings(vendors=(VendorSetting(id="bytedance", credential=""),)))
+    directory = Directory(snapshot, lambda reference: "")
+    chats = [name for name in directory.names() if directory.capability(name) is Capability.CHAT]
+    assert "bytedance/doubao-seed-1.8" in chats
+    assert not [name for name in chats if "seedance" in name or "seedream" in name or "cache" in name]
+    assert directory.capability("bytedance/doubao-seedream-4-5-251128") is Capability.IMAGES
 
 
 def test_offers_long_over_are_left_out(book: PriceBook) -> None:

@@ -1,12 +1,21 @@
-"""Where a vendor offers what is not chat, as data: which path, and how it is asked there."""
+"""Where a vendor offers what is not chat, as data: which path, and how it is asked there.
+
+The constants are those of OpenAI's own API, and of whoever took its paths and shapes over.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 import msgspec
 
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.services import Codec
+from fenli.wire.services.embeddings import Embeddings
+from fenli.wire.services.images import Images
+from fenli.wire.services.rerank import Rerank
+from fenli.wire.services.speech import Speech
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,3 +27,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     codec: Codec
     instead_of: str = ""
     failures: tuple[FailurePlace, ...] = ()
+
+
+EMBEDDINGS: Final = Endpoint(capability=Capability.EMBEDDINGS, path="/embeddings", codec=Embeddings())
+IMAGES: Final = Endpoint(capability=Capability.IMAGES, path="/images/generations", codec=Images())
+SPEECH: Final = Endpoint(capability=Capability.SPEECH, path="/audio/speech", codec=Speech())
+RERANK: Final = Endpoint(capability=Capability.RERANK, path="/rerank", codec=Rerank())

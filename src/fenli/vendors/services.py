@@ -51,7 +51,7 @@ class Service:
         return Request(address.origin, b"POST", address.target, address.headers, body)
 
     def answer(self, ask: ServiceRequest, now: int) -> ServiceAnswer:
-        return ServiceAnswer(self.endpoint.codec, ask, self._failures)
+        return ServiceAnswer(self.endpoint.codec, ask, self._failures, now)
 
     def usage(self, raw: bytes) -> dict[str, int]:
         return self.endpoint.codec.meters(raw)

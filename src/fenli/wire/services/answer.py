@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -28,6 +28,14 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
 
 
+class Reply(NamedTuple):
+    """What came back: ``content_type`` as its header said, ``at`` the instant of the request in ns."""
+
+    data: bytes
+    content_type: bytes
+    at: int
+
+
 class Codec(Protocol):
     """How one vendor is asked for one capability, and how its answer is read. No I/O, no clock."""
 
@@ -37,7 +45,7 @@ class Codec(Protocol):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         """The vendor's request; ``model`` is its own name for it, as JSON. Only for what `check` lets pass."""
 
-    def read(self, ask: ServiceRequest, data: bytes, content_type: bytes) -> Delivered:
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
         """Raises ValueError for what is no answer; `fenli.wire.openai_chat.whole.NO_ANSWER` come of themselves."""
 
     def meters(self, raw: bytes) -> dict[str, int]:
@@ -56,11 +64,11 @@ class ServiceAnswer:
     the caller. ``failures`` is where the vendor tells one beside ``error``."""
 
     __slots__ = (
-        "_ask", "_codec", "_delivered", "_failures", "_pieces", "_size", "begun", "content_type", "damage", "error",
-        "finished", "model", "partial", "service_tier", "upstream_id", "usage",
+        "_ask", "_at", "_codec", "_delivered", "_failures", "_pieces", "_size", "begun", "content_type", "damage",
+        "error", "finished", "model", "partial", "service_tier", "upstream_id", "usage",
     )  # fmt: skip
 
-    def __init__(self, codec: Codec, ask: ServiceRequest, failures: FailureReader | None) -> None:
+    def __init__(self, codec: Codec, ask: ServiceRequest, failures: FailureReader | None, at: int) -> None:
         self.begun = False
         self.finished = False
         self.usage: bytes | None = None
@@ -74,6 +82,7 @@ class ServiceAnswer:
         self._codec = codec
         self._ask = ask
         self._failures = failures
+        self._at = at
         self._pieces: list[bytes] = []
         self._size = 0
         self._delivered: Delivered | None = None
@@ -102,7 +111,7 @@ class ServiceAnswer:
             self.error = body
             return
         try:
-            delivered = self._codec.read(self._ask, body, self.content_type)
+            delivered = self._codec.read(self._ask, Reply(body, self.content_type, self._at))
         except (ValueError, *NO_ANSWER) as error:
             self.damage = f"the answer is not what was asked for: {error}"
             return
@@ -121,7 +130,7 @@ class ServiceAnswer:
         return b'%b,"usage":{%b}}' % (body.rstrip()[:-1], cost)
 
     def in_one_piece(self, limit: int) -> ServiceAnswer:
-        return ServiceAnswer(self._codec, self._ask, self._failures)
+        return ServiceAnswer(self._codec, self._ask, self._failures, self._at)
 
     def counted(self) -> int:
         return self._size // BYTES_PER_TOKEN

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from fenli.wire.openai_chat.whole import given
-from fenli.wire.services.answer import Delivered
+from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, filled
 from fenli.wire.services.usage import came_to, counted
 
@@ -48,12 +48,12 @@ class Images(msgspec.Struct, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         return ask.spliced(model)
 
-    def read(self, ask: ServiceRequest, data: bytes, content_type: bytes) -> Delivered:
-        found = _decode(data)
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
+        found = _decode(reply.data)
         made = sum(1 for image in found.data if image.url or image.b64_json)
         if not made:
             raise ValueError("it has no image")
-        body = _DATA_URL.sub(b'"b64_json":"', data) if b'"data:image/' in data else data
+        body = _DATA_URL.sub(b'"b64_json":"', reply.data)
         told = given(found.usage)
         usage = came_to("images", made, {"usage": None if told is None else msgspec.Raw(told)})
         return Delivered(body=body, usage=usage, shown=told, id=found.id, model=found.model)

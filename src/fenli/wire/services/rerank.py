@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, given
-from fenli.wire.services.answer import Delivered
+from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import ITEMS_MAX, Members, ServiceRequest, few, filled
 from fenli.wire.services.usage import tokens_read
 
@@ -50,12 +50,12 @@ class Rerank(msgspec.Struct, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         return ask.spliced(model)
 
-    def read(self, ask: ServiceRequest, data: bytes, content_type: bytes) -> Delivered:
-        found = _decode(data)
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
+        found = _decode(reply.data)
         if not found.results:
             raise ValueError("it has no results")
         usage = given(found.usage)
-        return Delivered(body=data, usage=usage, shown=usage, id=found.id, model=found.model)
+        return Delivered(body=reply.data, usage=usage, shown=usage, id=found.id, model=found.model)
 
     def meters(self, raw: bytes) -> dict[str, int]:
         return {"input": tokens_read(raw)}

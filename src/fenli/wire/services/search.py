@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.wire.openai_chat.request import encode_members
-from fenli.wire.services.answer import Delivered
+from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, filled
 from fenli.wire.services.usage import came_to, counted
 
@@ -55,8 +55,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
             fields[self.engine] = model
         return encode_members(fields)
 
-    def read(self, ask: ServiceRequest, data: bytes, content_type: bytes) -> Delivered:
-        found = _decode(data)
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
+        found = _decode(reply.data)
         place = next((name for name in self.results if bytes(found.get(name, b""))[:1] == b"["), None)
         if place is None:
             raise ValueError(f"it has no {' or '.join(self.results)}")

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from fenli.errors import CallRefused, Code, UsageError
-from fenli.wire.services.answer import Delivered
+from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, filled
 
 SOUNDS: Final[dict[str, bytes]] = {
@@ -51,14 +51,14 @@ class Speech(msgspec.Struct, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         return ask.spliced(model)
 
-    def read(self, ask: ServiceRequest, data: bytes, content_type: bytes) -> Delivered:
-        if not data:
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
+        if not reply.data:
             raise ValueError("it is empty")
-        kind = content_type.partition(b";")[0].strip().lower()
+        kind = reply.content_type.partition(b";")[0].strip().lower()
         if kind.startswith((b"text/", b"application/json")):
             raise ValueError(f"{kind.decode('ascii', 'replace')} is no sound")
         lines = sound_lines(kind if kind.startswith(b"audio/") else SOUNDS.get(sound_of(ask), b"audio/mpeg"))
-        return Delivered(body=data, usage=None, lines=lines)
+        return Delivered(body=reply.data, usage=None, lines=lines)
 
     def meters(self, raw: bytes) -> dict[str, int]:
         raise UsageError(f"speech tells no usage: {raw[:200]!r}")
