@@ -45,10 +45,6 @@ MINIMAX = OpenAICompatible(
         Endpoint(capability=Capability.IMAGES, path="/image_generation", codec=MiniMaxImages(), failures=_FAILURES),
         Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
     ),
-    endpoints=(
-        Endpoint(capability=Capability.IMAGES, path="/image_generation", codec=MiniMaxImages(), failures=_FAILURES),
-        Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
-    ),
     errors=(
         *_numbered(Kind.BAD_KEY, "1004|2049"),
         *_numbered(Kind.NO_BALANCE, "1008"),
