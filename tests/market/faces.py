@@ -151,7 +151,8 @@ class RealFace:
         server = Server(MarketServer(self.market).handle)
         await server.listen("127.0.0.1", 0)
         client = Client(tick=20 * MILLISECOND)
-        heard = await ask(client, request._replace(origin=Origin("http", "127.0.0.1", server.port)), deadlines)
+        scheme = "ws" if request.origin.scheme in ("ws", "wss") else "http"
+        heard = await ask(client, request._replace(origin=Origin(scheme, "127.0.0.1", server.port)), deadlines)
         await client.close()
         await server.drain(0.5)
         wall.close()

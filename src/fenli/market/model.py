@@ -204,7 +204,8 @@ class EmulatedVendor:
         actions = answering.streamed(choices, chat.asks_usage) if stream else answering.whole(choices, request_id)
         if trouble is not None:
             refusal = flavour.refusals[-1]
-            wrong = Wrong(pen.message(HALF), pen.error(refusal)) if stream else self._wrong(refusal)
+            framed = Wrong(pen.message(HALF), pen.error(refusal), flavour.in_messages)
+            wrong = framed if stream else self._wrong(refusal)
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, wrong, chance)
         return Script(
             answer_id, chat.model, _status(actions), stream, count, tuple(actions),

@@ -17,10 +17,12 @@ _MILLISECONDS: Final = 3_000
 
 
 class Wrong(msgspec.Struct, frozen=True):
-    """What a vendor says that goes wrong, framed as the answer is: no message at all, and an error."""
+    """What a vendor says that goes wrong, framed as the answer is: no message at all, and an error. ``in_messages``:
+    what is framed comes whole or not at all."""
 
     garbage: bytes
     error: bytes
+    in_messages: bool = False
 
 
 def troubled(actions: list[Action], trouble: Trouble, number: int | None, wrong: Wrong, chance: Stream) -> list[Action]:
@@ -35,9 +37,9 @@ def troubled(actions: list[Action], trouble: Trouble, number: int | None, wrong:
         case Trouble.STALL_HEAD:
             return [*_before_head(actions), Enter(Outcome.CUT), Stall()]
         case Trouble.CUT:
-            return _broken_off(actions, number, Cut(), chance)
+            return _broken_off(actions, number, wrong, Cut(), chance)
         case Trouble.STALL:
-            return _broken_off(actions, number, Stall(), chance)
+            return _broken_off(actions, number, wrong, Stall(), chance)
         case Trouble.EMPTY:
             return [*_before_head(actions), _head(actions), Enter(Outcome.CUT), End()]
         case Trouble.HTML:
@@ -70,7 +72,9 @@ def _behind_head(actions: list[Action], more: list[Action]) -> list[Action]:
     return [*actions[:at], *more, *actions[at:]]
 
 
-def _broken_off(actions: list[Action], number: int | None, end: Cut | Stall, chance: Stream) -> list[Action]:
+def _broken_off(
+    actions: list[Action], number: int | None, wrong: Wrong, end: Cut | Stall, chance: Stream
+) -> list[Action]:
     """Ends the body behind so many bytes: all of it when it is not that long."""
     size = sum(len(action.data) for action in actions if type(action) is Body)
     left = chance.integer(0, max(0, size - 1)) if number is None else number
@@ -78,7 +82,7 @@ def _broken_off(actions: list[Action], number: int | None, end: Cut | Stall, cha
     for action in actions:
         if type(action) is Body:
             if left < len(action.data):
-                if left:
+                if left and not wrong.in_messages:
                     kept.append(Body(action.data[:left], _produced(kept)))
                 break
             left -= len(action.data)

@@ -139,10 +139,12 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     has beside OpenAI's. ``flat``: the names in a flat envelope. ``tags_reasoning``: it stands between tags in the text,
     unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for. ``dialect`` and
     ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
-    knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id."""
+    knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
+    stream is one of messages, which come whole or not at all (a WebSocket's)."""
 
     id: str
     key: str = ""
+    in_messages: bool = False
     envelope: Envelope = Envelope.OPENAI
     placement: Placement = Placement.EXTRA_CHUNK
     usage: UsageObject = UsageShape()
