@@ -36,6 +36,10 @@ def speak(language: str) -> None:
     _chosen = LANGUAGES[language]
 
 
+def spoken() -> str:
+    return next(name for name, messages in LANGUAGES.items() if messages is _chosen)
+
+
 def say(key: str, /, **values: object) -> str:
     return _chosen[key].format(**values)
 

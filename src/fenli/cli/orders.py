@@ -16,6 +16,22 @@ class OfficeStart(msgspec.Struct, frozen=True):
     local_url: str | None
 
 
+class MarketStart(msgspec.Struct, frozen=True):
+    """The market of a rehearsal. ``ports`` are the vendors' own, ``port`` the one that tells of them all. The prices of
+    the ``scenario`` (a name or a file) are written to ``scenario_prices``, which come after ``price_directories``."""
+
+    folder: Path
+    port: int
+    ports: dict[str, int]
+    language: str
+    scenario: str | None
+    speed: str | None
+    served: Path
+    price_directories: tuple[Path, ...]
+    scenario_prices: Path
+    currencies: dict[str, str]
+
+
 class Prepare(msgspec.Struct, frozen=True):
     """``config`` is tried out; ``key_name`` names the first key, made where there is none yet."""
 

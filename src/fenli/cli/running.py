@@ -19,7 +19,8 @@ LOCAL_KEY_FILE: Final = "local-key"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What runs on a data folder, or ran last. ``pids`` by role: ``supervisor``, ``office``, ``gateway``, ``local``.
+    """What runs on a data folder, or ran last. ``pids`` by role: ``supervisor``, ``office``, ``gateway``, ``local``,
+    and ``market`` in a rehearsal.
     ``config`` is the configuration file, so that the commands beside it read the same."""
 
     base_url: str

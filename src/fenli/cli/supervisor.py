@@ -20,7 +20,7 @@ import msgspec
 from fenli.cli.child import encode
 from fenli.cli.children import Child
 from fenli.cli.language import say
-from fenli.cli.orders import OfficeStart, Prepare, Prepared
+from fenli.cli.orders import MarketStart, OfficeStart, Prepare, Prepared
 from fenli.cli.running import Running, forget_running, write_running
 from fenli.clock import SystemClock
 from fenli.errors import ConfigError, FenliError
@@ -31,6 +31,8 @@ from fenli.vendors.local.process import LocalModel
 SNAPSHOT_S: Final = 30.0
 READY_S: Final = 30.0
 OFFICE_S: Final = 20.0
+MARKET_S: Final = 60.0
+MARKET_STOP_S: Final = 5.0
 POLL_S: Final = 0.02
 DEATHS_BEFORE_READY: Final = 3
 
@@ -38,13 +40,14 @@ Say = Callable[[str], None]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All that `fenli serve` was asked for, checked. ``base_url`` is what clients use."""
+    """All that `fenli serve` was asked for, checked. ``base_url`` is what clients use; ``market``: of a rehearsal."""
 
     data: Path
     base_url: str
     office: OfficeStart
     workers: tuple[WorkerOptions, ...]
     drain_s: float
+    market: MarketStart | None = None
 
 
 class NotStarted(FenliError):
@@ -66,6 +69,7 @@ class Supervisor:
         self._waits: list[asyncio.Task[None]] = []
         self._office = self._child("office", "fenli.cli.office_process", plan.office)
         self._workers = [self._child("gateway", "fenli.cli.gateway_process", options) for options in plan.workers]
+        self._market = self._child("market", "fenli.cli.market_process", plan.market)
 
     async def run(self) -> int:
         """The exit code, once everything has ended."""
@@ -102,6 +106,9 @@ class Supervisor:
             for worker in self._workers:
                 await worker.start()
             await self._until(self._answers, READY_S, self._workers, "serve.not_ready")
+            if self._plan.market is not None:
+                await self._market.start()
+                await self._until(self._market_answers, MARKET_S, [self._market], "rehearse.no_market")
         except BaseException:
             if prepared.first_key is not None:
                 self._tell(say("serve.first_key_anyway", key=prepared.first_key))
@@ -140,6 +147,10 @@ class Supervisor:
             first.host, first.port, first.tls_cert is not None
         )
 
+    def _market_answers(self) -> bool:
+        market = self._plan.market
+        return market is not None and listens("127.0.0.1", market.port)
+
     async def _keep_local(self, local: LocalModel) -> None:
         pause = 1.0
         while not self._stop.is_set():
@@ -173,6 +184,8 @@ class Supervisor:
             "gateway": [worker.pid for worker in self._workers if worker.pid],
             "local": [self._local.pid] if self._local is not None and self._local.running and self._local.pid else [],
         }
+        if self._plan.market is not None:
+            pids["market"] = [self._market.pid] if self._market.pid else []
         office_port, started = self._plan.office.port, self._started_at
         config = str(self._plan.office.config) if self._plan.office.config is not None else None
         running = Running(self._plan.base_url, first.host, first.port, office_port, self._ready, started, pids, config)
@@ -183,7 +196,7 @@ class Supervisor:
         self._stop.set()
         if self._interrupts == 2:
             self._tell(say("serve.killing"))
-            for child in (*self._workers, self._office):
+            for child in (*self._workers, self._market, self._office):
                 child.kill()
 
     def _reload(self) -> None:
@@ -197,6 +210,7 @@ class Supervisor:
         for wait in self._waits:
             wait.cancel()
         await asyncio.gather(*(worker.stop(self._plan.drain_s + 5) for worker in self._workers))
+        await self._market.stop(MARKET_STOP_S)
         if self._local is not None:
             await asyncio.to_thread(self._local.stop)
         if not await self._office.stop(OFFICE_S) and self._interrupts < 2:

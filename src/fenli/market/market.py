@@ -49,7 +49,6 @@ class Market:
         self.scheduler = scheduler
         self.chance = chance
         self.timeline = timeline
-        self.opened = scheduler.now()
         self._bills = bills
         self.book = book if book is not None else ServedBook()
         self.vendors: dict[str, EmulatedVendor] = {}
@@ -121,6 +120,7 @@ class Market:
                 completion_tokens=count.completion,
                 cached_tokens=count.cached,
                 reasoning_tokens=count.reasoning,
+                searches=count.searches,
                 told=None if script.told is None else script.told.decode(),
                 fault=script.fault,
                 cost=None if charge is None else decimal_of(charge.picos),

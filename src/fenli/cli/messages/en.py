@@ -43,6 +43,7 @@ MESSAGES: Final = {
     "help.config.show": "What is in force, defaults and environment included; no secrets.",
     "help.market": "The emulated vendors.",
     "help.market.serve": "Run the emulated vendors; --help shows their options.",
+    "help.market.scenarios": "What may happen to the emulated vendors: the scenarios there are, or all of one.",
     "help.archive": "The books' entries as Parquet: list, write, check.",
     "help.archive.list": "What is archived, by day, and what waits.",
     "help.archive.write": "Archive what is in the books and not there yet.",
@@ -131,6 +132,10 @@ MESSAGES: Final = {
     "option.reconcile_model": "A model of ours by the name that the bill has for it.",
     "option.reconcile_all": "Show what agrees, too.",
     "option.post": "Book what the bill says, where it is clear. Posting it again changes nothing.",
+    "option.scenario_asked": "One of the names, or a scenario file.",
+    "option.market": "A rehearsal: every vendor is emulated on this machine, with books of its own.",
+    "option.scenario": "What happens in the rehearsal; `fenli market scenarios` lists them.",
+    "option.speed": "How many times faster than the clock the scenario goes.",
     # serve
     "serve.starting": "fenli starts\n  data    {data}\n  config  {config}",
     "serve.no_config": "none (defaults and environment)",
@@ -161,6 +166,64 @@ MESSAGES: Final = {
     "serve.no_folder": "{data} cannot be written ({reason}): name another folder with --data",
     "serve.bad_host": "{host} is no address of this machine ({reason}): use --host 127.0.0.1",
     "serve.port_taken": "{host}:{port} cannot be listened on ({reason}): stop who does, or choose with {option} N",
+    # a rehearsal
+    "rehearse.starting": (
+        "*** REHEARSAL ***\nEvery vendor is emulated on this machine: nothing leaves it, nothing costs money, every "
+        "answer is made up.\n  data    {data} (books of the rehearsal, never the real ones)\n  config  {config}\n"
+        "  vendors {count} emulated: {vendors}"
+    ),
+    "rehearse.scenario": "  scenario {name}: begins when all is ready",
+    "rehearse.no_scenario": "  scenario none; `fenli market scenarios` lists some",
+    "rehearse.ready": (
+        "*** REHEARSAL *** Where it stands: curl {url}\nWhat the vendors charge: {served}\n"
+        "The books: fenli usage --data {data}"
+    ),
+    "rehearse.no_market": "the market did not open; its reason stands above: mend it, or start without --scenario",
+    "rehearse.not_taken": (
+        "the gateways did not take the scenario's prices: look for the office's reason above, or start again with "
+        "another --data than {data}"
+    ),
+    "rehearse.not_empty": (
+        "{data} is not empty, and a rehearsal needs a folder of its own: leave --data out, or name a new one"
+    ),
+    "rehearse.books_of_one": (
+        "the books in {data} are of a rehearsal: name another --data, or rehearse anew with --market"
+    ),
+    "rehearse.only_with_market": "--scenario and --speed are of a rehearsal: write them beside --market",
+    "rehearse.speed_of_what": "--speed is a scenario's: name one with --scenario, or leave it out",
+    "rehearse.file_head": "# Written by fenli serve --market: every vendor is the emulated one.",
+    # what happens in a scenario
+    "happens.price": "prices {prices} (in/out for a million tokens)",
+    "happens.latency": "slower: {pace}",
+    "happens.errors": "of the requests fail: {shares}",
+    "happens.brown_out": "a brown-out: {share} of the requests refused, {pace}",
+    "happens.cuts": "{share} of the answers break off",
+    "happens.rate_limit": "a limit: {limits}",
+    "happens.quota_end": "the quota ends after {tokens} more tokens",
+    "happens.retired": "retired",
+    "happens.exit.refused": "leaves: its address refuses connections",
+    "happens.exit.no_dns": "leaves: its name is gone from the DNS",
+    "happens.exit.gone": "leaves: 410 to everything",
+    "happens.exit.no_balance": "nothing is left of our money",
+    "happens.back": "is back",
+    "happens.of_models": "{models}: {what}",
+    "happens.first_token": "first token after {span}",
+    "happens.token": "{span} for each token",
+    "happens.usual_pace": "as fast as ever",
+    "happens.requests": "{count} requests a minute",
+    "happens.tokens": "{count} tokens a minute",
+    "happens.concurrency": "{count} requests at once",
+    "happens.ends": "{what} over",
+    "happens.name.price": "its prices of the hour are",
+    "happens.name.latency": "the slowness is",
+    "happens.name.errors": "the failures are",
+    "happens.name.brown_out": "the brown-out is",
+    "happens.name.cuts": "the broken answers are",
+    "happens.name.rate_limit": "the limit is",
+    "happens.name.quota_end": "the end of its quota is",
+    "happens.name.retired": "the retirement is",
+    "happens.name.exit": "its absence is",
+    "market.run_one": "Rehearse one: fenli serve --market --scenario NAME",
     # key
     "key.created": "Made key {id} ({name}). Its secret, shown this once:",
     "key.once": "Keep it safe: only its hash is stored. It works within a second.",
@@ -709,6 +772,10 @@ MESSAGES: Final = {
     "column.limit": "limit",
     "column.spent": "spent",
     "column.held": "held",
+    "column.title": "title",
+    "column.length": "length",
+    "column.speed": "speed",
+    "column.events": "events",
     "column.free": "free",
     "column.used": "used",
     "column.resets": "begins anew",

@@ -1,0 +1,143 @@
+"""`fenli serve --market`: a folder with books of its own, and a configuration in which every vendor is an emulated one.
+
+Everything that a rehearsal is made of stands in its folder, so that it can be looked at: `rehearsal.toml` (the user's
+own configuration with other addresses and keys), `market-keys/`, `prices/` (those of the scenario), `served.jsonl` (the
+vendors' own book).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fenli.cli.language import say, spoken
+from fenli.cli.orders import MarketStart
+from fenli.cli.running import make_folder
+from fenli.config.load import Config, load_config, parse_toml, read_text
+from fenli.errors import ConfigError, FenliError
+from fenli.market.flavours import FLAVOURS
+from fenli.market.market import market_key
+from fenli.market.options import timeline_of
+from fenli.market.scenario_files import shipped
+from fenli.prices.book import PriceBook
+from fenli.values.toml_text import toml_of
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+CONFIG_FILE: Final = "rehearsal.toml"
+KEYS: Final = "market-keys"
+PRICES: Final = "prices"
+SERVED: Final = "served.jsonl"
+_OURS: Final = (
+    "adapter",
+    "base_url",
+    "api_key",
+    "enabled",
+)  # what a rehearsal says of a vendor, whatever the file does
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """``config`` is the file in ``folder`` that the gateway and its office read."""
+
+    folder: Path
+    config: Config
+    market: MarketStart
+
+
+def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: str | None) -> Rehearsal:
+    """Raises FenliError for a folder that has anything in it, ConfigError for a scenario that cannot be."""
+    if scenario is not None and scenario not in shipped():
+        scenario = str(Path(scenario).expanduser().absolute()) if Path(scenario).expanduser().exists() else scenario
+    directories = [str(config.resolve(directory)) for directory in config.document.prices.directories]
+    if scenario is not None:  # a mistake in it is found before anything is made
+        timeline_of(scenario, PriceBook.load(*map(Path, directories)), 0, speed)
+    elif speed is not None:
+        raise ConfigError(say("rehearse.speed_of_what"))
+    folder = _folder(asked)
+    ports = free_ports(len(FLAVOURS) + 1)
+    doors = dict(zip(FLAVOURS, ports, strict=False))
+    for name in (KEYS, PRICES):
+        (folder / name).mkdir(mode=0o700)
+    for vendor in doors:
+        (folder / KEYS / vendor).write_text(market_key(vendor) + "\n")
+    file = folder / CONFIG_FILE
+    file.write_text(say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, doors, directories)))
+    made = load_config(file)
+    sections = made.document.vendors
+    market = MarketStart(
+        folder=folder,
+        port=ports[-1],
+        ports=doors,
+        language=spoken(),
+        scenario=scenario,
+        speed=speed,
+        served=folder / SERVED,
+        price_directories=tuple(map(Path, directories)),
+        scenario_prices=folder / PRICES,
+        currencies={name: section.currency for name, section in sections.items() if section.currency is not None},
+    )
+    return Rehearsal(folder, made, market)
+
+
+def is_rehearsal(folder: Path) -> bool:
+    """Whether the books in it are of a rehearsal."""
+    return (folder / CONFIG_FILE).exists()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on, all different."""
+    with contextlib.ExitStack() as probes:
+        found = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            found.append(int(probe.getsockname()[1]))
+        return found
+
+
+def _folder(asked: Path | None) -> Path:
+    """A folder with nothing in it: the books of a rehearsal are never mixed with others, real ones least of all."""
+    if asked is None or str(asked) == os.environ.get("FENLI_DATA"):
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        asked = Path("~/.local/share/fenli-rehearsals").expanduser() / f"{stamp}-{os.getpid()}"
+    folder = asked.expanduser().absolute()
+    make_folder(folder)
+    if any(folder.iterdir()):
+        raise FenliError(say("rehearse.not_empty", data=folder))
+    return folder
+
+
+def _rehearsed(config: Config, folder: Path, doors: Mapping[str, int], directories: list[str]) -> dict[str, Any]:
+    """The user's file with every vendor emulated, and its relative paths made absolute."""
+    data = {} if config.file is None else parse_toml(config.file, read_text(config.file))
+    sections = data.get("vendors", {})
+    known = [*VENDORS, *(name for name in sections if name not in VENDORS)]
+    vendors = {name: _vendor(name, sections.get(name, {}), folder, doors) for name in known}
+    data.pop("local", None)
+    data["vendors"] = vendors
+    data["prices"] = {"directories": [*directories, str(folder / PRICES)]}
+    if "files" in data.get("rates", {}):
+        data["rates"]["files"] = [str(config.resolve(file)) for file in config.document.rates.files]
+    tls = data.get("gateway", {}).get("tls")
+    if tls is not None:
+        tls |= {name: str(config.resolve(tls[name])) for name in ("cert", "key")}
+    return data
+
+
+def _vendor(name: str, section: dict[str, Any], folder: Path, doors: Mapping[str, int]) -> dict[str, Any]:
+    if name not in doors:
+        return {**section, "enabled": False}
+    origin, prefix = parse_base_url(VENDORS[name].base_url)
+    scheme = {"https": "http", "wss": "ws"}.get(origin.scheme, origin.scheme)
+    return {
+        "base_url": f"{scheme}://127.0.0.1:{doors[name]}/{name}{prefix}",
+        "api_key": f"${{file:{folder / KEYS / name}}}",
+        **{field: value for field, value in section.items() if field not in _OURS},
+    }
