@@ -16,13 +16,15 @@ from fenli.sim.random import Stream
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A reply cut to its limit, as tokens. ``calls`` are the tokens of each tool call's arguments."""
+    """A reply cut to its limit, as tokens. ``calls`` are the tokens of each tool call's arguments, ``members`` what the
+    message has beside its words."""
 
     reasoning: list[str]
     text: list[str]
     calls: list[tuple[str, list[str]]]
     finish: str
     tokens: int
+    members: dict[str, Any] = {}
 
     def tagged(self) -> Words:
         """With the reasoning between tags, as it stands in a text."""
@@ -85,7 +87,7 @@ class Answering:
         shown = words.reasoning and self._flavour.shows_reasoning
         reasoning = {self._reasoning: "".join(words.reasoning)} if shown else {}
         text = reasoning.pop("content", "") + "".join(words.text)
-        body = self._shaped(message(text, reasoning, calls, self._call_ids))
+        body = self._shaped(message(text, reasoning, calls, self._call_ids)) | words.members
         answer = self._pen.whole(
             [{"index": index, "message": body, "finish_reason": words.finish} for index in range(choices)],
             self._told,
@@ -112,7 +114,7 @@ class Answering:
             actions = [Wait(half), head, Wait(pace.first_token - half)]
         produced = 0
         for index in range(choices):
-            first = {"role": "assistant", "content": ""}
+            first = {"role": "assistant", "content": "", **self._words.members}
             actions.append(Body(pen.chunk(index, first, usage=self._running(produced)), produced))
         for delta, tokens in self._deltas():
             if pace.token:

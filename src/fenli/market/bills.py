@@ -37,5 +37,6 @@ def meters(count: Count) -> dict[str, int]:
         "cached_input": count.cached,
         "output": count.completion - count.reasoning,
         "reasoning": count.reasoning,
+        "searches": count.searches,
     }
     return {meter: number for meter, number in units.items() if number}

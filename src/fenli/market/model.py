@@ -21,6 +21,7 @@ from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script
+from fenli.market.senses import Noticed, notice
 from fenli.market.troubles import HALF, Wrong, troubled
 from fenli.market.usage import Count
 from fenli.sim.random import Stream
@@ -101,7 +102,7 @@ class EmulatedVendor:
         model = self.models.get(chat.model)
         if model is not None and model.path and ask.path not in (self.prefix + model.path, self._plain_path):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
-        return self._script(chat, fault, request_id, now, chance)
+        return self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
 
     def handshake(self, ask: Ask, now: int, chance: Stream) -> Script | None:
         """What refuses a WebSocket before anything is asked over it; None where it is granted."""
@@ -149,7 +150,9 @@ class EmulatedVendor:
         except ConfigError:
             return Fault(Kind.BAD_REQUEST)
 
-    def _script(self, chat: ChatBody, fault: Fault | None, request_id: str, now: int, chance: Stream) -> Script:
+    def _script(
+        self, chat: ChatBody, noticed: Noticed, fault: Fault | None, request_id: str, now: int, chance: Stream
+    ) -> Script:
         if fault is not None and isinstance(fault.what, Kind):
             return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
         if self.account is not None and self.account.left <= 0:
@@ -162,8 +165,8 @@ class EmulatedVendor:
         if model is not None and model.context is not None and prompt_tokens > model.context:
             return self._refused(Kind.CONTEXT_TOO_LONG, request_id)
         prompt = Prompt(
-            self.vendor.id, chat.model, chat.said, prompt_tokens, chat.thinks, chat.usable_tools, chat.wants_json,
-            chat.schema,
+            self.vendor.id, chat.model, chat.said, prompt_tokens, noticed.thinks, chat.usable_tools, chat.wants_json,
+            noticed.schema,
         )  # fmt: skip
         reply = self.behaviour.reply(prompt, chance)
         if reply.fault is not None and fault is None:
@@ -172,11 +175,13 @@ class EmulatedVendor:
             return self._refused(reply.refuse, request_id, fault=fault)
         remembered = self._cache.seen(sizes)
         cached = remembered if reply.cached is None else min(reply.cached, prompt_tokens)
-        return self._answer(chat, reply, Count(prompt_tokens, cached=cached), fault, request_id, now, chance)
+        count = Count(prompt_tokens, cached=cached, searches=noticed.searches)
+        return self._answer(chat, noticed, noticed.shaped(reply), count, fault, request_id, now, chance)
 
     def _answer(
-        self, chat: ChatBody, reply: Reply, count: Count, fault: Fault | None, request_id: str, now: int, chance: Stream
-    ) -> Script:
+        self, chat: ChatBody, noticed: Noticed, reply: Reply, count: Count, fault: Fault | None, request_id: str,
+        now: int, chance: Stream,
+    ) -> Script:  # fmt: skip
         flavour = self.flavour
         choices, stream = chat.n or 1, bool(chat.stream)
         trouble = fault.what if fault is not None and isinstance(fault.what, Trouble) else None
@@ -187,10 +192,13 @@ class EmulatedVendor:
         words = words_of(reply, limit)
         if filtered and words.finish == "length":
             words = msgspec.structs.replace(words, finish=flavour.filtered)
-        count = Count(count.prompt, words.tokens * choices, count.cached, len(words.reasoning) * choices)
+        words = msgspec.structs.replace(words, members=noticed.inner)
+        tokens = words.tokens * choices
+        count = Count(count.prompt, tokens, count.cached, len(words.reasoning) * choices, count.searches)
         told = _told(flavour, count, trouble)
         answer_id = flavour.answer_id + chance.bytes(12).hex()
-        pen = self._dialect.pen(flavour, Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix))
+        written = Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix, noticed.members)
+        pen = self._dialect.pen(flavour, written)
         pace, headers = reply.pace or self.pace, self._headers(request_id)
         if self.course is not None:
             pace = self.course.pace(self.named(chat.model), pace, now)
@@ -209,7 +217,7 @@ class EmulatedVendor:
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, wrong, chance)
         return Script(
             answer_id, chat.model, _status(actions), stream, count, tuple(actions),
-            None if told is None else encode(told), None if fault is None else str(fault), chat.thinks,
+            None if told is None else encode(told), None if fault is None else str(fault), noticed.thinks,
         )  # fmt: skip
 
     def _refused(

@@ -30,6 +30,7 @@ class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    searches: int = 0
     told: str | None = None
     fault: str | None = None
     cost: str | None = None

@@ -10,16 +10,17 @@ BYTES_PER_TOKEN: Final = 4  # simulated: no tokenizer is this simple
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
-    """``prompt`` includes ``cached``; ``completion`` includes ``reasoning``. Tokens."""
+    """``prompt`` includes ``cached``; ``completion`` includes ``reasoning``. Tokens; and web searches."""
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
+    searches: int = 0
 
     def upto(self, completion: int) -> Count:
         """What has been used when only the first ``completion`` tokens were produced. Reasoning comes first."""
-        return Count(self.prompt, completion, self.cached, min(self.reasoning, completion))
+        return Count(self.prompt, completion, self.cached, min(self.reasoning, completion), self.searches)
 
 
 def tokens_in(size: int) -> int:
@@ -53,6 +54,7 @@ class UsageShape(msgspec.Struct, frozen=True):
     cached: tuple[str, ...] = ("prompt_tokens_details.cached_tokens",)
     missed: str | None = None
     reasoning: str | None = "completion_tokens_details.reasoning_tokens"
+    searches: str | None = None
 
     def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
         usage: dict[str, Any] = {
@@ -66,6 +68,8 @@ class UsageShape(msgspec.Struct, frozen=True):
             _put(usage, self.missed, count.prompt - count.cached)
         if self.reasoning is not None:
             _put(usage, self.reasoning, count.reasoning)
+        if self.searches is not None and count.searches:
+            _put(usage, self.searches, count.searches)
         return usage
 
 

@@ -56,6 +56,7 @@ class OpenAIPen:
             "created": answer.at // SECOND,
             "model": answer.chat.model,
             **flavour.members,
+            **answer.members,
         }
         if flavour.fingerprint is not None:
             self._base["system_fingerprint"] = flavour.fingerprint

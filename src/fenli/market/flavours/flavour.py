@@ -14,6 +14,7 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller
 from fenli.market.dialects.spelling import Spelling
 from fenli.market.requests import Ask, ChatBody
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageObject, UsageShape
 from fenli.sim.random import Stream
 
@@ -67,7 +68,8 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a pen is made for. ``at`` is the instant of the request, ns; the rest varies how the same is written."""
+    """What a pen is made for. ``at`` is the instant of the request, ns; ``members`` are what the answer has beside the
+    flavour's; the rest varies how the same is written."""
 
     id: str
     request_id: str
@@ -75,6 +77,7 @@ class Answer(msgspec.Struct, frozen=True):
     at: int
     spelling: Spelling = Spelling.COMPACT
     event_prefix: bytes = b"data: "
+    members: dict[str, Any] = {}
 
 
 class Pen(Protocol):
@@ -140,7 +143,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for. ``dialect`` and
     ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
-    stream is one of messages, which come whole or not at all (a WebSocket's)."""
+    stream is one of messages, which come whole or not at all (a WebSocket's).
+    ``senses``: which of its own switches it reads."""
 
     id: str
     key: str = ""
@@ -169,6 +173,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     teller: Teller | None = None
     dialect: Dialect | None = None
     admission: Admission | None = None
+    senses: Senses | None = None
     refusals: tuple[Refusal, ...]
 
     def refusal(self, kind: Kind) -> Refusal | None:
