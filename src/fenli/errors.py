@@ -19,6 +19,8 @@ FenliError
 │   └── NoRate              no rate of exchange was in force
 ├── BooksError              the journal or the store contradicts itself
 ├── CallRefused             a call that goes to no vendor (carries a code of the closed list)
+├── TicketNeeded            a request that cannot be made before its vendor has lent a ticket
+├── TicketRefused           the vendor lent none (carries the failure): nothing of the call has reached it
 ├── RequestError            HTTP: what a client sent cannot be served (carries the status)
 └── TransportError          HTTP: a request of ours did not come back whole
     ├── ConnectFailed       refused, unresolved, unreachable, TLS not accepted
@@ -185,6 +187,18 @@ class CallRefused(FenliError):
         self.param = param
 
 
+class TicketNeeded(FenliError):
+    pass
+
+
+class TicketRefused(FenliError):
+    sent = False  # of the call
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 class RequestError(FenliError):
     """``status`` is the HTTP status to answer with; the connection closes after it, since framing is in doubt."""
 
@@ -272,6 +286,7 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     """Why an attempt or a call failed. ``status`` and ``body`` are the vendor's own, where it answered at all.
 
     ``detail`` is for the books, where it says more than the caller may know; without it they get ``message`` too.
+    ``spent``: the ticket that the request bore is no longer taken, and a fresh one may be.
     """
 
     kind: Kind
@@ -280,6 +295,7 @@ class Failure(msgspec.Struct, frozen=True, gc=False):
     body: bytes | None = None
     retry_after_ms: int | None = None
     detail: str | None = None
+    spent: bool = False
 
     @property
     def fault(self) -> Fault:

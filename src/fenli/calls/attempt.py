@@ -12,6 +12,7 @@ from fenli.errors import (
     Failure,
     Kind,
     PriceError,
+    TicketRefused,
     TimedOut,
     TransportError,
     UsageError,
@@ -189,4 +190,6 @@ def failure_of(error: Exception) -> Failure:
         return Failure(Kind.TRUNCATED, "its reply breaks HTTP", detail=str(error))
     if isinstance(error, CallRefused):
         return Failure(Kind.BAD_REQUEST, error.message)
+    if isinstance(error, TicketRefused):
+        return error.failure
     return Failure(Kind.SERVER_ERROR, f"{type(error).__name__} in the transport")

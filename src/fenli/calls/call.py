@@ -15,12 +15,29 @@ from __future__ import annotations
 import enum
 from typing import Any, Final
 
+import msgspec
+
 from fenli.budgets.purse import Purse, Shortage
 from fenli.calls.attempt import Attempt, failure_of
-from fenli.calls.effects import Abort, Append, Ask, Cancel, Effect, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import (
+    Abort,
+    Append,
+    Ask,
+    Cancel,
+    Effect,
+    Effects,
+    Ended,
+    Fetch,
+    Finish,
+    Reply,
+    Send,
+    Start,
+    Write,
+)
 from fenli.calls.holding import Terms, binding, bound, unbound
 from fenli.calls.replies import error_reply, explain, stream_error
-from fenli.errors import CODES, CallRefused, Code, Failure, Fault, Kind
+from fenli.errors import CODES, CallRefused, Code, Failure, Fault, Kind, TicketNeeded
+from fenli.http.transport import Request
 from fenli.ledger.records import AMOUNT_MAX, OK, Attempted, Held, Record, Released
 from fenli.routing.snapshot import Key
 from fenli.routing.targets import Plan
@@ -124,6 +141,11 @@ class Call:
         if number == 1:
             self._sent_at = now  # until here the time was ours
         return True
+
+    def fetching(self, number: int) -> bool:
+        """Asks whether the attempt still wants its ticket, before anything of it has reached the vendor."""
+        self._booked = True
+        return not self._attempts[number - 1].over
 
     def head(self, number: int, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         attempt = self._attempts[number - 1]
@@ -283,11 +305,13 @@ class Call:
         return bound(self.ask, target, accounts, self.purse, now, asked=asked)
 
     def _attempt(self, terms: Terms, now: int) -> list[Effect]:
-        number = len(self._attempts) + 1
-        target = self.plan.targets[number - 1]
-        ask = terms.ask
+        made = len(self._attempts)
+        number, target, ask = made + 1, self.plan.targets[made], terms.ask
+        request: Request | None
         try:
             answer, request = target.vendor.answer(ask, now), target.vendor.request(target.address, ask, now)
+        except TicketNeeded:
+            answer, request = target.vendor.answer(ask, now), None
         except BaseException:
             if terms.hold is not None:
                 terms.hold.release()
@@ -309,7 +333,7 @@ class Call:
             )  # fmt: skip
         else:
             record = Attempted(self.number, number, now, target.vendor_id, target.model, currency, picos)
-        return [Append(record), Send(number, target, request)]
+        return [Append(record), Send(number, target, request) if request is not None else Fetch(number, target, ask)]
 
     def _finish(self, attempt: Attempt, out: bytes, now: int) -> Effects:
         """The answer is whole: book it, then say the last of it."""
@@ -349,6 +373,8 @@ class Call:
         return effects
 
     def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
+        if failure.spent:
+            self._renew(attempt)
         if self.stage is _WAITING and self._may_go_on(failure, now):
             terms = self._next_terms(now)
             following = None if terms is None else self._following(attempt, terms, now)
@@ -377,6 +403,16 @@ class Call:
         except CallRefused:
             failed.over = False
             return None
+
+    def _renew(self, attempt: Attempt) -> None:
+        """Its ticket is no longer taken: it is asked with a fresh one next, once, where it cannot have charged."""
+        target, made = attempt.target, len(self._attempts)
+        assert target.address.ticket is not None
+        target.address.ticket.spoil(attempt.started)
+        first = sum(one.target is target for one in self._attempts) == 1
+        if first and self.stage is _WAITING and attempt.owes_nothing():
+            targets = self.plan.targets
+            self.plan = msgspec.structs.replace(self.plan, targets=(*targets[:made], target, *targets[made:]))
 
     def _may_go_on(self, failure: Failure, now: int) -> bool:
         made = len(self._attempts)

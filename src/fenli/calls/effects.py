@@ -6,6 +6,8 @@ the `Closing` effects: whoever has a whole answer has it in the books.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fenli.budgets.purse import Need
@@ -77,6 +79,15 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     request: Request
 
 
+class Fetch(msgspec.Struct, frozen=True, gc=False):
+    """A ticket is to be had for the target, then the attempt's request is to be made and sent. Waits for records as a
+    `Send` does."""
+
+    attempt: int
+    target: Target
+    ask: Any
+
+
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """The office is to be asked for more of some budgets; then `Call.allowed` goes on. Comes alone."""
 
@@ -90,5 +101,5 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 
 
 Closing = Reply | Finish | Abort | Ended
-Effect = Write | Start | Finish | Abort | Reply | Append | Send | Ask | Cancel | Ended
+Effect = Write | Start | Finish | Abort | Reply | Append | Send | Fetch | Ask | Cancel | Ended
 Effects = tuple[Effect, ...] | list[Effect]

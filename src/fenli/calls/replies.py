@@ -55,7 +55,7 @@ def passes_through(failure: Failure, target: Target) -> bool:
         and failure.status is not None
         and 400 <= failure.status < 500
         and failure.fault is not Fault.CREDENTIAL
-        and not (target.address.secret and target.address.secret.encode() in failure.body)
+        and not any(hidden.encode() in failure.body for hidden in target.address.hidden)
     )
 
 
@@ -92,8 +92,8 @@ def _tell(failure: Failure, target: Target) -> str:
 
 
 def _sentence(failure: Failure, target: Target, message: str) -> str:
-    if target.address.secret:
-        message = message.replace(target.address.secret, "***")
+    for hidden in target.address.hidden:
+        message = message.replace(hidden, "***")
     said = " ".join(message[:1000].split())[:300].rstrip(".。 ")
     advice = _NEXT.get(failure.kind)
     return f"{_what(failure, target)}{': ' * bool(said)}{said}{f'. Next: {advice}.' if advice else ''}"

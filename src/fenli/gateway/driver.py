@@ -8,10 +8,25 @@ from typing import Any, Final, Protocol
 
 from fenli.budgets.purse import Lease, Need, Purse
 from fenli.calls.call import Call
-from fenli.calls.effects import Abort, Append, Ask, Cancel, Closing, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import (
+    Abort,
+    Append,
+    Ask,
+    Cancel,
+    Closing,
+    Effects,
+    Ended,
+    Fetch,
+    Finish,
+    Reply,
+    Send,
+    Start,
+    Write,
+)
 from fenli.clock import Clock
-from fenli.errors import CallRefused, Code
+from fenli.errors import CallRefused, Code, Failure, Kind, TicketNeeded, TicketRefused
 from fenli.gateway.recorder import Recorder
+from fenli.gateway.tickets import Tickets
 from fenli.http.transport import Sending, Transport
 
 log = logging.getLogger(__name__)
@@ -51,7 +66,7 @@ class Desk:
     ``refuse`` answers a caller whose call cannot be made.
     """
 
-    __slots__ = ("drivers", "ended", "lender", "now", "purse", "recorder", "refuse", "transport")
+    __slots__ = ("drivers", "ended", "lender", "now", "purse", "recorder", "refuse", "tickets", "transport")
 
     def __init__(
         self,
@@ -70,6 +85,7 @@ class Desk:
         self.purse = purse
         self.lender = lender
         self.refuse = refuse
+        self.tickets = Tickets(transport, clock.now)
         self.drivers: dict[CallDriver, None] = {}  # in the order they began
 
     def begin(self, call: Call, exchange: Exchange) -> None:
@@ -88,6 +104,7 @@ class Desk:
     def wake(self) -> None:
         """To be called several times a second: lets the calls whose deadline has passed know."""
         now = self.now()
+        self.tickets.renew(now)
         for driver in [driver for driver in self.drivers if driver.call.wake_at <= now]:
             try:
                 driver.perform(driver.call.wake(now))
@@ -133,7 +150,7 @@ class CallDriver:
             elif kind is Reply or kind is Finish:
                 recorder.at_last(self, effect)  # type: ignore[arg-type]
             elif kind is Send:
-                recorder.after(self, effect)  # type: ignore[arg-type]
+                recorder.after(self, effect)  # type: ignore[misc]
             elif kind is Start:
                 exchange.start(effect.status, effect.headers)  # type: ignore[union-attr]
                 exchange.write(effect.data)  # type: ignore[union-attr]
@@ -141,8 +158,18 @@ class CallDriver:
                 self.hang_up(effect.attempt)  # type: ignore[union-attr]
             elif kind is Ask:
                 self._desk.lender.ask(effect.needs, self.told)  # type: ignore[union-attr]
+            elif kind is Fetch:
+                self._fetch(effect)  # type: ignore[arg-type]
             else:
                 recorder.at_last(self, effect)  # type: ignore[arg-type]
+
+    def _fetch(self, effect: Fetch) -> None:
+        assert effect.target.address.ticket is not None
+        refused = effect.target.address.ticket.refusal(self.now())
+        if refused is None:
+            self._desk.recorder.after(Fetching(self, self._desk.tickets), effect)
+        else:
+            self.perform(self.call.failed(effect.attempt, refused, self.now()))
 
     def told(self, met: bool | None) -> None:
         """What the office said to an `Ask`; None where it said nothing."""
@@ -204,6 +231,41 @@ class CallDriver:
         self.exchange.listener = None
         self.exchange = None
         desk.ended(self.call, effect, self.now())
+
+
+class Fetching:
+    """One attempt that waits for its target's ticket, once its hold is written: a `fenli.gateway.recorder.Waiter`."""
+
+    __slots__ = ("_driver", "_tickets")
+
+    def __init__(self, driver: CallDriver, tickets: Tickets) -> None:
+        self._driver = driver
+        self._tickets = tickets
+
+    def send(self, effect: Fetch) -> None:
+        holder = effect.target.address.ticket
+        assert holder is not None
+        if self._driver.call.fetching(effect.attempt):
+            self._tickets.ask(holder, lambda refused: self._told(effect, refused))
+
+    def close(self, effect: Closing) -> None:
+        self._driver.close(effect)
+
+    def journal_failed(self, effect: Fetch, *, written: bool) -> None:
+        self._driver.perform(self._driver.call.journal_failed(effect.attempt, self._driver.now(), written=written))
+
+    def _told(self, effect: Fetch, refused: TicketRefused | None) -> None:
+        driver, target = self._driver, effect.target
+        now = driver.now()
+        if refused is None:
+            try:
+                request = target.vendor.request(target.address, effect.ask, now)
+            except TicketNeeded:
+                refused = TicketRefused(Failure(Kind.TIMEOUT, "the ticket that it lent had run out on arrival"))
+        if refused is not None:
+            driver.perform(driver.call.failed(effect.attempt, refused, now))
+        else:
+            driver.send(Send(effect.attempt, target, request))
 
 
 class AttemptReceiver:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
-from fenli.calls.effects import Closing, Send
+from fenli.calls.effects import Closing, Fetch, Send
 from fenli.ledger.journal import encode_frame
 from fenli.ledger.records import Held, Record
 
@@ -16,15 +16,18 @@ log = logging.getLogger(__name__)
 _BATCH: Final = 1024
 
 
-class Waiter(Protocol):
+E = TypeVar("E", Send, Fetch, contravariant=True)
+
+
+class Waiter(Protocol[E]):
     """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written."""
 
-    def send(self, effect: Send) -> None: ...
+    def send(self, effect: E) -> None: ...
 
     def close(self, effect: Closing) -> None:
         """Gets back what was left with `Recorder.at_last`, whether or not the disk took the records."""
 
-    def journal_failed(self, effect: Send, *, written: bool) -> None:
+    def journal_failed(self, effect: E, *, written: bool) -> None:
         """The vendor must not be asked. ``written``: its hold is in the journal all the same."""
 
 
@@ -52,8 +55,8 @@ class Recorder:
         self._sync_each = sync_each
         self._records: list[Record] = []
         self._kept: list[Record] = []
-        self._waiting: list[tuple[Waiter, Send]] = []
-        self._closing: list[tuple[Waiter, Closing]] = []
+        self._waiting: list[tuple[Waiter[Any], Any]] = []
+        self._closing: list[tuple[Waiter[Any], Closing]] = []
         self._scheduled = False
 
     @property
@@ -66,10 +69,10 @@ class Recorder:
             self._scheduled = True
             self._call_soon(self.flush)
 
-    def after(self, waiter: Waiter, effect: Send) -> None:
+    def after(self, waiter: Waiter[E], effect: E) -> None:
         self._waiting.append((waiter, effect))
 
-    def at_last(self, waiter: Waiter, effect: Closing) -> None:
+    def at_last(self, waiter: Waiter[Any], effect: Closing) -> None:
         self._closing.append((waiter, effect))
         if not self._scheduled:
             self._scheduled = True
@@ -129,7 +132,7 @@ class Recorder:
             self.written += len(batch)
             del self._kept[: len(batch)]
 
-    def _synced(self, waiting: list[tuple[Waiter, Send]]) -> bool:
+    def _synced(self, waiting: list[tuple[Waiter[Any], Any]]) -> bool:
         try:
             self._storage.sync()
         except OSError as error:
@@ -140,7 +143,7 @@ class Recorder:
         self.dirty = False
         return True
 
-    def _refused(self, records: list[Record], waiting: list[tuple[Waiter, Send]], reason: str) -> None:
+    def _refused(self, records: list[Record], waiting: list[tuple[Waiter[Any], Any]], reason: str) -> None:
         self._fail(reason)
         unopened = {record.number for record in records if isinstance(record, Held)}
         self._kept += [record for record in records if record.number not in unopened]

@@ -13,6 +13,7 @@ from fenli.errors import FenliError
 from fenli.routing.credentials import resolve_secret
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import read_snapshot
+from fenli.vendors.tickets import TicketRack
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class SnapshotFile:
         self.problem: str | None = None
         self.changed: Callable[[Directory], None] | None = None  # told of every directory before it is used
         self._secrets = secrets
+        self._tickets = TicketRack()
         self._seen: tuple[int, ...] | None = None
 
     def refresh(self) -> bool:
@@ -37,7 +39,7 @@ class SnapshotFile:
                 return False
             snapshot = read_snapshot(self.path)
             self._seen = seen
-            directory = Directory(snapshot, self._secrets)
+            directory = Directory(snapshot, self._secrets, self._tickets)
         except FileNotFoundError:
             return False
         except OSError as error:  # may pass: tried again

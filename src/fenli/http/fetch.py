@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from fenli.clock import MILLISECOND, SECOND
@@ -22,22 +23,30 @@ class Fetched(NamedTuple):
 
 async def fetch(transport: Transport, request: Request, deadlines: Deadlines, within: int) -> Fetched:
     """The reply, whole and within ``within`` (ns), however slowly it drips. Raises TransportError."""
-    reply = _Reply(asyncio.get_running_loop().create_future())
-    sending = transport.send(request, deadlines, reply)
+    whole: asyncio.Future[Fetched | Exception] = asyncio.get_running_loop().create_future()
+
+    def take(fetched: Fetched | Exception) -> None:
+        if not whole.done():
+            whole.set_result(fetched)
+
+    sending = transport.send(request, deadlines, Gathering(take))
     try:
         async with asyncio.timeout(within / SECOND):
-            return await reply.whole
+            fetched = await whole
     except TimeoutError:
         raise TimedOut("idle", f"no whole reply within {within // MILLISECOND} ms", sent=True) from None
     finally:
         sending.cancel()
+    if isinstance(fetched, Exception):
+        raise fetched
+    return fetched
 
 
-class _Reply:
-    """Implements `fenli.http.transport.Receiver`."""
+class Gathering:
+    """Implements `fenli.http.transport.Receiver`. ``done`` is told the whole reply, or why there is none, once."""
 
-    def __init__(self, whole: asyncio.Future[Fetched]) -> None:
-        self.whole = whole
+    def __init__(self, done: Callable[[Fetched | Exception], object]) -> None:
+        self._done: Callable[[Fetched | Exception], object] | None = done
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
@@ -54,8 +63,7 @@ class _Reply:
             self._pieces.append(data)
 
     def completed(self) -> None:
-        if not self.whole.done():
-            self.whole.set_result(Fetched(self._status, self._headers, b"".join(self._pieces)))
+        self._tell(Fetched(self._status, self._headers, b"".join(self._pieces)))
 
     def answered(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self.head_received(status, headers)
@@ -63,5 +71,9 @@ class _Reply:
         self.completed()
 
     def failed(self, error: Exception) -> None:
-        if not self.whole.done():
-            self.whole.set_exception(error)
+        self._tell(error)
+
+    def _tell(self, fetched: Fetched | Exception) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(fetched)

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from fenli.errors import CallRefused, Code, ConfigError
 from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.prices.book import ANY_MODEL
@@ -17,6 +19,7 @@ from fenli.routing.targets import BYTES_ARE_TOKENS, OUTPUT_BOUND, Plan, Target
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Model, Vendor
 from fenli.vendors.services import service_of
+from fenli.vendors.tickets import TicketRack
 from fenli.wire.capabilities import PATHS as PUBLIC_PATHS
 from fenli.wire.capabilities import Capability
 
@@ -33,11 +36,14 @@ Secrets = Callable[[str], str]
 class Directory:
     """Immutable but for the plans it remembers. ``secrets`` turns a credential reference into the secret.
 
+    ``tickets`` keeps what vendors have lent beyond the life of this directory.
+
     A vendor whose credential cannot be resolved or whose base URL is wrong stays off; ``problems`` says why.
     """
 
-    def __init__(self, snapshot: Snapshot, secrets: Secrets) -> None:
+    def __init__(self, snapshot: Snapshot, secrets: Secrets, tickets: TicketRack | None = None) -> None:
         self.snapshot = snapshot
+        self._tickets = TicketRack() if tickets is None else tickets
         self.keys: dict[bytes, Key] = {key.digest: key for key in snapshot.keys}
         self.rates = Rates(snapshot.rates)
         self.problems: list[str] = []
@@ -164,6 +170,8 @@ class Directory:
             address = speaker.address(settings.base_url, secret, model)
         except ConfigError as error:
             raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} cannot be asked: {error}", "model") from None
+        if address.ticket is not None:
+            address = msgspec.structs.replace(address, ticket=self._tickets.shared(address.ticket))
         return Target(
             vendor=speaker,
             vendor_id=vendor_id,

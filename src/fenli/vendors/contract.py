@@ -22,6 +22,7 @@ from fenli.http.transport import Origin, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.switches import Switches
+from fenli.vendors.tickets import TicketHolder
 from fenli.wire.answers import Answer
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import ChatRequest
@@ -55,7 +56,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Address(msgspec.Struct, frozen=True):
     """All of a request that does not change from call to call, for one vendor, model and credential.
 
-    It shows itself without its secret, so that no log or traceback can.
+    ``ticket`` is what the vendor lends for the credential, where it takes that in the key's place. An address shows
+    itself without its secret, so that no log or traceback can.
     """
 
     origin: Origin
@@ -63,6 +65,15 @@ class Address(msgspec.Struct, frozen=True):
     headers: bytes
     model: bytes
     secret: str
+    ticket: TicketHolder | None = None
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What nobody may be shown: the key, the secret part of one that is written ID:SECRET, the ticket."""
+        _, _, part = self.secret.partition(":")
+        ticket = self.ticket.ticket if self.ticket is not None else None
+        texts = (self.secret, part if len(part) > 5 else "", ticket.text if ticket is not None else "")
+        return tuple(text for text in texts if text)
 
     def __repr__(self) -> str:
         return f"Address({self.origin}, {self.target!r}, model={self.model!r})"
@@ -119,7 +130,8 @@ class Vendor(Protocol):
         """Prepared once per target. Raises ConfigError when ``base_url`` is not usable."""
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
-        """The request for one attempt at ``now`` (a signature's timestamp)."""
+        """The request for one attempt at ``now`` (a signature's timestamp). Raises CallRefused for what the vendor
+        cannot be told, and then TicketNeeded where it needs a ticket that is not at hand."""
 
     def balance_request(self, base_url: str, secret: str) -> Request:
         """Asks for the balance; only where there is a ``balance``. Raises ConfigError like `address`."""

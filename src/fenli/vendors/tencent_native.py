@@ -1,6 +1,6 @@
 """腾讯 Tencent Hunyuan through Tencent Cloud's API 3.0: each request is signed, body and instant (TC3-HMAC-SHA256).
 
-A key is ``SecretId:SecretKey``. Failures come with a 200; a signature is good for five minutes around the vendor's time.
+A key is ``SecretId:SecretKey``. Failures come with a 200; a signature is good for five minutes around its time.
 Sources: tencentcloud-sdk-python-hunyuan 3.1, Hunyuan's product page 111007.
 """
 
@@ -12,11 +12,9 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, ConfigError, Kind
-from fenli.http.transport import Request
 from fenli.vendors.contract import Address, UsageMap
 from fenli.vendors.failing import ErrorRule, Told
 from fenli.vendors.headers import host_of
-from fenli.vendors.splicing import spliced
 from fenli.vendors.switches import SchemaSwitch, SchemaWay
 from fenli.vendors.tencent import TENCENT
 from fenli.vendors.translated import Translated
@@ -43,17 +41,12 @@ class TencentCloud(Translated, frozen=True, kw_only=True):
     def credential(self, secret: str) -> tuple[str, ...]:
         return ()
 
-    def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
-        if ask.options is not None:  # the dialect has them all, under the names of the compatible endpoint
-            model = msgspec.json.decode(address.model, type=str)
-            ask = ask.replaced(spliced(ask, self.switches, model), None)
-        return Translated.request(self, address, ask, now)
-
     def body(self, ask: ChatRequest, model: bytes) -> bytes:
         if ask.output_limit is not None:
             name = msgspec.json.decode(model, type=str)
             message = _ENDLESS.format(title=self.title, sells=self.sells, model=name)
             raise CallRefused(Code.INVALID_VALUE, message, "max_tokens")
+        ask = self.spelled(ask, model)  # options have the names that the compatible endpoint takes them under
         refuse_unknown(ask, self.title, TAKEN)
         return encode_chat(model, decoded(ask), ask.fields, stream=ask.stream)
 
