@@ -9,9 +9,10 @@ import pytest
 from sdk_drivers import Drivers
 from sdk_market import SdkMarket
 
-from fenli.market.dialects.openai_chat import OPENAI_CHAT, OpenAIChat
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 ASK = [{"role": "user", "content": "What does a token cost?"}]
 TOOLS = [{"type": "function", "function": {
@@ -152,8 +153,8 @@ def is_what_was_served(market: SdkMarket, sdk: Sdk, answer: dict[str, Any]) -> N
 
 
 def test_every_vendor_that_speaks_as_openai_does_is_asked() -> None:
-    alike = {name for name, flavour in FLAVOURS.items() if isinstance(flavour.dialect or OPENAI_CHAT, OpenAIChat)}
-    assert {sdk.vendor for sdk in OPENAI} == alike
+    alike = {name for name, vendor in VENDORS.items() if isinstance(vendor, OpenAICompatible)}
+    assert {sdk.vendor for sdk in OPENAI} == alike & set(FLAVOURS)
 
 
 @pytest.mark.parametrize("sdk", ALL, ids=str)
