@@ -24,9 +24,26 @@ EVERY = [
 ]
 
 
+def body_of(name: str, refusal: Refusal) -> bytes:
+    flavour = FLAVOURS[name]
+    return (flavour.dialect or OPENAI_CHAT).error_body(flavour, refusal, "request-1")
+
+
+def told_in(name: str, refusal: Refusal) -> bytes:
+    """What a call has classified: the body of a reply that failed, or the error that was found inside a good one."""
+    body = body_of(name, refusal)
+    if refusal.status >= 300 or FLAVOURS[name].dialect is None:
+        return body
+    answer = VENDORS[name].answer(WHOLE, 0)
+    answer.feed(body)
+    answer.end()
+    assert answer.error is not None
+    return answer.error
+
+
 @pytest.mark.parametrize(("name", "refusal"), EVERY)
 def test_a_refusal_is_read_as_what_it_is(name: str, refusal: Refusal) -> None:
-    body = OPENAI_CHAT.error_body(FLAVOURS[name], refusal, "request-1")
+    body = told_in(name, refusal)
     failure = VENDORS[name].classify(refusal.status, [(b"retry-after", b"3")], body)
     assert failure.kind is refusal.kind
     assert failure.message == refusal.message
@@ -50,7 +67,7 @@ CODED = [
     (name, refusal)
     for name, flavour in FLAVOURS.items()
     for refusal in flavour.refusals
-    if _code_decides(name, refusal)
+    if flavour.dialect is None and _code_decides(name, refusal)
 ]
 
 
@@ -69,7 +86,7 @@ def test_a_refusal_with_a_code_is_read_inside_a_stream_too(name: str, refusal: R
 @pytest.mark.parametrize("asked", [WHOLE, STREAMED], ids=["whole", "streamed"])
 def test_no_refusal_looks_like_an_answer_whatever_its_status(name: str, refusal: Refusal, asked: ChatRequest) -> None:
     answer = VENDORS[name].answer(asked, 0)
-    assert answer.feed(OPENAI_CHAT.error_body(FLAVOURS[name], refusal, "request-1")) == b""
+    assert answer.feed(body_of(name, refusal)) == b""
     answer.end()
     assert (answer.begun, answer.finished) == (False, False)
 

@@ -15,10 +15,11 @@ import msgspec
 from fenli.clock import SECOND
 from fenli.errors import ConfigError, Kind
 from fenli.vendors.contract import Address
-from fenli.vendors.failing import ErrorRule
+from fenli.vendors.failing import ErrorRule, Told, told
 from fenli.vendors.translated import Translated
 from fenli.wire.frames import Frames, LineFrames
 from fenli.wire.openai_chat import ChatRequest
+from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.tiangong import CumulativeTiangongReader, TiangongReader, encode_request
 from fenli.wire.translated import Reader
 
@@ -40,6 +41,14 @@ def sign(key: TiangongKey, timestamp: str) -> str:
     """``timestamp`` in seconds, as it is sent."""
     said = f"{key.key}{key.secret}{timestamp}"
     return hashlib.md5(said.encode(), usedforsecurity=False).hexdigest()
+
+
+class _Failed(msgspec.Struct):
+    code: int
+    code_msg: str
+
+
+_decode = msgspec.json.Decoder(_Failed).decode
 
 
 class Tiangong(Translated, frozen=True, kw_only=True):
@@ -70,6 +79,14 @@ class Tiangong(Translated, frozen=True, kw_only=True):
 
     def whole(self, ask: ChatRequest) -> Reader:
         return TiangongReader()
+
+    def told(self, body: bytes) -> Told:
+        """A failure with a status of its own tells as those inside a 200 do."""
+        try:
+            failed = _decode(body)
+        except NO_ANSWER:
+            return told(body)
+        return Told((str(failed.code),), failed.code_msg)
 
     def frames(self) -> Frames:
         return LineFrames()
