@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.market.flavours.alibaba import ALIBABA
+from fenli.market.flavours.alibaba_native import ALIBABA_NATIVE
 from fenli.market.flavours.baichuan import BAICHUAN
 from fenli.market.flavours.baidu import BAIDU
 from fenli.market.flavours.bytedance import BYTEDANCE
@@ -15,8 +16,10 @@ from fenli.market.flavours.iflytek import IFLYTEK
 from fenli.market.flavours.llama_cpp import LOCAL
 from fenli.market.flavours.metaso import METASO
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
+from fenli.market.flavours.minimax_native import MINIMAX_NATIVE
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
 from fenli.market.flavours.ollama import OLLAMA
+from fenli.market.flavours.ollama_native import OLLAMA_NATIVE
 from fenli.market.flavours.openai import OPENAI
 from fenli.market.flavours.sensetime import SENSETIME
 from fenli.market.flavours.stepfun import STEPFUN
@@ -35,10 +38,12 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         ZAI,
         MINIMAX,
         MINIMAX_INTL,
+        MINIMAX_NATIVE,
         STEPFUN,
         BAICHUAN,
         ZERO_ONE_AI,
         ALIBABA,
+        ALIBABA_NATIVE,
         BYTEDANCE,
         TENCENT,
         BAIDU,
@@ -49,6 +54,7 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         OPENAI,
         VLLM,
         OLLAMA,
+        OLLAMA_NATIVE,
         LOCAL,
     )
 }
