@@ -15,6 +15,7 @@ from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.google import GOOGLE
 from fenli.vendors.huawei import HUAWEI
 from fenli.vendors.iflytek import IFLYTEK
+from fenli.vendors.iflytek_websocket import IFLYTEK_WS
 from fenli.vendors.llama_cpp import LOCAL
 from fenli.vendors.metaso import METASO
 from fenli.vendors.minimax import MINIMAX, MINIMAX_INTL
@@ -27,6 +28,7 @@ from fenli.vendors.sensetime import SENSETIME
 from fenli.vendors.stepfun import STEPFUN
 from fenli.vendors.tencent import TENCENT
 from fenli.vendors.vllm import VLLM
+from fenli.vendors.tiangong import TIANGONG, TIANGONG_CUMULATIVE
 from fenli.vendors.zero_one_ai import ZERO_ONE_AI
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
@@ -52,7 +54,10 @@ VENDORS: Final[dict[str, Vendor]] = {
         HUAWEI,
         IFLYTEK,
         SENSETIME,
+        IFLYTEK_WS,
         METASO,
+        TIANGONG,
+        TIANGONG_CUMULATIVE,
         OPENAI,
         ANTHROPIC,
         GOOGLE,

@@ -15,6 +15,7 @@ from fenli.market.flavours.huawei import HUAWEI
 from fenli.market.flavours.iflytek import IFLYTEK
 from fenli.market.flavours.llama_cpp import LOCAL
 from fenli.market.flavours.metaso import METASO
+from fenli.market.flavours.iflytek_websocket import IFLYTEK_WS
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.minimax_native import MINIMAX_NATIVE
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
@@ -26,6 +27,7 @@ from fenli.market.flavours.stepfun import STEPFUN
 from fenli.market.flavours.tencent import TENCENT
 from fenli.market.flavours.vllm import VLLM
 from fenli.market.flavours.zero_one_ai import ZERO_ONE_AI
+from fenli.market.flavours.tiangong import TIANGONG, TIANGONG_CUMULATIVE
 from fenli.market.flavours.zhipu import ZAI, ZHIPU
 
 FLAVOURS: Final[dict[str, Flavour]] = {
@@ -51,7 +53,10 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         IFLYTEK,
         SENSETIME,
         METASO,
+        IFLYTEK_WS,
         OPENAI,
+        TIANGONG,
+        TIANGONG_CUMULATIVE,
         VLLM,
         OLLAMA,
         OLLAMA_NATIVE,
