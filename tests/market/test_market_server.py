@@ -125,10 +125,14 @@ def test_after_a_tools_result_comes_text(stall: Stall) -> None:
     assert answer.choices[0].message.content
 
 
+TYPED = {"thinking": {"type": "enabled"}}
+THINKS = {"minimax": {"thinking": {"type": "adaptive"}}, "stepfun": {}, "alibaba": {"enable_thinking": True}}
+
+
 @pytest.mark.parametrize("vendor", ["deepseek", "moonshot", "zhipu", "minimax", "stepfun", "alibaba", "bytedance"])
 def test_reasoning(stall: Stall, vendor: str) -> None:
     answer = stall.client(vendor).chat.completions.create(
-        model=MODELS[vendor], messages=ASK, extra_body={"thinking": {"type": "enabled"}, **ASKED_FOR.get(vendor, {})}
+        model=MODELS[vendor], messages=ASK, extra_body={**THINKS.get(vendor, TYPED), **ASKED_FOR.get(vendor, {})}
     )
     assert answer.choices[0].message.model_extra is not None
     assert answer.choices[0].message.model_extra["reasoning" if vendor == "stepfun" else "reasoning_content"]
@@ -196,7 +200,7 @@ def test_the_book_can_be_read_over_http_and_in_the_file(stall: Stall) -> None:
 
 
 def test_what_is_elsewhere_is_a_404(stall: Stall) -> None:
-    for path in ("/", "/nobody/v1/chat/completions", "/market"):
+    for path in ("/nothing", "/nobody/v1/chat/completions", "/market"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             stall.get(path)
 

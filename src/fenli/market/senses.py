@@ -27,7 +27,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
 
     ``search`` is a place that switches it, ``tool`` the type of a tool that does, ``searching`` the models that search
     by themselves; ``echoed`` the name of a built-in tool whose call the caller sends back. ``sources`` is the member of
-    the answer that holds them, of its message where it begins with a dot, and ``shown`` the place that asks for them.
+    the answer that holds them, of its message where it begins with a dot, each like ``source``, and ``shown`` the place
+    that asks for them.
 
     ``prefix`` is a mark of the last message, taken at the path ``prefix_path`` alone where there is one; ``continues``
     a place of the request. ``name`` is the place of a character's name, ``name_role`` the role of the message that has
@@ -41,6 +42,7 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     searching: str | None = None
     echoed: str = ""
     sources: str = ""
+    source: dict[str, Any] = msgspec.field(default_factory=lambda: SOURCE)
     shown: str = ""
     prefix: str = ""
     prefix_path: str = ""
@@ -69,7 +71,7 @@ class Noticed(msgspec.Struct, frozen=True):
             call = ToolCall(self.echo, '{"search_result":{"search_id":"market"}}')
             return msgspec.structs.replace(reply, text="", tool_calls=(call,))
         text = reply.text
-        if self.searches:
+        if self.searches and not self.members and not self.inner:
             text += " [1]"
         if self.name:
             text = f"{self.name}: {text}"
@@ -128,7 +130,7 @@ def _sources(senses: Senses, body: dict[str, Any]) -> tuple[dict[str, Any], dict
     if not senses.sources or (senses.shown and not _at(body, senses.shown)):
         return {}, {}
     inner = senses.sources.startswith(".")
-    told: Any = [SOURCE]
+    told: Any = [senses.source]
     for name in reversed(senses.sources.removeprefix(".").split(".")):
         told = {name: told}
     return ({}, told) if inner else (told, {})

@@ -6,10 +6,16 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
+from fenli.market.senses import Senses
 
 ALIBABA: Final = Flavour(
     id="alibaba",
     request_id_member="request_id",
+    senses=Senses(
+        thinking={"qwq|.*-thinking": (), "": ("enable_thinking",)},
+        search="enable_search",
+        prefix="partial",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided.", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "Invalid API-key provided.", "InvalidApiKey"),

@@ -6,13 +6,21 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 BAICHUAN: Final = Flavour(
     id="baichuan",
     placement=Placement.LAST_CHUNK,
-    usage=UsageShape(cached=(), reasoning=None),
+    usage=UsageShape(cached=(), reasoning=None, searches="search_count"),
     request_id_header=b"x-bc-request-id",
+    senses=Senses(
+        thinking={"Baichuan-M[123]": ()},
+        tool="web_search",
+        searching="Baichuan-M3-Plus",
+        sources="knowledge_base.cites",
+        schemas=False,
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", None, "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", None, "invalid_request_error"),

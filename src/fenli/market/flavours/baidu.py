@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.baidu_tokens import ChatAndTokens, KeyOrBearerToken
 from fenli.market.flavours.flavour import Flavour, Refusal
+from fenli.market.senses import Senses
 
 _INVALID, _LIMIT = "invalid_request_error", "rate_limit_exceeded"
 
@@ -15,6 +16,12 @@ BAIDU: Final = Flavour(
     answer_id="as-",
     dialect=ChatAndTokens(),
     admission=KeyOrBearerToken(),
+    senses=Senses(
+        thinking={"ernie-x1|.*-think|deepseek-r1": (), "": ("enable_thinking",)},
+        search="web_search.enable",
+        sources="search_results",
+        shown="web_search.enable_citation",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The IAM token is invalid", "invalid_iam_token", "authentication_error"),
         Refusal(Kind.NO_PERMISSION, 401, "No permission to use the model", "invalid_model", "access_denied"),

@@ -6,11 +6,13 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
+from fenli.market.senses import Senses
 
 BYTEDANCE: Final = Flavour(
     id="bytedance",
     answer_id="",
     model_prefixes=("ep-",),
+    senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key in the request is missing or invalid.", "AuthenticationError",
                 "Unauthorized"),

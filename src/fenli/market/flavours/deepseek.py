@@ -8,6 +8,7 @@ from fenli.clock import SECOND
 from fenli.errors import Kind
 from fenli.market.accounts import Teller, by_currency
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 DEEPSEEK: Final = Flavour(
@@ -19,8 +20,14 @@ DEEPSEEK: Final = Flavour(
     answer_id="",
     keep_alive=SECOND,
     fingerprint="fp_market_prod0820_fp8_kvcache",
-    paths=("/v1/chat/completions",),
+    paths=("/v1/chat/completions", "/beta/chat/completions"),
     teller=Teller("/user/balance", "CNY", by_currency),
+    senses=Senses(
+        thinking={"deepseek-reasoner": (), "": ("thinking.type", "reasoning_effort")},
+        prefix="prefix",
+        prefix_path="/beta/chat/completions",
+        schemas=False,
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Authentication Fails, Your api key is invalid", "invalid_request_error",
                 "authentication_error"),

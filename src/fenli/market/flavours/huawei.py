@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 HUAWEI: Final = Flavour(
@@ -15,6 +16,13 @@ HUAWEI: Final = Flavour(
     usage=UsageShape(cached=(), reasoning=None),
     answer_id="chat-",
     members={"prompt_logprobs": None},
+    senses=Senses(
+        thinking={
+            r"deepseek-v3\.": ("chat_template_kwargs.thinking",),
+            "qwen3": ("chat_template_kwargs.enable_thinking",),
+            "deepseek-r1": (),
+        },
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key is invalid", "ModelArts.81003"),
         Refusal(Kind.BAD_KEY, 400, "The Authorization header is missing", "ModelArts.81002"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 IFLYTEK: Final = Flavour(
@@ -19,6 +20,7 @@ IFLYTEK: Final = Flavour(
     request_id_header=b"sid",
     members={"code": 0, "message": "Success"},
     paths=("/v1/chat/completions", "/v2/chat/completions", "/x2/chat/completions"),
+    senses=Senses(thinking={"spark-x|x1": ("thinking.type",)}, tool="web_search", schemas=False),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "HMAC signature cannot be verified"),
         Refusal(Kind.BAD_KEY, 200, "the appid is not authorised", 10016),

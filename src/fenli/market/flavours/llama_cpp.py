@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 LOCAL: Final = Flavour(
@@ -14,6 +15,7 @@ LOCAL: Final = Flavour(
     needs_key=False,
     usage=UsageShape(reasoning=None),
     fingerprint="b0-market",
+    senses=Senses(thinking={"(?!smollm2)": ("chat_template_kwargs.enable_thinking",)}),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid API Key", type="authentication_error"),
         Refusal(Kind.OVERLOADED, 503, "Loading model", type="unavailable_error"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 METASO: Final = Flavour(
@@ -16,6 +17,7 @@ METASO: Final = Flavour(
     usage=UsageShape(cached=(), reasoning=None),
     answer_id="",
     members={"citations": [{"title": "A source", "link": "https://example.com/"}]},
+    senses=Senses(thinking={"fast_thinking|ds-r1": ()}, searching="", sources="citations", schemas=False),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "the key is not valid", 2000),
         Refusal(Kind.NO_PERMISSION, 403, "the key may not do this", 2001),

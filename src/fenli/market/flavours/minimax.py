@@ -8,6 +8,7 @@ import msgspec
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
+from fenli.market.senses import Senses
 
 MINIMAX: Final = Flavour(
     id="minimax",
@@ -16,6 +17,10 @@ MINIMAX: Final = Flavour(
     tags_reasoning=True,
     request_id_header=b"trace-id",
     members={"input_sensitive": False, "output_sensitive": False, "base_resp": {"status_code": 0, "status_msg": ""}},
+    senses=Senses(
+        thinking={"MiniMax-M3": ("thinking.type",), "MiniMax-M[12]": ()},
+        name_role="system",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "login fail: carry the API key in the Authorization header (1004)",
                 type="authorized_error", envelope=Envelope.TYPED),

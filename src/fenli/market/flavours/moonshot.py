@@ -9,6 +9,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.market.accounts import Teller, with_vouchers
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 MOONSHOT: Final = Flavour(
@@ -17,6 +18,11 @@ MOONSHOT: Final = Flavour(
     placement=Placement.CHOICE,
     usage=UsageShape(cached=("cached_tokens",), reasoning=None),
     teller=Teller("/users/me/balance", "CNY", with_vouchers),
+    senses=Senses(
+        thinking={r"kimi-k2\.[56]": ("thinking.type",), r"kimi-(k2\.7|k3)": ()},
+        echoed="$web_search",
+        prefix="partial",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", type="invalid_authentication_error"),
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="incorrect_api_key_error"),

@@ -6,11 +6,17 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Refusal
+from fenli.market.senses import Senses
 
 OPENAI: Final = Flavour(
     id="openai",
     shows_reasoning=False,
     fingerprint="fp_market",
+    senses=Senses(
+        thinking={r"gpt-5(-|$)|o\d": (), r"gpt-5\.": ("reasoning_effort",)},
+        search="web_search_options",
+        sources=".annotations",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided.", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.NO_PERMISSION, 403, "Country, region, or territory not supported", None, "request_forbidden"),

@@ -9,6 +9,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 SENSETIME: Final = Flavour(
@@ -18,6 +19,7 @@ SENSETIME: Final = Flavour(
     answer_id="",
     unfinished="",
     filtered="sensitive",
+    senses=Senses(thinking={"(?!SenseChat)": ("reasoning_effort", "thinking.type")}),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "unauthenticated", 16),
         Refusal(Kind.NO_PERMISSION, 403, "forbidden", 7),

@@ -7,7 +7,14 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.accounts import Teller, with_sums_ever
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Placement, Refusal
+from fenli.market.senses import SOURCE, Senses
 from fenli.market.usage import UsageShape
+
+_SEARCHED: Final = {
+    "id": "call_market",
+    "type": "web_search",
+    "function": {"name": "step_websearch", "arguments": "{}", "results": [{"index": 0, **SOURCE}]},
+}
 
 STEPFUN: Final = Flavour(
     id="stepfun",
@@ -19,6 +26,7 @@ STEPFUN: Final = Flavour(
     unfinished="",
     delta_role="",
     teller=Teller("/accounts", "CNY", with_sums_ever),
+    senses=Senses(thinking={"step-(3|r1)": ()}, tool="web_search", sources=".tool_calls", source=_SEARCHED),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
         Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),

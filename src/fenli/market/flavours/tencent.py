@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 TENCENT: Final = Flavour(
@@ -17,6 +18,12 @@ TENCENT: Final = Flavour(
     filtered="sensitive",
     request_id_header=b"x-tc-requestid",
     members={"note": "AI generated, for reference only"},
+    senses=Senses(
+        thinking={"hunyuan-a13b": ("enable_thinking",), r"hunyuan-(t1|2\.0-thinking)": ()},
+        search="enable_enhancement",
+        sources="search_info.search_results",
+        shown="search_info",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "The signature is wrong", "AuthFailure.SignatureFailure"),

@@ -6,6 +6,7 @@ from typing import Final
 
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 ZERO_ONE_AI: Final = Flavour(
@@ -14,6 +15,7 @@ ZERO_ONE_AI: Final = Flavour(
     usage=UsageShape(cached=(), reasoning=None),
     answer_id="cmpl-",
     shows_reasoning=False,
+    senses=Senses(searching="yi-large-rag", schemas=False),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", None, "invalid_request_error"),
         Refusal(Kind.NO_BALANCE, 429, "You exceeded your current quota, please check your balance", None,

@@ -10,6 +10,7 @@ from fenli.clock import MILLISECOND
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Place, Placement, Refusal
 from fenli.market.requests import Ask
+from fenli.market.senses import Senses
 from fenli.market.signed_tokens import read_token
 
 _NO_HEADER: Final = Refusal(Kind.BAD_KEY, 401, "Header 中未收到 Authorization 参数,无法进行身份验证。", "1001")
@@ -52,6 +53,16 @@ ZHIPU: Final = Flavour(
     filtered="sensitive",
     request_id_member="request_id",
     admission=KeyOrToken(),
+    senses=Senses(
+        thinking={
+            r"glm-5\.3": (),
+            r"glm-5\.2": ("thinking.type", "reasoning_effort"),
+            r"glm-(4\.[5-9]|5)": ("thinking.type",),
+        },
+        tool="web_search",
+        sources="web_search",
+        name="meta.bot_name",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "身份验证失败。", "1000"),
         _NO_HEADER,
@@ -75,4 +86,6 @@ ZHIPU: Final = Flavour(
     ),
 )
 
-ZAI: Final = msgspec.structs.replace(ZHIPU, id="zai")
+ZAI: Final = msgspec.structs.replace(
+    ZHIPU, id="zai", senses=msgspec.structs.replace(ZHIPU.senses or Senses(), schemas=False)
+)
