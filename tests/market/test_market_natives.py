@@ -100,6 +100,19 @@ def test_a_stream_that_breaks_off_with_an_error_says_which(name: str) -> None:
     assert not told.answer.finished
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_older_model_of_minimax_plays_a_role(stream: bool) -> None:
+    native = Native("minimax-native", "abab6.5s-chat", Reply(text="Sit down first."))
+    told = native.call(stream=stream, fenli={"persona": {"bot_name": "Lin", "bot_profile": "A tea merchant."}})
+    assert (told.failure, told.finish) == (None, "stop")
+    assert told.text == "Lin: Sit down first."  # the market's characters say who they are
+    assert told.usage is not None
+    assert told.usage["output"] == native.serving.completion_tokens
+    refused = native.call(stream=stream, fault="!rate_limited", fenli={"persona": {"bot_name": "Lin"}})
+    assert refused.failure is not None
+    assert refused.failure.kind is Kind.RATE_LIMITED
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("fault", "end"), [("cut@700", "lost"), ("garbage", "completed")])
 def test_a_stream_that_is_cut_or_garbled_is_not_whole(name: str, fault: str, end: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from test_minimax import NUMBERS
 
-from fenli.errors import Kind
+from fenli.errors import CallRefused, Kind
+from fenli.http.transport import Request
 from fenli.vendors.minimax import MINIMAX
 from fenli.vendors.minimax_native import MINIMAX_NATIVE
 from fenli.wire.openai_chat import parse_request
@@ -37,6 +38,101 @@ def test_a_persona_has_roles() -> None:
     ask = parse_request(b'{"model":"x","messages":[],"fenli":{"persona":{"bot_name":"Lin","scene":"a shop"}}}')
     request = MINIMAX_NATIVE.request(MINIMAX_NATIVE.address(MINIMAX_NATIVE.base_url, "key", "M2-her"), ask, 0)
     assert [turn["role"] for turn in json.loads(bytes(request.body))["messages"]] == ["system", "group"]
+
+
+PERSONA = {
+    "bot_name": "Lin",
+    "bot_profile": "A tea merchant.",
+    "user_name": "Wei",
+    "examples": [{"user": "How much?", "bot": "Sit down first."}],
+}
+
+
+def played(secret: str = "key", **members: Any) -> Request:
+    body = {"model": "x", "messages": [{"role": "user", "content": "hi"}], "fenli": {"persona": PERSONA}, **members}
+    ask = parse_request(json.dumps(body).encode())
+    return MINIMAX_NATIVE.request(MINIMAX_NATIVE.address(MINIMAX_NATIVE.base_url, secret, "abab6.5s-chat"), ask, 0)
+
+
+def test_older_models_play_roles_by_the_older_dialect() -> None:
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+        {"role": "assistant", "content": "Welcome."},
+        {"role": "user", "name": "Bao", "content": "me too"},
+    ]
+    request = played(messages=turns, max_tokens=7, temperature=0.5, stream=True)
+    assert request.target == b"/v1/text/chatcompletion_pro"
+    body = json.loads(bytes(request.body))
+    [setting] = body.pop("bot_setting")
+    assert setting["bot_name"] == "Lin"
+    assert all(words in setting["content"] for words in ("A tea merchant.", "Lin", "Wei", "Be brief."))
+    assert "Sit down" not in setting["content"]
+    assert body == {
+        "model": "abab6.5s-chat",
+        "reply_constraints": {"sender_type": "BOT", "sender_name": "Lin"},
+        "messages": [
+            {"sender_type": "USER", "sender_name": "Wei", "text": "hi"},
+            {"sender_type": "BOT", "sender_name": "Lin", "text": "Welcome."},
+            {"sender_type": "USER", "sender_name": "Bao", "text": "me too"},
+        ],
+        "sample_messages": [
+            {"sender_type": "USER", "sender_name": "Wei", "text": "How much?"},
+            {"sender_type": "BOT", "sender_name": "Lin", "text": "Sit down first."},
+        ],
+        "stream": True,
+        "tokens_to_generate": 7,
+        "temperature": 0.5,
+    }
+
+
+def test_a_key_may_name_the_group() -> None:
+    request = played("17001:key-1")
+    assert request.target == b"/v1/text/chatcompletion_pro?GroupId=17001"
+    assert b"\r\nAuthorization: Bearer key-1\r\n" in request.headers
+    plain = MINIMAX_NATIVE.address(MINIMAX_NATIVE.base_url, "17001:key-1", "M2-her")
+    assert b"\r\nAuthorization: Bearer key-1\r\n" in plain.headers
+    assert plain.target == b"/v1/text/chatcompletion_v2"
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"messages": [{"role": "tool", "tool_call_id": "c", "content": "8"}]}, "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "messages"),
+    ],
+)
+def test_characters_exchange_text_alone(members: dict[str, Any], param: str) -> None:
+    with pytest.raises(CallRefused) as refused:
+        played(**members)
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_character_says_is_told_once(stream: bool) -> None:
+    body = {"model": "x", "messages": [], "fenli": {"persona": PERSONA}, "stream": stream}
+    answer = MINIMAX_NATIVE.answer(parse_request(json.dumps(body).encode()), 0)
+
+    def spoken(text: str, **more: Any) -> dict[str, Any]:
+        said = {"sender_type": "BOT", "sender_name": "Lin", "text": text}
+        return {"id": "p-1", "model": "abab6.5s-chat", "choices": [{"messages": [said], "index": 0, **more}]}
+
+    whole = {**spoken("四厘", finish_reason="stop"), "reply": "四厘", "usage": USAGE, "base_resp": WHOLE["base_resp"]}
+    if stream:
+        events = [spoken("四"), spoken("厘"), whole]
+        out = b"".join(answer.feed(b"data: " + json.dumps(event).encode() + b"\n\n") for event in events)
+        said = [json.loads(event[6:])["choices"][0]["delta"] for event in out.decode().split("\n\n") if event]
+        assert "".join(delta.get("content", "") for delta in said) == "四厘"
+        assert said[0]["name"] == "Lin"
+    else:
+        answer.feed(json.dumps(whole).encode())
+        answer.end()
+        message = json.loads(answer.tail(None))["choices"][0]["message"]
+        assert message == {"role": "assistant", "content": "四厘", "name": "Lin"}
+    assert answer.finished
+    assert answer.usage is not None
+    assert MINIMAX_NATIVE.usage(answer.usage) == {"input": 20, "output": 3}
 
 
 def test_a_stream_says_once_what_it_repeats_at_the_end() -> None:

@@ -1,23 +1,31 @@
-"""MiniMax's text chat v2: OpenAI's chunks, and all of it once more in a last event that takes the end mark's place."""
+"""MiniMax's text chat v2: OpenAI's chunks, and all of it once more in a last event that takes the end mark's place.
+Beside it the older chat of characters (`fenli.market.dialects.minimax_pro`)."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from fenli.market.dialects.minimax_pro import ProBody, ProPen, read_pro
 from fenli.market.dialects.openai_chat import OpenAIChat, OpenAIPen
 from fenli.market.flavours.flavour import Answer, Flavour, Place
-from fenli.market.requests import Ask
+from fenli.market.requests import Ask, ChatBody
 
 _PATH: Final = "/text/chatcompletion_v2"
+_OLDER: Final = "/text/chatcompletion_pro"
 
 
 class MiniMaxText(OpenAIChat):
     """Implements `fenli.market.flavours.flavour.Dialect`."""
 
     def serves(self, vendor: Place, ask: Ask) -> bool:
-        return ask.method == "POST" and ask.path == vendor.prefix + _PATH
+        return ask.method == "POST" and ask.path in (vendor.prefix + _PATH, vendor.prefix + _OLDER)
 
-    def pen(self, flavour: Flavour, answer: Answer) -> MiniMaxTextPen:
+    def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
+        return read_pro(ask.body) if ask.path == vendor.prefix + _OLDER else super().read(vendor, ask)
+
+    def pen(self, flavour: Flavour, answer: Answer) -> MiniMaxTextPen | ProPen:
+        if isinstance(answer.chat, ProBody):
+            return ProPen(answer, answer.chat.speaker)
         return MiniMaxTextPen(flavour, answer)
 
 

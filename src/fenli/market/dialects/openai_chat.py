@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fenli.clock import SECOND
 from fenli.market.dialects.spelling import encode
-from fenli.market.flavours.flavour import Answer, Envelope, Flavour, Place, Placement, Plain, Refusal
+from fenli.market.flavours.flavour import Answer, Envelope, Flavour, Pen, Place, Placement, Plain, Refusal
 from fenli.market.replies import ToolCall
 from fenli.market.requests import Ask, ChatBody, parse_chat
 from fenli.sim.random import Stream
@@ -24,7 +24,7 @@ class OpenAIChat:
     def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
         return parse_chat(ask.body)
 
-    def pen(self, flavour: Flavour, answer: Answer) -> OpenAIPen:
+    def pen(self, flavour: Flavour, answer: Answer) -> Pen:
         return OpenAIPen(flavour, answer)
 
     def error_body(self, flavour: Flavour, refusal: Refusal, request_id: str) -> bytes:

@@ -1,7 +1,8 @@
 """Streams of text chat v2 (``/v1/text/chatcompletion_v2``).
 
 Sources: MiniMax's page on text chat, litellm. The chunks are OpenAI's, but for the last event: a ``chat.completion``
-that says everything once more, whole, with the usage. An end mark may follow it or not.
+that says everything once more, whole, with the usage. An end mark may follow it or not. Answers of characters (pro)
+are read, too: a choice has ``messages``, and the event with the whole has a ``reply``.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ _DONE: Final = b"[DONE]"
 _TAKEN: Final = frozenset({"role", "content", "reasoning_content", "tool_calls"})
 
 
+class _Line(msgspec.Struct):
+    sender_name: str = ""
+    text: str = ""
+
+
 class _Choice(msgspec.Struct):
     delta: dict[str, Any] | None = None
     message: dict[str, Any] | None = None
+    messages: list[_Line] | None = None
     finish_reason: str | None = None
     index: int = 0
 
@@ -30,6 +37,7 @@ class _Choice(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     id: str | None = None
     object: str = ""
+    reply: str | None = None
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: msgspec.Raw = msgspec.Raw()
@@ -68,9 +76,9 @@ class TextV2Reader:
         if failure_in(data) is not None or given(chunk.error) is not None:
             yield Said(error=data)
             return
-        whole = chunk.object == WHOLE
+        whole = chunk.object == WHOLE or bool(chunk.reply)
         for choice in chunk.choices or ():
-            yield self._said(chunk, choice, {} if whole and self._spoken else choice.delta or choice.message or {})
+            yield self._said(chunk, choice, {} if whole and self._spoken else _delta(choice))
         if (usage := given(chunk.usage)) is not None or whole:
             yield Said(usage=usage, ended=whole, id=chunk.id, model=chunk.model, service_tier=chunk.service_tier)
 
@@ -86,6 +94,13 @@ class TextV2Reader:
             choice=choice.index, text=text, reasoning=reasoning, calls=calls, finish=finish, id=chunk.id,
             model=chunk.model, members=members,
         )  # fmt: skip
+
+
+def _delta(choice: _Choice) -> dict[str, Any]:
+    if not choice.messages:
+        return choice.delta or choice.message or {}
+    speaker = choice.messages[-1].sender_name
+    return {"content": "".join(line.text for line in choice.messages), "name": speaker}
 
 
 def _part(at: int, raw: Any) -> CallPart:
