@@ -7,7 +7,6 @@ Models up to 4.5 limit thinking in tokens, those from 4.6 on decide for themselv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,7 +25,6 @@ BUDGET_MIN: Final = 1024
 _LIMITED: Final = r"claude-(3-7|(opus|sonnet)-4($|-0|-1|-2|-5)|haiku-4-5)"
 _ALWAYS: Final = r"claude-(fable|mythos|opus-5-5)"
 _LEVELS: Final = ("low", "medium", "high", "xhigh", "max")
-_DATE: Final = re.compile(r"-20[0-9]{6}$")
 _name = msgspec.json.Decoder(str).decode
 
 
@@ -72,9 +70,10 @@ class Anthropic(Translated, frozen=True, kw_only=True):
         return facts or None
 
     def _limit(self, name: str) -> int:
-        """Requests must name a limit: the model's own where the caller names none."""
-        known = (name, _DATE.sub("", name))
-        entry = next((entry for entry in self.models if entry.id in known), Model(name))
+        """Requests must name a limit: the model's own where the caller names none. A name may go on behind the model's
+        (``-20251001``)."""
+        known = [entry for entry in self.models if name.startswith(entry.id) and entry.output is not None]
+        entry = max(known, key=lambda entry: len(entry.id), default=Model(name))
         if entry.output is None:
             message = (
                 f"{self.title} wants a limit for the answer, and none is known of {name}: send max_completion_tokens"
@@ -99,6 +98,7 @@ ANTHROPIC = Anthropic(
     title_zh="Anthropic(Claude)",
     base_url="https://api.anthropic.com",
     key_variables=("ANTHROPIC_API_KEY",),
+    keys_at="https://console.anthropic.com/settings/keys",
     path="/v1/messages",
     version="2023-06-01",
     switches=Switches(

@@ -77,6 +77,7 @@ GOOGLE = Google(
     title_zh="谷歌 Gemini",
     base_url="https://generativelanguage.googleapis.com/v1beta",
     key_variables=("GEMINI_API_KEY",),
+    keys_at="https://aistudio.google.com/apikey",
     switches=Switches(
         thinking=(
             ThinkingSwitch(models="gemini-2.5-pro", on=_SHOWN, budget=_BUDGET),
@@ -91,7 +92,7 @@ GOOGLE = Google(
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, code="PROMPT_BLOCKED"),
         ErrorRule(Kind.BAD_KEY, code="API_KEY_(INVALID|EXPIRED|SERVICE_BLOCKED)|UNAUTHENTICATED"),
-        ErrorRule(Kind.BAD_KEY, text="api key (not valid|not found|expired)"),
+        ErrorRule(Kind.BAD_KEY, text="api key (not valid|not found|expired)|unregistered callers"),
         ErrorRule(Kind.NO_BALANCE, code="BILLING_(DISABLED|NOT_ACTIVE)"),
         ErrorRule(Kind.NO_BALANCE, text="billing|prepay|credits? (are|is) depleted"),
         ErrorRule(Kind.NO_PERMISSION, code="PERMISSION_DENIED|SERVICE_DISABLED|CONSUMER_SUSPENDED|FAILED_PRECONDITION"),

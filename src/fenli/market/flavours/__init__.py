@@ -6,16 +6,18 @@ from typing import Final
 
 from fenli.market.flavours.alibaba import ALIBABA
 from fenli.market.flavours.alibaba_native import ALIBABA_NATIVE
+from fenli.market.flavours.anthropic import ANTHROPIC
 from fenli.market.flavours.baichuan import BAICHUAN
 from fenli.market.flavours.baidu import BAIDU
 from fenli.market.flavours.bytedance import BYTEDANCE
 from fenli.market.flavours.deepseek import DEEPSEEK
 from fenli.market.flavours.flavour import Flavour
+from fenli.market.flavours.google import GOOGLE
 from fenli.market.flavours.huawei import HUAWEI
 from fenli.market.flavours.iflytek import IFLYTEK
+from fenli.market.flavours.iflytek_websocket import IFLYTEK_WS
 from fenli.market.flavours.llama_cpp import LOCAL
 from fenli.market.flavours.metaso import METASO
-from fenli.market.flavours.iflytek_websocket import IFLYTEK_WS
 from fenli.market.flavours.minimax import MINIMAX, MINIMAX_INTL
 from fenli.market.flavours.minimax_native import MINIMAX_NATIVE
 from fenli.market.flavours.moonshot import MOONSHOT, MOONSHOT_INTL
@@ -25,9 +27,9 @@ from fenli.market.flavours.openai import OPENAI
 from fenli.market.flavours.sensetime import SENSETIME
 from fenli.market.flavours.stepfun import STEPFUN
 from fenli.market.flavours.tencent import TENCENT
+from fenli.market.flavours.tiangong import TIANGONG, TIANGONG_CUMULATIVE
 from fenli.market.flavours.vllm import VLLM
 from fenli.market.flavours.zero_one_ai import ZERO_ONE_AI
-from fenli.market.flavours.tiangong import TIANGONG, TIANGONG_CUMULATIVE
 from fenli.market.flavours.zhipu import ZAI, ZHIPU
 
 FLAVOURS: Final[dict[str, Flavour]] = {
@@ -51,12 +53,14 @@ FLAVOURS: Final[dict[str, Flavour]] = {
         BAIDU,
         HUAWEI,
         IFLYTEK,
-        SENSETIME,
-        METASO,
         IFLYTEK_WS,
-        OPENAI,
+        SENSETIME,
         TIANGONG,
         TIANGONG_CUMULATIVE,
+        METASO,
+        OPENAI,
+        ANTHROPIC,
+        GOOGLE,
         VLLM,
         OLLAMA,
         OLLAMA_NATIVE,
