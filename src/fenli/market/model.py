@@ -236,6 +236,7 @@ class EmulatedVendor:
         wait = refusal.retry_after if retry_after is None else retry_after
         if wait is not None:
             headers.append((b"retry-after", str(wait).encode()))
+        refusal = msgspec.structs.replace(refusal, retry_after=wait)  # some tell it in the body
         body = self._dialect.error_body(self.flavour, refusal, request_id)
         actions: tuple[Action, ...] = (
             Head(refusal.status, tuple(headers)), Enter(Outcome.REFUSED), Body(body), End(),
