@@ -28,7 +28,7 @@ CHINA = ZoneInfo("Asia/Shanghai")  # where the stories play
 def line_of(happening: Happening) -> str:
     """``05-21 00:00  alibaba: ...``, or ``+15d`` where the story has no day of its own."""
     event = happening.event
-    what = say("happens.ends", what=say(f"happens.name.{event.kind}")) if happening.ends else what_of(event)
+    what = say("happens.ends", what=say(f"ending.{event.kind}")) if happening.ends else what_of(event)
     said = event.says.get(spoken(), "") if not happening.ends else ""
     line = f"{when(happening.scenario, happening.offset)}  {', '.join(event.vendors)}: {what}"
     return f"{line}  ({said})" if said else line
@@ -67,7 +67,7 @@ def _words(event: Event) -> str:
         case QuotaEnd():
             return say("happens.quota_end", tokens=f"{what.tokens:,}")
         case Exit():
-            return say(f"happens.exit.{what.how}")
+            return say(f"leaving.{what.how}")
         case Back():
             return say("happens.back")
     return say("happens.retired")

@@ -49,6 +49,10 @@ class Doors:
             if vendor not in away:
                 await self._come_back(vendor)
 
+    async def settled(self) -> None:
+        """Until every door stands as it should, and who leaves has given its last answer."""
+        await asyncio.gather(*self._work)
+
     async def close(self) -> None:
         for task in self._work:
             task.cancel()
@@ -60,6 +64,7 @@ class Doors:
         task.add_done_callback(self._work.discard)
 
     async def _leave(self, vendor: str) -> None:
+        """No connection is taken from now on; answers under way are given to their end."""
         server = self._open.pop(vendor, None)
         if server is not None:
             await server.drain(_LEAVING_S)
