@@ -27,8 +27,8 @@ from fenli.vendors.openai import OPENAI
 from fenli.vendors.sensetime import SENSETIME
 from fenli.vendors.stepfun import STEPFUN
 from fenli.vendors.tencent import TENCENT
-from fenli.vendors.vllm import VLLM
 from fenli.vendors.tiangong import TIANGONG, TIANGONG_CUMULATIVE
+from fenli.vendors.vllm import VLLM
 from fenli.vendors.zero_one_ai import ZERO_ONE_AI
 from fenli.vendors.zhipu import ZAI, ZHIPU
 
@@ -53,11 +53,11 @@ VENDORS: Final[dict[str, Vendor]] = {
         BAIDU,
         HUAWEI,
         IFLYTEK,
-        SENSETIME,
         IFLYTEK_WS,
-        METASO,
+        SENSETIME,
         TIANGONG,
         TIANGONG_CUMULATIVE,
+        METASO,
         OPENAI,
         ANTHROPIC,
         GOOGLE,
