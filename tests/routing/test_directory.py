@@ -222,3 +222,8 @@ def test_neither_the_directory_nor_its_targets_show_a_secret() -> None:
     found = directory(*TWO)
     plan = found.plan("deepseek-chat")
     assert "sk-secret" not in repr(plan) + repr(found.problems) + str(msgspec.to_builtins(found.snapshot))
+
+
+def test_a_name_that_has_left_is_told_its_successor_and_how_to_keep_it() -> None:
+    message = refusal(directory(*TWO), "kimi-latest").message
+    assert message.startswith("moonshot no longer has 'kimi-latest': ask for moonshot/kimi-k2.6, or name a route")

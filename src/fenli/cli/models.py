@@ -18,10 +18,13 @@ from fenli.prices.book import PriceBook
 from fenli.prices.offers import Offer
 from fenli.routing.snapshot import VendorSettings
 from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import Model
 
 
 class Callable(msgspec.Struct, frozen=True):
-    """A model that can be called: how large, and the row a short default request takes now (None: unpriced)."""
+    """A model that can be called: how large, and the row a short default request takes now (None: unpriced).
+
+    ``successor`` is what its vendor offers in place of an older one."""
 
     vendor: str
     model: str
@@ -29,6 +32,7 @@ class Callable(msgspec.Struct, frozen=True):
     currency: str | None
     offer: Offer | None
     varies: bool
+    successor: str = ""
 
 
 def models(config: ConfigFile = None, json: Json = False) -> None:
@@ -46,7 +50,7 @@ def models(config: ConfigFile = None, json: Json = False) -> None:
     prices = [aligned([_price(one, meter) for one in found]) for meter in ("input", "output")]
     rows = [
         [f"{one.vendor}/{one.model}", f"{one.context:,}" if one.context else "-", *(column[index] for column in prices),
-         (one.currency or "") + (" *" if one.varies else "")]
+         (one.currency or "") + (" *" if one.varies else "") + (" +" if one.successor else "")]
         for index, one in enumerate(found)
     ]  # fmt: skip
     headings = [say("column.model"), say("column.context"), say("column.input"), say("column.output"), ""]
@@ -54,23 +58,30 @@ def models(config: ConfigFile = None, json: Json = False) -> None:
     line(say("models.unit"))
     if any(one.varies for one in found):
         line(say("models.varies"))
+    followed: dict[str, list[str]] = {}
+    for one in found:
+        if one.successor:
+            followed.setdefault(f"{one.vendor}/{one.successor}", []).append(one.model)
+    for successor, older in followed.items():
+        line(say("models.followed", successor=successor, models=", ".join(older)))
 
 
 def list_models(config: Config) -> list[Callable]:
     book, now, local = price_book(config), SystemClock().now(), on_device(config)
     found = []
     for vendor in try_out(config, local, book).vendors:
-        contexts = {model.id: model.context for model in VENDORS[vendor.adapter].models}
-        found += [_model(book, vendor, name, vendor.context or contexts.get(name), now) for name in vendor.models]
+        known = {model.id: model for model in VENDORS[vendor.adapter].models}
+        found += [_model(book, vendor, known.get(name) or Model(name), now) for name in vendor.models]
     return found
 
 
-def _model(book: PriceBook, vendor: VendorSettings, name: str, context: int | None, now: int) -> Callable:
+def _model(book: PriceBook, vendor: VendorSettings, model: Model, now: int) -> Callable:
+    name, context = model.id, vendor.context or model.context
     if vendor.id not in book.vendors():
-        return Callable(vendor.id, name, context, None, None, False)
+        return Callable(vendor.id, name, context, None, None, False, model.successor)
     offer = default_row(book, vendor.id, name, now, vendor.currency)
     varies = len(rows_in_force(book, vendor.id, name, now, vendor.currency)) > 1
-    return Callable(vendor.id, name, context, vendor.currency, offer, varies)
+    return Callable(vendor.id, name, context, vendor.currency, offer, varies, model.successor)
 
 
 def _price(one: Callable, meter: str) -> str:
@@ -84,6 +95,7 @@ def _as_data(one: Callable) -> dict[str, Any]:
         "vendor": one.vendor,
         "model": one.model,
         "context": one.context,
+        "successor": one.successor or None,
         "currency": one.currency,
         "prices": None if offer is None else {meter: price(offer, meter) for meter in offer.prices},
         "unit": None if offer is None else offer.unit,

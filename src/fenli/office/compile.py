@@ -24,7 +24,7 @@ from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettin
 from fenli.values.money import NO_CURRENCY
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor, parse_base_url
-from fenli.vendors.models import read_models
+from fenli.vendors.models import departed_models, read_models
 
 # An offer that has ended still prices what was asked before; by then every call has ended and every lag is over.
 OFFER_KEPT: Final = 40 * 86_400 * SECOND
@@ -190,7 +190,8 @@ def _models(
     names = [model.id for model in own]
     if priced is not None:
         names += [model for model in book.models(priced) if any(_talks(row, now) for row in book.offers(priced, model))]
-    return tuple(dict.fromkeys(names))
+    departed = {departed.id for departed in departed_models(vendor.sells or vendor.id)}
+    return tuple(name for name in dict.fromkeys(names) if name not in departed)
 
 
 def _talks(row: Offer, now: int) -> bool:

@@ -16,7 +16,7 @@ from fenli.prices.rates import Rates
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Key, Snapshot, VendorSettings
 from fenli.routing.targets import BYTES_ARE_TOKENS, OUTPUT_BOUND, Plan, Target
-from fenli.vendors.catalog import VENDORS
+from fenli.vendors.catalog import VENDORS, successor_of
 from fenli.vendors.contract import Model, Vendor
 from fenli.vendors.services import service_of
 from fenli.vendors.tickets import TicketRack
@@ -197,6 +197,11 @@ class Directory:
             are = "is" if len(off) == 1 else "are"
             why = f"{' and '.join(off)} {are} not switched on here: {step}, or ask for another model"
             return CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(name)} cannot be served: {why}", "model")
+        followed = successor_of(name)
+        if followed is not None:
+            step = f"ask for {followed}, or name a route {_shown(name)} that leads there"
+            vendor = followed.partition("/")[0]
+            return CallRefused(Code.MODEL_NOT_FOUND, f"{vendor} no longer has {_shown(name)}: {step}", "model")
         near = difflib.get_close_matches(name, [*self.names(), *self._bare], 3) if len(name) <= _NAME_MAX else []
         hint = f"did you mean {' or '.join(near)}?" if near else "GET /v1/models lists what can be served"
         return CallRefused(Code.MODEL_NOT_FOUND, f"there is no model {_shown(name)}: {hint}", "model")

@@ -20,6 +20,7 @@ ALIBABA = OpenAICompatible(
     title_zh="阿里通义千问",
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
     key_variables=("DASHSCOPE_API_KEY",),
+    keys_at="https://bailian.console.aliyun.com",
     thinking_field="enable_thinking",
     cache_mark=b'"cache_control"',
     usage_map=UsageMap(

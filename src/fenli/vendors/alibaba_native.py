@@ -98,6 +98,7 @@ ALIBABA_NATIVE: Final = AlibabaNative(
     title_zh="阿里通义千问(DashScope 原生接口)",
     base_url="https://dashscope.aliyuncs.com/api/v1",
     key_variables=("DASHSCOPE_NATIVE_API_KEY",),
+    keys_at="https://bailian.console.aliyun.com",
     sells="alibaba",
     lines=("X-DashScope-SSE: enable",),
     path=_SERVICES + "/text-generation/generation",

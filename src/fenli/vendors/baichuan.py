@@ -19,6 +19,7 @@ BAICHUAN = OpenAICompatible(
     title_zh="百川智能",
     base_url="https://api.baichuan-ai.com/v1",
     key_variables=("BAICHUAN_API_KEY",),
+    keys_at="https://platform.baichuan-ai.com",
     limit_field="max_tokens",
     usage_map=UsageMap(searches=("search_count",)),
     endpoints=(EMBEDDINGS,),

@@ -18,6 +18,7 @@ BAIDU = OpenAICompatible(
     title_zh="百度文心(千帆)",
     base_url="https://qianfan.baidubce.com/v2",
     key_variables=("QIANFAN_API_KEY",),
+    keys_at="https://console.bce.baidu.com/qianfan",
     endpoints=(EMBEDDINGS, IMAGES),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="tokens_too_long|characters_too_long"),

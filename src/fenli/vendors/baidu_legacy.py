@@ -105,6 +105,8 @@ BAIDU_LEGACY = BaiduLegacy(
     title_zh="百度文心(旧版接口)",
     base_url=f"https://aip.baidubce.com{_WORKSHOP}",
     key_variables=("QIANFAN_AK_SK",),
+    keys_at="https://console.bce.baidu.com/qianfan",
+    key_form="API Key:Secret Key",
     sells="baidu",
     usage_map=UsageMap(cached=(), cache_write=(), reasoning=()),
     spent=("110", "111"),

@@ -17,6 +17,7 @@ BYTEDANCE = OpenAICompatible(
     title_zh="字节豆包(火山方舟)",
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("ARK_API_KEY",),
+    keys_at="https://console.volcengine.com/ark",
     endpoints=(EMBEDDINGS, IMAGES),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, code=r".*SensitiveContentDetected(\..*)?"),

@@ -42,7 +42,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model of a vendor's default catalogue. ``context`` and ``output`` are token limits, None where not sourced.
 
     ``sent_as`` and ``path``: what requests call it and where they go, where that is not the id and the vendor's path.
-    ``does``: what it can be asked for.
+    ``does``: what it can be asked for. ``successor``: what its vendor offers in place of an older one, which may still
+    answer.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sent_as: str = ""
     path: str = ""
     does: Capability = Capability.CHAT
+    successor: str = ""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -105,6 +107,14 @@ class Vendor(Protocol):
     def base_url(self) -> str: ...
     @property
     def key_variables(self) -> tuple[str, ...]: ...
+    @property
+    def keys_at(self) -> str:
+        """Where the vendor gives out keys: an address for people; empty where none is needed, or it is not known."""
+
+    @property
+    def key_form(self) -> str:
+        """What the key consists of, where it is more than one word that the vendor made."""
+
     @property
     def sells(self) -> str:
         """The vendor whose models, and prices where it has none of its own, it sells; empty where that is itself."""

@@ -18,6 +18,7 @@ DEEPSEEK = OpenAICompatible(
     title_zh="深度求索",
     base_url="https://api.deepseek.com",
     key_variables=("DEEPSEEK_API_KEY",),
+    keys_at="https://platform.deepseek.com/api_keys",
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens")),
     balance=BalanceMap(

@@ -32,6 +32,7 @@ HUAWEI = OpenAICompatible(
     title_zh="华为云 MaaS",
     base_url="https://api.modelarts-maas.com/v1",
     key_variables=("HUAWEI_MAAS_API_KEY", "MAAS_API_KEY"),
+    keys_at="https://console.huaweicloud.com/modelarts",
     limit_field="max_tokens",
     failures=_FAILURES,
     endpoints=(

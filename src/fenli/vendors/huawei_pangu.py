@@ -124,6 +124,8 @@ HUAWEI_PANGU = HuaweiPangu(
     title_zh="华为盘古(自有部署)",
     base_url="https://pangu.cn-southwest-2.myhuaweicloud.com/v1/PROJECT_ID/deployments",
     key_variables=("HUAWEI_PANGU_KEY",),
+    keys_at="https://console.huaweicloud.com/iam",
+    key_form="DOMAIN/USER:PASSWORD, or AK:SK",
     usage_map=UsageMap(cached=(), cache_write=(), reasoning=()),
     spent=("APIG.0301",),
     errors=(

@@ -22,6 +22,8 @@ IFLYTEK = OpenAICompatible(
     base_url="https://spark-api-open.xf-yun.com",
     path="/v1/chat/completions",
     key_variables=("SPARK_API_KEY",),
+    keys_at="https://console.xfyun.cn",
+    key_form="APIPassword, or APIKey:APISecret",
     asks_usage=False,  # the last chunk carries it
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("prompt_tokens_details.cached_tokens", "cached_tokens")),

@@ -109,6 +109,8 @@ IFLYTEK_WS: Final = SparkWebSocket(
     base_url="wss://spark-api.xf-yun.com",
     path="/v3.5/chat",
     key_variables=("SPARK_WS_KEY",),
+    keys_at="https://console.xfyun.cn",
+    key_form="AppID:APIKey:APISecret",
     usage_map=IFLYTEK.usage_map,
     errors=(ErrorRule(Kind.BAD_KEY, status=403, text="hmac|signature"), *IFLYTEK.errors),
 )

@@ -25,6 +25,7 @@ METASO = OpenAICompatible(
     title_zh="秘塔",
     base_url="https://metaso.cn/api/v1",
     key_variables=("METASO_API_KEY",),
+    keys_at="https://metaso.cn/search-api",
     asks_usage=False,  # the last chunk carries it
     limit_field="max_tokens",
     adds=(Added("format", b'"chat_completions"'),),

@@ -37,6 +37,7 @@ MINIMAX = OpenAICompatible(
     title_zh="MiniMax 稀宇科技",
     base_url="https://api.minimaxi.com/v1",
     key_variables=("MINIMAX_API_KEY",),
+    keys_at="https://platform.minimaxi.com",
     limit_field="max_completion_tokens",
     standard_tiers=("standard", "default"),
     adds=(Added("reasoning_split", TRUE),),
@@ -88,4 +89,5 @@ MINIMAX_INTL = msgspec.structs.replace(
     title_zh="MiniMax 国际站",
     base_url="https://api.minimax.io/v1",
     key_variables=("MINIMAX_INTL_API_KEY",),
+    keys_at="https://platform.minimax.io",
 )

@@ -31,6 +31,7 @@ MOONSHOT = OpenAICompatible(
     title_zh="月之暗面 Kimi",
     base_url="https://api.moonshot.cn/v1",
     key_variables=("MOONSHOT_API_KEY",),
+    keys_at="https://platform.kimi.com",
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),
     balance=BalanceMap(
         path="/users/me/balance",
@@ -72,4 +73,5 @@ MOONSHOT_INTL = msgspec.structs.replace(
     title_zh="月之暗面 Kimi 国际站",
     base_url="https://api.moonshot.ai/v1",
     key_variables=("MOONSHOT_INTL_API_KEY",),
+    keys_at="https://platform.kimi.ai",
 )

@@ -14,6 +14,7 @@ OPENAI = OpenAICompatible(
     title_zh="OpenAI",
     base_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
+    keys_at="https://platform.openai.com/api-keys",
     standard_tiers=("default", "auto"),
     endpoints=(EMBEDDINGS, IMAGES, SPEECH),
     errors=(

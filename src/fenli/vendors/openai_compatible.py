@@ -69,6 +69,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     title_zh: str
     base_url: str
     key_variables: tuple[str, ...]
+    keys_at: str = ""
+    key_form: str = ""
     sells: str = ""
     path: str = "/chat/completions"
     disconnect: Disconnect = Disconnect.CANCEL

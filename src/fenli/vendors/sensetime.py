@@ -17,6 +17,7 @@ SENSETIME = OpenAICompatible(
     title_zh="商汤日日新",
     base_url="https://api.sensenova.cn/compatible-mode/v1",
     key_variables=("SENSENOVA_API_KEY",),
+    keys_at="https://platform.sensenova.cn",
     errors=(
         ErrorRule(Kind.QUOTA_EXHAUSTED, text="entitlement exhausted"),
         ErrorRule(Kind.RATE_LIMITED, text="[rt]pm limit|tpm/rpm|rpm exhausted|tpm exhausted"),

@@ -54,6 +54,8 @@ SENSETIME_NATIVE = SenseNova(
     title_zh="商汤日日新(原生接口)",
     base_url="https://api.sensenova.cn/v1",
     key_variables=("SENSENOVA_NATIVE_KEY",),
+    keys_at="https://platform.sensenova.cn",
+    key_form="API key, or AK:SK",
     sells="sensetime",
     path="/llm/chat-completions",
     usage_map=UsageMap(cached=(), cache_write=(), reasoning=()),

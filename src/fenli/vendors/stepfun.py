@@ -23,6 +23,7 @@ STEPFUN = OpenAICompatible(
     title_zh="阶跃星辰",
     base_url="https://api.stepfun.com/v1",
     key_variables=("STEPFUN_API_KEY", "STEP_API_KEY"),
+    keys_at="https://platform.stepfun.com",
     asks_usage=False,  # every chunk carries it
     limit_field="max_tokens",
     usage_map=UsageMap(cached=("cached_tokens", "prompt_tokens_details.cached_tokens")),

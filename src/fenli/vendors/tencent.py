@@ -18,6 +18,7 @@ TENCENT = OpenAICompatible(
     title_zh="腾讯混元",
     base_url="https://api.hunyuan.cloud.tencent.com/v1",
     key_variables=("HUNYUAN_API_KEY",),
+    keys_at="https://console.cloud.tencent.com/hunyuan",
     limit_field="max_tokens",
     endpoints=(EMBEDDINGS,),
     errors=(

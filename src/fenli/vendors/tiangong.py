@@ -99,6 +99,7 @@ TIANGONG: Final = Tiangong(
     base_url="https://sky-api.singularity-ai.com",
     path="/saas/api/v4/generate",
     key_variables=("TIANGONG_KEY",),
+    key_form="app_key:app_secret",
     errors=(
         ErrorRule(Kind.TIMEOUT, code="status-2"),
         ErrorRule(Kind.CONTENT_FILTERED, code="status-4"),

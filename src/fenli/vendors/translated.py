@@ -40,6 +40,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     title_zh: str
     base_url: str
     key_variables: tuple[str, ...]
+    keys_at: str = ""
+    key_form: str = ""
     sells: str = ""
     path: str = ""
     lines: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ ZERO_ONE_AI = OpenAICompatible(
     title_zh="零一万物",
     base_url="https://api.lingyiwanwu.com/v1",
     key_variables=("YI_API_KEY", "LINGYIWANWU_API_KEY"),
+    keys_at="https://platform.lingyiwanwu.com",
     limit_field="max_tokens",
     errors=(
         ErrorRule(Kind.NO_BALANCE, status=429, text="balance|quota|余额|欠费"),

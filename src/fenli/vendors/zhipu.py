@@ -30,6 +30,7 @@ ZHIPU = OpenAICompatible(
     title_zh="智谱 GLM",
     base_url="https://open.bigmodel.cn/api/paas/v4",
     key_variables=("ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
+    keys_at="https://open.bigmodel.cn/usercenter/apikeys",
     limit_field="max_tokens",
     endpoints=(
         EMBEDDINGS,
@@ -100,5 +101,6 @@ ZAI = msgspec.structs.replace(
     title_zh="Z.ai(智谱国际站)",
     base_url="https://api.z.ai/api/paas/v4",
     key_variables=("ZAI_API_KEY",),
+    keys_at="https://z.ai/manage-apikey",
     switches=msgspec.structs.replace(ZHIPU.switches, schema=(SchemaSwitch(way=SchemaWay.OBJECT),)),
 )

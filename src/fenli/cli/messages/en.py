@@ -522,6 +522,7 @@ MESSAGES: Final = {
     "models.route": "{name} = {targets}",
     "models.unit": "Prices per 1M tokens. fenli prices show MODEL has every row.",
     "models.varies": "* hangs on conditions: the row of a short default request is shown.",
+    "models.followed": "+ older: {successor} follows {models}",
     "models.unpriced": "unpriced",
     # config
     "config.none": "There is no configuration file, and none is needed: every default holds.",
@@ -745,7 +746,6 @@ MESSAGES: Final = {
     "column.list_cost": "list cost",
     "column.cash_cost": "cash cost",
     "column.saved": "saved",
-    "column.successor": "newer",
     "column.lapsed": "lapsed",
     "column.unused": "unused",
     "column.payable": "payable",

@@ -511,6 +511,7 @@ MESSAGES: Final = {
     "models.route": "{name} = {targets}",
     "models.unit": "价格按每百万 token 计。fenli prices show MODEL 列出全部价格。",
     "models.varies": "* 视条件而定:此处为普通短请求的价格。",
+    "models.followed": "+ 旧型号:{models} 的后继是 {successor}",
     "models.unpriced": "无价格",
     # 配置
     "config.none": "没有配置文件,也不需要:全部使用默认值。",
@@ -732,7 +733,6 @@ MESSAGES: Final = {
     "column.list_cost": "目录成本",
     "column.cash_cost": "实付成本",
     "column.saved": "节省",
-    "column.successor": "后继型号",
     "column.lapsed": "过期",
     "column.unused": "未用",
     "column.payable": "应付",
