@@ -18,7 +18,10 @@ from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-UNPRICED = ("vllm", "ollama", "iflytek-ws", "tiangong", "tiangong-cumulative")  # by fenli's own book
+UNPRICED = (  # under this name, by fenli's own book
+    "vllm", "ollama", "alibaba-native", "minimax-native", "ollama-native", "iflytek-ws", "tiangong",
+    "tiangong-cumulative",
+)  # fmt: skip
 WITHOUT_TOOLS = ("tiangong", "tiangong-cumulative")
 # Prices per 1M tokens with digits down to the last pico: input, cached input, output.
 PRICES = {
@@ -43,6 +46,9 @@ PRICES = {
     "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
     "vllm": ("openbmb/MiniCPM4.1-8B", "CNY", "0.100001", "0.1", "0.200003"),
     "ollama": ("openbmb/minicpm4.1", "CNY", "0.100001", "0.1", "0.200003"),
+    "alibaba-native": ("qwen-plus", "CNY", "0.800001", "0.160001", "2.000003"),
+    "minimax-native": ("MiniMax-M2.7", "CNY", "2.100001", "0.42", "8.400003"),
+    "ollama-native": ("minicpm-v", "CNY", "0.100001", "0.1", "0.200003"),
     "local": ("smollm2-135m-instruct", "CNY", "0.000001", "0.000001", "0.000003"),
 }
 REFUSALS = (
