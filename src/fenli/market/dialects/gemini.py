@@ -171,7 +171,7 @@ def _chat(body: _Body, model: str, streams: bool, signs: bool) -> _Chat:
         "signs": signs,
     }
     if schema is not None:
-        plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
+        plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": _lower(schema)}}
     elif config.get("responseMimeType") == "application/json":
         plain["response_format"] = {"type": "json_object"}
     return msgspec.convert(plain, _Chat)
