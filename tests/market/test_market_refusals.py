@@ -136,7 +136,7 @@ def test_a_malformed_body_is_a_400(body: bytes) -> None:
 
 def test_a_path_that_is_not_there_is_a_404() -> None:
     face = VirtualFace(echoing())
-    assert face.ask(ask_of("openai", says("hi"), path="/embeddings")).status == 404
+    assert face.ask(ask_of("openai", says("hi"), path="/moderations")).status == 404
     assert face.ask(ask_of("openai", says("hi"), method=b"GET")).status == 404
 
 

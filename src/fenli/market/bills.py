@@ -18,14 +18,16 @@ class Bills:
         self.book = book
         self._currencies = currencies or {}
 
-    def charge(self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int) -> Rating | None:
+    def charge(
+        self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int, units: Mapping[str, int]
+    ) -> Rating | None:
         """For one answer that was asked for ``at`` and had ``ended`` (instants). None where there is no price: nobody
-        can say what it costs, and that is not nothing."""
+        can say what it costs, and that is not nothing. ``units`` are by meter, beside those of ``count``."""
         tariff = self.book.tariff(vendor, model, self._currencies.get(vendor))
         if tariff is None:
             return None
         try:
-            return tariff.rate(meters(count), ended if tariff.basis == "end" else at, Facts(thinking=thinks))
+            return tariff.rate(meters(count) | dict(units), ended if tariff.basis == "end" else at, Facts(thinking=thinks))
         except PriceError:
             return None
 

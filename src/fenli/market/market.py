@@ -101,9 +101,10 @@ class Market:
         emulated, now = self.vendors[vendor], self.scheduler.now()
         if emulated.course is not None:
             emulated.course.ended(script, count.completion, now)
+        units = script.units if outcome is Outcome.WHOLE else {}
         charge = None
         if self._bills is not None and script.model:
-            charge = self._bills.charge(vendor, emulated.named(script.model), count, script.thinks, at, now)
+            charge = self._bills.charge(vendor, emulated.named(script.model), count, script.thinks, at, now, units)
         if emulated.account is not None:
             emulated.account.draw(count.prompt + count.completion, charge)
         self.book.enter(
@@ -123,6 +124,7 @@ class Market:
                 searches=count.searches,
                 told=None if script.told is None else script.told.decode(),
                 fault=script.fault,
+                units=units,
                 cost=None if charge is None else decimal_of(charge.picos),
                 currency=None if charge is None else charge.currency,
                 price=None if charge is None else charge.offer,

@@ -20,8 +20,9 @@ from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain
 from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
-from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script
+from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script, Wait
 from fenli.market.senses import Noticed, notice
+from fenli.market.services.service import Service
 from fenli.market.troubles import HALF, Wrong, troubled
 from fenli.market.usage import Count
 from fenli.sim.random import Stream
@@ -93,6 +94,9 @@ class EmulatedVendor:
         if self._tells(ask):
             fault = None if way is Way.NO_BALANCE else self._asked_fault(ask, "", "", now, chance)
             return self._balance(fault, self._told_account(way), request_id, chance)
+        service = self.flavour.services.get(ask.path) if ask.method == "POST" else None
+        if service is not None:
+            return self._serve(service, ask, request_id, now, chance)
         if not self._dialect.serves(self._place, ask):
             return self._nowhere(ask, request_id)
         chat = self._dialect.read(self._place, ask)
@@ -218,6 +222,33 @@ class EmulatedVendor:
         return Script(
             answer_id, chat.model, _status(actions), stream, count, tuple(actions),
             None if told is None else encode(told), None if fault is None else str(fault), noticed.thinks,
+        )  # fmt: skip
+
+    def _serve(self, service: Service, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
+        """What is not chat: made at once, and charged when it is made."""
+        try:
+            model, _, forced = service.model(ask.body).partition("!")
+        except msgspec.DecodeError as error:
+            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+        fault = self._asked_fault(ask, forced, model, now, chance)
+        if fault is not None and isinstance(fault.what, Kind):
+            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        if self.account is not None and self.account.left <= 0:
+            return self._refused(Kind.NO_BALANCE, request_id)
+        if model not in self.models:
+            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
+        try:
+            made = service.make(ask.body, model, now, chance)
+        except (ValueError, UnicodeDecodeError) as error:
+            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+        head = Head(200, (*self._headers(request_id), (b"content-type", made.content_type)))
+        actions: list[Action] = [Wait(self.pace.first_token), head, Enter(Outcome.WHOLE), Body(made.body), End()]
+        if fault is not None and isinstance(fault.what, Trouble):
+            trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
+            actions = troubled(actions, trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)
+        return Script(
+            request_id, model, _status(actions), False, made.count, tuple(actions),
+            None if made.told is None else encode(made.told), None if fault is None else str(fault), units=made.units,
         )  # fmt: skip
 
     def _refused(

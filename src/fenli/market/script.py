@@ -62,7 +62,7 @@ Action = Wait | Head | Body | Enter | End | Cut | Stall
 
 class Script(msgspec.Struct, frozen=True):
     """``count`` is what the answer costs once whole; ``id`` the vendor's own name for it; ``thinks``: thinking was
-    asked for, which may have a price of its own."""
+    asked for, which may have a price of its own; ``units``: by meter, what a whole answer costs beside tokens."""
 
     id: str
     model: str
@@ -73,3 +73,4 @@ class Script(msgspec.Struct, frozen=True):
     told: bytes | None = None
     fault: str | None = None
     thinks: bool = False
+    units: dict[str, int] = {}

@@ -33,6 +33,7 @@ class Serving(msgspec.Struct, frozen=True, omit_defaults=True):
     searches: int = 0
     told: str | None = None
     fault: str | None = None
+    units: dict[str, int] = {}
     cost: str | None = None
     currency: str | None = None
     price: str | None = None

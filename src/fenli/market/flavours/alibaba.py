@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.texts import Embedding, Ranking
 
 ALIBABA: Final = Flavour(
     id="alibaba",
@@ -16,6 +17,10 @@ ALIBABA: Final = Flavour(
         search="enable_search",
         prefix="partial",
     ),
+    services={
+        "/compatible-mode/v1/embeddings": Embedding(),
+        "/compatible-api/v1/reranks": Ranking(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided.", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "Invalid API-key provided.", "InvalidApiKey"),

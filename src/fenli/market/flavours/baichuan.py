@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
 
 BAICHUAN: Final = Flavour(
@@ -21,6 +22,9 @@ BAICHUAN: Final = Flavour(
         sources="knowledge_base.cites",
         schemas=False,
     ),
+    services={
+        "/v1/embeddings": Embedding(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", None, "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", None, "invalid_request_error"),

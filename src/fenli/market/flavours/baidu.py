@@ -8,6 +8,8 @@ from fenli.errors import Kind
 from fenli.market.flavours.baidu_tokens import ChatAndTokens, KeyOrBearerToken
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.media import Drawing
+from fenli.market.services.texts import Embedding
 
 _INVALID, _LIMIT = "invalid_request_error", "rate_limit_exceeded"
 
@@ -22,6 +24,10 @@ BAIDU: Final = Flavour(
         sources="search_results",
         shown="web_search.enable_citation",
     ),
+    services={
+        "/v2/embeddings": Embedding(),
+        "/v2/images/generations": Drawing(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The IAM token is invalid", "invalid_iam_token", "authentication_error"),
         Refusal(Kind.NO_PERMISSION, 401, "No permission to use the model", "invalid_model", "access_denied"),

@@ -7,12 +7,18 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.media import Drawing
+from fenli.market.services.texts import Embedding
 
 BYTEDANCE: Final = Flavour(
     id="bytedance",
     answer_id="",
     model_prefixes=("ep-",),
     senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
+    services={
+        "/api/v3/embeddings": Embedding(),
+        "/api/v3/images/generations": Drawing(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key in the request is missing or invalid.", "AuthenticationError",
                 "Unauthorized"),

@@ -9,6 +9,7 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller, by_currency
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
 
 DEEPSEEK: Final = Flavour(
@@ -28,6 +29,9 @@ DEEPSEEK: Final = Flavour(
         prefix_path="/beta/chat/completions",
         schemas=False,
     ),
+    services={
+        "/v1/tools/search": Searching(sole="search-api"),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Authentication Fails, Your api key is invalid", "invalid_request_error",
                 "authentication_error"),

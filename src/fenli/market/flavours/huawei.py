@@ -7,6 +7,8 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.media import Drawing
+from fenli.market.services.texts import Embedding, Ranking
 from fenli.market.usage import UsageShape
 
 HUAWEI: Final = Flavour(
@@ -23,6 +25,11 @@ HUAWEI: Final = Flavour(
             "deepseek-r1": (),
         },
     ),
+    services={
+        "/v1/embeddings": Embedding(),
+        "/v1/rerank": Ranking(),
+        "/v1/images/generations": Drawing(writes_out=True),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key is invalid", "ModelArts.81003"),
         Refusal(Kind.BAD_KEY, 400, "The Authorization header is missing", "ModelArts.81002"),

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
 
 METASO: Final = Flavour(
@@ -18,6 +19,17 @@ METASO: Final = Flavour(
     answer_id="",
     members={"citations": [{"title": "A source", "link": "https://example.com/"}]},
     senses=Senses(thinking={"fast_thinking|ds-r1": ()}, searching="", sources="citations", schemas=False),
+    services={
+        "/api/v1/search": Searching(
+            query="q",
+            limit="size",
+            sole="search",
+            results="webpages",
+            names=("link", "snippet", "date"),
+            most=100,
+            members={"credits": 3, "total": 42},
+        ),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "the key is not valid", 2000),
         Refusal(Kind.NO_PERMISSION, 403, "the key may not do this", 2001),

@@ -9,6 +9,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.media import MiniMaxDrawing, MiniMaxSpeaking
 
 MINIMAX: Final = Flavour(
     id="minimax",
@@ -21,6 +22,10 @@ MINIMAX: Final = Flavour(
         thinking={"MiniMax-M3": ("thinking.type",), "MiniMax-M[12]": ()},
         name_role="system",
     ),
+    services={
+        "/v1/image_generation": MiniMaxDrawing(),
+        "/v1/t2a_v2": MiniMaxSpeaking(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "login fail: carry the API key in the Authorization header (1004)",
                 type="authorized_error", envelope=Envelope.TYPED),

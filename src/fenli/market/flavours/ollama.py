@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
 
 OLLAMA: Final = Flavour(
@@ -15,6 +16,9 @@ OLLAMA: Final = Flavour(
     usage=UsageShape(cached=(), reasoning=None),
     fingerprint="fp_ollama",
     senses=Senses(thinking={"": ("reasoning_effort",)}),
+    services={
+        "/v1/embeddings": Embedding(),
+    },
     refusals=(
         Refusal(Kind.BAD_REQUEST, 400, "invalid message", None, "invalid_request_error"),
         Refusal(Kind.MODEL_NOT_FOUND, 404, 'model "x" not found, try pulling it first', None, "api_error"),

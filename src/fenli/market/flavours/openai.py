@@ -7,6 +7,8 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.media import Drawing, Speaking
+from fenli.market.services.texts import Embedding
 
 OPENAI: Final = Flavour(
     id="openai",
@@ -17,6 +19,11 @@ OPENAI: Final = Flavour(
         search="web_search_options",
         sources=".annotations",
     ),
+    services={
+        "/v1/embeddings": Embedding(),
+        "/v1/images/generations": Drawing(),
+        "/v1/audio/speech": Speaking(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided.", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.NO_PERMISSION, 403, "Country, region, or territory not supported", None, "request_forbidden"),

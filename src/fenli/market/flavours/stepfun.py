@@ -8,6 +8,8 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller, with_sums_ever
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import SOURCE, Senses
+from fenli.market.services.media import Drawing, Speaking
+from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
 
 _SEARCHED: Final = {
@@ -27,6 +29,11 @@ STEPFUN: Final = Flavour(
     delta_role="",
     teller=Teller("/accounts", "CNY", with_sums_ever),
     senses=Senses(thinking={"step-(3|r1)": ()}, tool="web_search", sources=".tool_calls", source=_SEARCHED),
+    services={
+        "/v1/images/generations": Drawing(),
+        "/v1/audio/speech": Speaking(),
+        "/v1/search": Searching(limit="n", sole="search", names=("url", "snippet", "time"), most=20),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
         Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
 
 TENCENT: Final = Flavour(
@@ -24,6 +25,9 @@ TENCENT: Final = Flavour(
         sources="search_info.search_results",
         shown="search_info",
     ),
+    services={
+        "/v1/embeddings": Embedding(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", "invalid_api_key", "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "The signature is wrong", "AuthFailure.SignatureFailure"),

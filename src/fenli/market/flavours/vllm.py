@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.texts import Embedding, Ranking
 from fenli.market.usage import UsageShape
 
 _LONG: Final = "This model's maximum context length is exceeded: shorten the messages."
@@ -20,6 +21,10 @@ VLLM: Final = Flavour(
         thinking={"(.*/)?gpt-oss": (), "": ("chat_template_kwargs.enable_thinking",)},
         continues="continue_final_message",
     ),
+    services={
+        "/v1/embeddings": Embedding(),
+        "/v1/rerank": Ranking(),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Unauthorized", type="Unauthorized"),
         Refusal(Kind.CONTEXT_TOO_LONG, 400, _LONG, type="BadRequestError"),

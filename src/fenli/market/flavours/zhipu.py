@@ -11,6 +11,9 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Place, Placement, Refusal
 from fenli.market.requests import Ask
 from fenli.market.senses import Senses
+from fenli.market.services.media import Drawing, Speaking
+from fenli.market.services.searching import Searching
+from fenli.market.services.texts import Embedding
 from fenli.market.signed_tokens import read_token
 
 _NO_HEADER: Final = Refusal(Kind.BAD_KEY, 401, "Header 中未收到 Authorization 参数,无法进行身份验证。", "1001")
@@ -63,6 +66,17 @@ ZHIPU: Final = Flavour(
         sources="web_search",
         name="meta.bot_name",
     ),
+    services={
+        "/api/paas/v4/embeddings": Embedding(),
+        "/api/paas/v4/images/generations": Drawing(),
+        "/api/paas/v4/audio/speech": Speaking(),
+        "/api/paas/v4/web_search": Searching(
+            query="search_query",
+            engine="search_engine",
+            results="search_result",
+            names=("link", "content", "publish_date"),
+        ),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "身份验证失败。", "1000"),
         _NO_HEADER,

@@ -1,0 +1,48 @@
+"""What an emulated endpoint beside chat has to bring."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from fenli.market.usage import Count
+from fenli.sim.random import Stream
+
+JSON: Final = b"application/json"
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+class Made(msgspec.Struct, frozen=True):
+    """An answer, and what the vendor charges for it: ``count`` in tokens read, ``units`` by meter for the rest."""
+
+    body: bytes
+    count: Count = Count()
+    units: dict[str, int] = {}
+    told: dict[str, Any] | None = None
+    content_type: bytes = JSON
+
+
+class Service(Protocol):
+    """One endpoint of one vendor."""
+
+    def model(self, body: bytes) -> str:
+        """Which model is asked for, with the fault that its name asks for; the endpoint's own where none is named.
+
+        Raises msgspec.DecodeError for what is no request.
+        """
+
+    def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
+        """``model`` is its plain name; ``at`` the instant, ns. Raises ValueError for what the vendor refuses."""
+
+
+class Named(msgspec.Struct):
+    model: str
+
+
+named = msgspec.json.Decoder(Named).decode
+
+
+def tokens_of(*texts: str) -> int:
+    """As the market counts: a token for every 4 bytes."""
+    return sum(-(-len(text.encode()) // 4) for text in texts)

@@ -1,0 +1,293 @@
+"""What is not chat, through a whole fenli: official client and plain HTTP, each cost worked out by hand, budgets,
+failover, errors. The vendors' own book says what they would charge."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from decimal import Decimal
+
+import openai
+import pytest
+from fenli_service import KEYS, emulated_market, serving, wait_for
+
+from fenli.market.market import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+ASKED = (
+    "openai", "zhipu", "minimax", "minimax-intl", "alibaba", "bytedance", "huawei", "metaso", "deepseek", "stepfun",
+    "baidu", "tencent", "baichuan",
+)  # fmt: skip
+RERANK_PRICES = """vendor = "huawei"
+
+[[offers]]
+model = "bge-reranker-v2-m3"
+effective_from = 2026-01-01T00:00:00Z
+currency = "CNY"
+unit = "1M_tokens"
+prices = { input = "0.800003" }
+source = "this test"
+confidence = "high"
+"""
+TEXTS = ["分厘之间,一分不差", "exact to the last pico", "x" * 401]
+
+
+@pytest.fixture(scope="module")
+def fenli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("endpoints")
+    (folder / "prices").mkdir()
+    (folder / "prices" / "huawei.toml").write_text(RERANK_PRICES)
+    vendors = [f"--vendor={vendor}" for vendor in ASKED]
+    with emulated_market("--at-once", "--fault=tencent:overloaded", *vendors) as port:
+        lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
+        for vendor in ASKED:
+            path = parse_base_url(VENDORS[vendor].base_url)[1]
+            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
+        lines += ["[[routes]]", 'name = "embed"', 'targets = ["zhipu/embedding-3", "alibaba/text-embedding-v4"]']
+        lines += ["[[routes]]", 'name = "shaky"']
+        lines += ['targets = ["tencent/hunyuan-embedding", "alibaba/text-embedding-v4"]']
+        keys = KEYS | {"minimax-intl": "MINIMAX_INTL_API_KEY"}
+        environ = {name: market_key(vendor) for vendor, name in keys.items() if vendor in ASKED}
+        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
+            running.market_port = port
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(fenli):
+    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+
+
+def post(fenli, path, body, **headers):
+    """Status, headers and body of a plain request."""
+    lines = {"authorization": f"Bearer {fenli.first_key}", **{name.replace("_", "-"): v for name, v in headers.items()}}
+    request = urllib.request.Request(fenli.url.removesuffix("/v1") + path, json.dumps(body).encode(), lines)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def entries(fenli):
+    """All of the books, as the office tells them."""
+    token = (fenli.data / "admin-token").read_text().strip()
+    address = f"http://127.0.0.1:{fenli.office_port}/api/entries?limit=1000"
+    request = urllib.request.Request(address, headers={"authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())["entries"]
+
+
+def entries_of(fenli, headers):
+    """Those of one call, as soon as the office has posted its end."""
+    call = headers["x-fenli-call-id"]
+    return wait_for(
+        "the books",
+        lambda: (
+            found
+            if (found := [entry for entry in entries(fenli) if entry["call"] == call]) and any(map(is_final, found))
+            else None
+        ),
+    )
+
+
+def is_final(entry):
+    return entry["final"]
+
+
+def entry_of(fenli, headers):
+    (entry,) = entries_of(fenli, headers)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("model", "currency", "per_million"),
+    [
+        ("openai/text-embedding-ada-002", "USD", "0.1"),
+        ("alibaba/text-embedding-v4", "CNY", "0.5"),
+        ("zhipu/embedding-3", "CNY", "0.5"),
+        ("baichuan/baichuan-text-embedding", "CNY", "0.5"),
+        ("baidu/Embedding-V1", "CNY", "0.5"),
+        ("openai/text-embedding-3-small", None, None),
+        ("bytedance/doubao-embedding", None, None),
+        ("huawei/bge-m3", None, None),
+    ],
+)
+def test_embeddings_cost_their_tokens(fenli, client, model, currency, per_million):
+    raw = client.embeddings.with_raw_response.create(model=model, input=TEXTS, dimensions=4)
+    answer = raw.parse()
+    assert [len(item.embedding) for item in answer.data] == [4, 4, 4]
+    tokens = sum(-(-len(text.encode()) // 4) for text in TEXTS)
+    assert answer.usage.prompt_tokens == tokens
+    entry = entry_of(fenli, raw.headers)
+    assert entry["usage"] == {"input": tokens}
+    assert (entry["outcome"], entry["grade"]) == ("ok", "measured" if per_million else "unknown")
+    if per_million is None:
+        assert entry["cost"] is None
+    else:
+        assert (entry["currency"], Decimal(entry["cost"])) == (currency, tokens * Decimal(per_million) / 10**6)
+
+
+def test_rerank_by_http_costs_query_and_documents(fenli):
+    documents = ["a cat on a mat", "the ledger is exact", "ledger of a budget"]
+    body = {"model": "huawei/bge-reranker-v2-m3", "query": "exact ledger", "documents": documents, "top_n": 2}
+    status, headers, answer = post(fenli, "/v1/rerank", body, x_fenli_cost="true")
+    told = json.loads(answer, parse_float=Decimal)
+    assert status == 200
+    assert [result["index"] for result in told["results"]] == [1, 2]
+    tokens = sum(-(-len("exact ledger") // 4) + -(-len(text) // 4) for text in documents)
+    cost = tokens * Decimal("0.800003") / 10**6
+    assert told["usage"] | {"cost_details": None} == {"total_tokens": tokens, "cost": cost, "cost_details": None}
+    assert Decimal(entry_of(fenli, headers)["cost"]) == cost
+
+
+def test_qwens_rerank_has_an_address_of_its_own(fenli):
+    body = {"model": "alibaba/qwen3-rerank", "query": "q", "documents": ["q", "r"]}
+    status, headers, answer = post(fenli, "/v1/rerank", body)
+    assert (status, len(json.loads(answer)["results"])) == (200, 2)
+    assert entry_of(fenli, headers)["grade"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("model", "currency", "each"),
+    [
+        ("zhipu/cogview-4", "CNY", "0.06"),
+        ("minimax/image-01", "CNY", "0.025"),
+        ("bytedance/doubao-seedream-4-5-251128", "CNY", "0.25"),
+        ("baidu/irag-1.0", "CNY", "0.14"),
+        ("stepfun/step-2x-large", "CNY", "0"),
+    ],
+)
+@pytest.mark.parametrize("form", ["url", "b64_json"])
+def test_images_are_paid_one_by_one(fenli, client, model, currency, each, form):
+    raw = client.images.with_raw_response.generate(
+        model=model, prompt="一只猫", n=3, size="1024x1024", response_format=form,
+        extra_headers={"x-fenli-cost": "true"},
+    )  # fmt: skip
+    answer = raw.parse()
+    assert len([image for image in answer.data if getattr(image, form)]) == 3
+    assert answer.created > 1_700_000_000
+    entry = entry_of(fenli, raw.headers)
+    assert (entry["usage"], entry["grade"], entry["currency"]) == ({"images": 3}, "measured", currency)
+    assert Decimal(entry["cost"]) == 3 * Decimal(each)
+    assert Decimal(str(json.loads(raw.content)["usage"]["cost"])) == 3 * Decimal(each)
+
+
+def test_images_written_out_as_data_urls_become_what_clients_read(client):
+    answer = client.images.generate(model="huawei/qwen-image", prompt="a cat", size="1024x1024")
+    assert answer.data[0].b64_json.startswith("R0lGOD")
+
+
+def test_speech_costs_the_characters_of_its_text(fenli, client):
+    said = "Exact. 分毫不差。"
+    raw = client.audio.speech.with_raw_response.create(
+        model="openai/tts-1", voice="alloy", input=said, extra_headers={"x-fenli-cost": "true"}
+    )
+    assert len(raw.content) == 100 * len(said)
+    assert raw.headers["content-type"] == "audio/mpeg"
+    entry = entry_of(fenli, raw.headers)
+    cost = len(said) * Decimal(15) / 10**6
+    assert (entry["usage"], entry["grade"]) == ({"input_characters": len(said)}, "estimated")
+    assert (entry["currency"], Decimal(entry["cost"])) == ("USD", cost)
+    assert json.loads(raw.headers["x-fenli-cost"], parse_float=Decimal)["cost"] == cost
+
+
+def test_minimax_speaks_in_hexadecimal_and_counts_chinese_twice(fenli, client):
+    said = "Exact. 分毫不差"
+    raw = client.audio.speech.with_raw_response.create(
+        model="minimax-intl/speech-02-hd", voice="male-qn-qingse", input=said, response_format="wav", speed=1.5
+    )
+    assert (raw.headers["content-type"], len(raw.content)) == ("audio/wav", 100 * len(said))
+    entry = entry_of(fenli, raw.headers)
+    assert (entry["usage"], entry["grade"]) == ({"input_characters": len(said) + 4}, "measured")
+    assert (entry["currency"], Decimal(entry["cost"])) == ("USD", (len(said) + 4) * Decimal(100) / 10**6)
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [("zhipu/search-std", "0.01"), ("zhipu/search-pro", "0.03"), ("metaso/search", "0.03"),
+     ("deepseek/search-api", "0.005"), ("stepfun/search", None)],
+)  # fmt: skip
+def test_a_search_is_the_same_everywhere_and_costs_what_each_asks(fenli, model, cost):
+    body = {"model": model, "query": "上海 天气", "max_results": 3}
+    status, headers, answer = post(fenli, "/v1/search", body, x_fenli_cost="true")
+    told = json.loads(answer, parse_float=Decimal)
+    assert (status, told["object"], told["model"], told["query"]) == (200, "search", model, "上海 天气")
+    assert [result["position"] for result in told["results"]] == [1, 2, 3]
+    assert all(result[name] for result in told["results"] for name in ("title", "url", "snippet", "date"))
+    entry = entry_of(fenli, headers)
+    assert entry["usage"] == {"searches": 1}
+    assert (None if entry["cost"] is None else Decimal(entry["cost"])) == (None if cost is None else Decimal(cost))
+    assert told["usage"]["cost"] == (None if cost is None else Decimal(cost))
+    if model == "metaso/search":
+        assert told["credits"] == 3
+
+
+def test_the_next_target_is_asked_and_the_books_say_so(fenli, client):
+    raw = client.embeddings.with_raw_response.create(model="shaky", input="hello")
+    assert (raw.headers["x-fenli-vendor"], raw.headers["x-fenli-attempts"]) == ("alibaba", "2")
+    both = sorted(entry["vendor"] for entry in entries_of(fenli, raw.headers))
+    assert both == ["alibaba", "tencent"]
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "no_balance", "content_filtered", "server_error"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/images/generations", {"model": "minimax/image-01", "prompt": "a cat"}),
+        ("/v1/audio/speech", {"model": "minimax-intl/speech-02-hd", "input": "hi", "voice": "v"}),
+        ("/v1/search", {"model": "zhipu/search-std", "query": "q"}),
+        ("/v1/embeddings", {"model": "openai/text-embedding-ada-002", "input": "hi"}),
+    ],
+)
+def test_a_refusal_never_looks_like_an_answer(fenli, kind, path, body):
+    status, headers, answer = post(fenli, path, body | {"model": f"{body['model']}!{kind}"})
+    assert status >= 400
+    assert json.loads(answer)
+    entry = entry_of(fenli, headers)
+    assert (entry["outcome"], entry["cost"]) == (kind, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code", "telling"),
+    [
+        ("/v1/embeddings", {"model": "embed"}, "invalid_value", "'input' is missing"),
+        ("/v1/embeddings", {"model": "embed", "input": []}, "invalid_value", "from 1 to"),
+        ("/v1/images/generations", {"model": "zhipu/cogview-4", "prompt": "x", "stream": True}, "invalid_value", "one"),
+        ("/v1/images/generations", {"model": "minimax/image-01", "prompt": "x", "size": "7x5"}, "invalid_value", "1:1"),
+        ("/v1/audio/speech", {"model": "minimax/speech-02-hd", "input": "x", "response_format": "opus"},
+         "invalid_value", "wav"),
+        ("/v1/embeddings", {"model": "zhipu/glm-4.6", "input": "x"}, "model_not_found", "/v1/chat/completions"),
+        ("/v1/chat/completions", {"model": "zhipu/embedding-3", "messages": []}, "model_not_found", "/v1/embeddings"),
+        ("/v1/rerank", {"model": "openai/x", "query": "q", "documents": ["d"]}, "model_not_found", "alibaba"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_refused_whole_and_named(fenli, path, body, code, telling):
+    status, _, answer = post(fenli, path, body)
+    error = json.loads(answer)["error"]
+    assert (status >= 400, error["code"]) == (True, code)
+    assert telling in error["message"]
+
+
+def test_each_model_says_what_it_is_for(client):
+    listed = {model.id: model.model_extra for model in client.models.list().data}
+    assert listed["zhipu/embedding-3"]["capabilities"] == {"embeddings": True}
+    assert listed["metaso/search"]["endpoint"] == "/v1/search"
+    assert listed["embed"]["endpoint"] == "/v1/embeddings"
+    assert listed["zhipu/glm-4.6"]["capabilities"] == {"chat": True}
+
+
+def test_the_vendors_books_agree(fenli):
+    """Whatever the market says it served in units is in our books, and nothing else."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{fenli.market_port}/market/served", timeout=30) as answer:
+        served = [json.loads(line) for line in answer.read().splitlines()]
+    theirs = sorted((one["vendor"], *one["units"].items()) for one in served if one.get("units"))
+    ours = [
+        entry
+        for entry in fenli.listing("ledger", "list", "--limit", "1000")
+        if entry["usage"] and "input" not in entry["usage"]
+    ]
+    assert theirs
+    assert theirs == sorted((entry["vendor"], *entry["usage"].items()) for entry in ours)
