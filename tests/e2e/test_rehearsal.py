@@ -8,6 +8,7 @@ import re
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -126,19 +127,24 @@ def test_prices_rise_a_vendor_leaves_and_both_books_agree(tmp_path: Path) -> Non
         fenli.command("serve", "--market", *ports, code=1)
 
 
-def test_without_a_scenario_every_vendor_answers_as_usual(tmp_path: Path) -> None:
+def test_every_vendor_of_the_catalogue_answers_and_charges_what_we_book(tmp_path: Path) -> None:
+    models = {name: vendor.models[0].id for name, vendor in VENDORS.items() if vendor.models}
     with rehearsing(tmp_path / "books") as fenli:
         client = openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-        for vendor in ("deepseek", "openai", "local"):
-            model = f"{vendor}/{VENDORS[vendor].models[0].id}"
-            answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}])
-            assert answer.choices[0].message.content
-        entries = fenli.listing("ledger", "list")
-        assert {entry["outcome"] for entry in entries} == {"ok"}
-        served = {each.id: each for each in read_served((fenli.data / "served.jsonl").read_bytes())}
-        assert {entry["upstream_id"]: entry["cost"] for entry in entries} == {
-            name: each.cost for name, each in served.items()
-        }
+
+        def answer(vendor: str) -> str | None:
+            asked = [{"role": "user", "content": f"What does a token of {vendor} cost?"}]
+            reply = client.chat.completions.create(model=f"{vendor}/{models[vendor]}", messages=asked)
+            return reply.choices[0].message.content
+
+        with ThreadPoolExecutor(8) as callers:
+            assert all(callers.map(answer, models))
+        entries = fenli.listing("ledger", "list", "--limit", "1000")
+        assert {entry["vendor"]: entry["outcome"] for entry in entries} == dict.fromkeys(models, "ok")
+        served = {each.id: each for each in read_served((fenli.data / "served.jsonl").read_bytes()) if each.model}
+        charged = {each.vendor: (each.cost, each.currency) for each in served.values()}
+        assert {entry["vendor"]: (entry["cost"], entry["currency"]) for entry in entries} == charged
+        assert sum(cost is not None for cost, _ in charged.values()) > len(models) // 2
 
 
 def agree(entry: dict[str, Any], serving: Serving, rise: int) -> None:
