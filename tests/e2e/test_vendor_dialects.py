@@ -44,6 +44,8 @@ PRICES = {
     "sensetime": ("SenseNova-V6-5-Pro", "CNY", "3.000001", "3", "9.000003"),
     "metaso": ("fast", "CNY", "0.000001", "0.000001", "0.000003"),
     "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
+    "anthropic": ("claude-sonnet-5-5", "USD", "2.000001", "0.100003", "10.000007"),
+    "google": ("gemini-3.5-flash", "USD", "1.500001", "0.150003", "9.000007"),
     "vllm": ("openbmb/MiniCPM4.1-8B", "CNY", "0.100001", "0.1", "0.200003"),
     "ollama": ("openbmb/minicpm4.1", "CNY", "0.100001", "0.1", "0.200003"),
     "alibaba-native": ("qwen-plus", "CNY", "0.800001", "0.160001", "2.000003"),

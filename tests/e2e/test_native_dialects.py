@@ -1,0 +1,85 @@
+"""What must go back to a vendor goes back through a whole fenli: the openai client, whole and streamed, with tools."""
+
+from __future__ import annotations
+
+import json
+
+import openai
+import pytest
+from fenli_service import KEYS, emulated_market, serving
+
+from fenli.market.market import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+VENDORS_HERE = ("anthropic", "google")
+QUESTION = {"role": "user", "content": "How is the weather in 上海? " * 20}
+TOOL = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+# Models that refuse a history without the signatures that they gave.
+MODELS = {"anthropic": "anthropic/claude-haiku-4-5", "google": "google/gemini-3.5-flash"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("natives")
+    with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in VENDORS_HERE)) as port:
+        lines = ["[local]", "enabled = false"]
+        for vendor in VENDORS_HERE:
+            path = parse_base_url(VENDORS[vendor].base_url)[1]
+            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
+        environ = {KEYS[vendor]: market_key(vendor) for vendor in VENDORS_HERE}
+        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
+            yield openai.OpenAI(base_url=running.url, api_key=running.first_key, max_retries=0)
+
+
+def asked(client, vendor, stream, messages):
+    """The assistant's message as a client keeps it, the finish reason and the usage."""
+    create = client.chat.completions.create
+    wanted = {"model": MODELS[vendor], "messages": messages, "tools": [TOOL], "reasoning_effort": "low"}
+    if not stream:
+        answer = create(**wanted)
+        choice = answer.choices[0]
+        return choice.message.model_dump(exclude_none=True), choice.finish_reason, answer.usage
+    with client.chat.completions.stream(**wanted, stream_options={"include_usage": True}) as events:
+        answer = events.until_done().get_final_completion()
+    choice = answer.choices[0]
+    message = choice.message.model_dump(exclude_none=True)
+    for call in message.get("tool_calls", ()):
+        call["function"].pop("parsed_arguments", None)
+    message.pop("parsed", None)
+    return message, choice.finish_reason, answer.usage
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("vendor", VENDORS_HERE)
+def test_a_tools_result_goes_back_with_what_the_model_wants_back(client, vendor, stream):
+    message, finish, usage = asked(client, vendor, stream, [QUESTION])
+    assert finish == "tool_calls"
+    assert message["reasoning_content"]
+    assert usage.completion_tokens_details.reasoning_tokens > 0
+    [call] = message["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"city": '上海 "厘"'}
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
+    said, finish, usage = asked(client, vendor, stream, [QUESTION, message, result])
+    assert (bool(said["content"]), finish) == (True, "stop")
+    assert usage.prompt_tokens_details.cached_tokens >= 64
+
+
+def test_what_is_forged_is_refused_in_openais_words(client):
+    for vendor, stream in (("anthropic", False), ("google", True)):
+        message, *_ = asked(client, vendor, stream, [QUESTION])
+        forged = json.loads(json.dumps(message).replace('signature": "', 'signature": "00'))
+        result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "sunny"}
+        with pytest.raises(openai.BadRequestError) as caught:
+            asked(client, vendor, stream, [QUESTION, forged, result])
+        assert (caught.value.code, "signature" in caught.value.message) == ("bad_request", True)
+
+
+@pytest.mark.parametrize("vendor", VENDORS_HERE)
+def test_what_it_has_no_word_for_is_refused_by_name(client, vendor):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model=MODELS[vendor], messages=[QUESTION], logit_bias={"1": 1})
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "logit_bias")
