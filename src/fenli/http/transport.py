@@ -59,6 +59,8 @@ class Request(NamedTuple):
     message, where it is not empty. What is heard then is a head with the status 101 and a body for each message that
     comes, whole; a peer that closes for any other reason than that it has said all has failed. A handshake that is
     refused is a reply like any other.
+
+    It shows itself without what may be secret: headers, query and body.
     """
 
     origin: Origin
@@ -66,6 +68,9 @@ class Request(NamedTuple):
     target: bytes
     headers: bytes
     body: bytes | Pieces
+
+    def __repr__(self) -> str:
+        return f"Request({self.origin}, {self.method!r}, {self.target.partition(b'?')[0]!r}, {len(self.body)} bytes)"
 
 
 class Deadlines(NamedTuple):

@@ -155,11 +155,17 @@ _decode = msgspec.json.Decoder(_Part).decode
 
 
 def _messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-    """The rules and who is asked come first and in one message; thoughts of earlier turns are not taken."""
+    """The rules come first and in one message, and sides take turns; thoughts of earlier turns are not taken."""
     system = [message.text for message in messages if message.role in ("system", "developer")]
-    turns = [
-        _message(message, at) for at, message in enumerate(messages) if message.role not in ("system", "developer")
-    ]
+    turns: list[dict[str, Any]] = []
+    for at, message in enumerate(messages):
+        if message.role in ("system", "developer"):
+            continue
+        turn, before = _message(message, at), turns[-1] if turns else {}
+        if turn.keys() == before.keys() == {"Role", "Content"} and turn["Role"] == before["Role"] != "tool":
+            before["Content"] += "\n\n" + turn["Content"]
+        else:
+            turns.append(turn)
     return [{"Role": "system", "Content": "\n\n".join(system)}, *turns] if system else turns
 
 
