@@ -1,6 +1,6 @@
 # Targets with a comment after ## are what `make help` shows.
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-slow check bench bench-soak bench-replay lock clean
+.PHONY: help setup serve test test-slow check docs bench bench-soak bench-replay lock clean
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 help: ## show this
@@ -35,6 +35,10 @@ bench-soak: setup ## a million calls with streams between: memory must stay flat
 
 bench-replay: setup ## rate ten million past calls again, beside a bare sum over the same files
 	@.venv/bin/python -m bench replay $(ARGS)
+
+docs: setup ## write the pages and tables that are made of the code's own data
+	@.venv/bin/python tools/options_tables.py
+	@.venv/bin/python tools/vendor_pages.py
 
 lock: ## resolve the dependencies again; ARGS="--upgrade" moves them
 	@tools/lock $(ARGS)
