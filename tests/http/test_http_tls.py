@@ -119,6 +119,52 @@ def test_a_large_body_in_pieces_goes_out_over_tls(certificate):
     run(told)
 
 
+class Echoing:
+    """Says each message again, and closes."""
+
+    def __init__(self, exchange) -> None:
+        self.socket = exchange.upgrade(self)
+
+    def message_received(self, data) -> None:
+        self.socket.write(data)
+        self.socket.finish()
+
+    def client_gone(self) -> None: ...
+    def client_slow(self) -> None: ...
+    def client_ready(self) -> None: ...
+
+
+def test_a_websocket_over_tls(certificate):
+    async def told():
+        server, port = await serve_tls(certificate, Echoing)
+        asking = client(tls=client_context(certificate[0]))
+        for size in (1, 125, 126, 65_535, 65_536, 3_000_000):
+            heard = await fetch(asking, port, body=b"x" * size, scheme="wss", host="localhost")
+            assert (heard.status, len(heard.body), heard.events[-1]) == (101, size, "completed"), heard.error
+        refused = await fetch(client(), port, body=b"hi", scheme="wss", host="localhost")
+        assert isinstance(refused.error, ConnectFailed)
+        await asking.close()
+        assert await server.drain(5)
+
+    run(told)
+
+
+def test_a_websocket_over_tls_through_a_tunnel(certificate):
+    async def told():
+        server, port = await serve_tls(certificate, Echoing)
+        script = await Script.play(relaying(port))
+        context = client_context(certificate[0])
+        context.check_hostname = False
+        asking = client(tls=context, proxies=Proxies(https=Proxy("127.0.0.1", script.port)))
+        heard = await fetch(asking, 443, body=b"hi", scheme="wss", host="vendor.example")
+        assert (heard.status, heard.body, heard.events[-1]) == (101, b"hi", "completed"), heard.error
+        assert script.heads == [b"CONNECT vendor.example:443 HTTP/1.1\r\nHost: vendor.example:443\r\n\r\n"]
+        await asking.close()
+        assert await server.drain(5)
+
+    run(told)
+
+
 def test_an_unknown_authority_is_not_accepted(certificate):
     async def told():
         server, port = await serve_tls(certificate, echo)
