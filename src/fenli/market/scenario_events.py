@@ -33,7 +33,7 @@ from fenli.prices.tables import Table, TableReader
 OFFSET: Final = 'write such as "90s", "5m", "1h30m" or "15d"'
 LANGUAGES: Final = ("en", "zh")
 _PLACED: Final = ("kind", "at", "for", "until", "vendor", "vendors", "model", "models", "says")
-_OWN: Final[dict[str, tuple[str, ...]]] = {
+OWN: Final[dict[str, tuple[str, ...]]] = {
     "price": ("of", "prices", "currency"),
     "latency": ("first_token", "token"),
     "errors": ("shares",),
@@ -67,7 +67,7 @@ class EventReader(TableReader):
                 "kind", "is missing: write what happens" if kind is None else f"is {kind!r}{nearest(kind, KINDS)}"
             )
             return None
-        self.only((*_PLACED, *_OWN[kind]))
+        self.only((*_PLACED, *OWN[kind]))
         at, until = self._period(kind)
         vendors = self._vendors()
         models = self._named_models(kind, vendors)
