@@ -61,7 +61,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "medium": TYPED_ON | {"reasoning_effort": "medium"},
         "budget": TYPED_ON | {"reasoning_effort": "medium"},
         "effort": {"reasoning_effort": "high"},
-        "no effort": {"reasoning_effort": "none"},
+        "no effort": TYPED_OFF,
         "prefix": {"messages": [QUESTION, BEGUN | {"prefix": True}]},
         "persona": ROLE,
         "schema": OBJECT,
@@ -93,7 +93,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "budget": {"reasoning_effort": "high"},
         "off": {"reasoning_effort": "low"},
         "effort": {"reasoning_effort": "high"},
-        "lacks": ("off",),
+        "no effort": {"reasoning_effort": "low"},
+        "lacks": ("off", "no effort"),
         "nearly": ("medium", "budget", "search", "forced", "web"),
     },
     "moonshot/moonshot-v1-8k": {
@@ -107,7 +108,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "zhipu/glm-5.3": {
         "off": {"reasoning_effort": "low"},
         "high": {"reasoning_effort": "high"},
-        "lacks": ("off", "prefix", "persona"),
+        "lacks": ("off", "no effort", "prefix", "persona"),
         "nearly": ("medium", "budget", "forced"),
     },
     "zhipu/glm-4.6": {
@@ -151,7 +152,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "high": {"reasoning_effort": "high"},
         "search": {"tools": [{"type": "web_search", "function": {"description": "Searches the web."}}]},
         "schema": OBJECT,
-        "lacks": ("off", "prefix", "persona", "schema"),
+        "lacks": ("off", "no effort", "prefix", "persona", "schema"),
         "nearly": ("budget", "forced"),
     },
     "stepfun/step-3.5-flash": {
@@ -310,7 +311,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "vllm/openai/gpt-oss-20b": {
         "high": {"reasoning_effort": "high"},
-        "lacks": ("off", "search", "forced", "web", "persona"),
+        "lacks": ("off", "no effort", "search", "forced", "web", "persona"),
         "nearly": ("budget",),
     },
     "ollama/qwen3": {

@@ -169,7 +169,7 @@ class EmulatedVendor:
         if model is not None and model.context is not None and prompt_tokens > model.context:
             return self._refused(Kind.CONTEXT_TOO_LONG, request_id)
         prompt = Prompt(
-            self.vendor.id, chat.model, chat.said, prompt_tokens, noticed.thinks, chat.usable_tools, chat.wants_json,
+            self.vendor.id, chat.model, chat.said, prompt_tokens, noticed.thinks, chat.usable_tools, noticed.json,
             noticed.schema,
         )  # fmt: skip
         reply = self.behaviour.reply(prompt, chance)

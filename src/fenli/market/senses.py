@@ -54,7 +54,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
 
 class Noticed(msgspec.Struct, frozen=True):
     """``begun`` is what the answer goes on from, ``name`` the character's that it plays. ``members`` are the answer's,
-    ``inner`` its message's. ``echo``: the built-in tool that it calls instead of answering."""
+    ``inner`` its message's. ``json``: it answers with JSON. ``echo``: the built-in tool that it calls instead of
+    answering."""
 
     thinks: bool = False
     searches: int = 0
@@ -63,6 +64,7 @@ class Noticed(msgspec.Struct, frozen=True):
     echo: str = ""
     members: dict[str, Any] = {}
     inner: dict[str, Any] = {}
+    json: bool = False
     schema: dict[str, Any] | None = None
 
     def shaped(self, reply: Reply) -> Reply:
@@ -71,7 +73,7 @@ class Noticed(msgspec.Struct, frozen=True):
             call = ToolCall(self.echo, '{"search_result":{"search_id":"market"}}')
             return msgspec.structs.replace(reply, text="", tool_calls=(call,))
         text = reply.text
-        if self.searches and not self.members and not self.inner:
+        if self.searches and not (self.members or self.inner or self.json):
             text += " [1]"
         if self.name:
             text = f"{self.name}: {text}"
@@ -83,9 +85,10 @@ class Noticed(msgspec.Struct, frozen=True):
 def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
     """What the vendor makes of the request. One without senses reads what every model reads: words."""
     words = "\n".join(text_of(message.content) for message in chat.messages if message.role in ("system", "developer"))
-    named, schema = _NAMED.search(words), chat.schema or _schema_in(words)
+    named, told = _NAMED.search(words), _schema_in(words)
+    json = chat.wants_json or told is not None
     if senses is None:
-        return Noticed(chat.thinks, name=named[1] if named else "", schema=schema)
+        return Noticed(chat.thinks, name=named[1] if named else "", json=json, schema=chat.schema or told)
     body = _decode(ask.body)
     last = body["messages"][-1]
     echo = senses.echoed if senses.echoed in _builtin(body) and last.get("role") != "tool" else ""
@@ -99,7 +102,8 @@ def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
         echo=echo,
         members=members,
         inner=inner,
-        schema=schema if senses.schemas else _schema_in(words),
+        json=json,
+        schema=chat.schema or told if senses.schemas else told,
     )
 
 

@@ -65,7 +65,7 @@ class ThinkingSwitch(msgspec.Struct, frozen=True, kw_only=True):
     budget: str = ""
 
     def served(self, asked: Thinking) -> Served:
-        if asked.member == self.effort:
+        if asked.member == self.effort and asked.on:
             return Served({}, kept=True)
         if not asked.on:
             if self.off is not None:

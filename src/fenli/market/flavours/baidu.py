@@ -19,7 +19,10 @@ BAIDU: Final = Flavour(
     dialect=ChatAndTokens(),
     admission=KeyOrBearerToken(),
     senses=Senses(
-        thinking={"ernie-x1|.*-think|deepseek-r1": (), "": ("enable_thinking",)},
+        thinking={
+            "ernie-x1|.*-think|deepseek-r1": (),
+            r"(?!ernie-(4\.0|3\.5|speed|lite|tiny|char|novel))": ("enable_thinking",),
+        },
         search="web_search.enable",
         sources="search_results",
         shown="web_search.enable_citation",
