@@ -10,7 +10,7 @@ from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, few
 from fenli.wire.services.usage import tokens_read
 
-_INPUT = str | list[str] | list[int] | list[list[int]]
+_INPUT = str | list[str | int | list[int]]
 _WANTED = "a text, a list of texts, or lists of token numbers"
 
 
@@ -30,6 +30,8 @@ def parse_embeddings(body: bytes | memoryview) -> ServiceRequest:
     given_input = members.required("input", _INPUT, _WANTED)
     if isinstance(given_input, list):
         few("input", given_input)
+        if len(set(map(type, given_input))) > 1:
+            raise CallRefused(Code.INVALID_VALUE, f"'input' mixes kinds: it must be {_WANTED}", "input")
     elif not given_input:
         raise CallRefused(Code.INVALID_VALUE, "'input' is empty: send a text", "input")
     size = len(members.fields["input"])
