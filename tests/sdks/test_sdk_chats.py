@@ -126,6 +126,7 @@ OPENAI = [
     openai("ollama", "openbmb/minicpm4.1"),
     openai("local", "smollm2-135m-instruct"),
 ]  # fmt: skip
+THINKING = {"baidu": {"enable_thinking": True}}
 # What these say in the middle of a stream is no `error`: openai takes it for a chunk without choices.
 UNSEEN = {"minimax", "minimax-intl", "huawei", "iflytek", "metaso", "vllm"}
 ALL = [*OWN, *OPENAI]
@@ -206,7 +207,7 @@ def test_refusals(market: SdkMarket, drivers: Drivers, sdk: Sdk, fault: str, str
 @pytest.mark.parametrize("sdk", OWN, ids=str)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_thinking_is_told_apart(market: SdkMarket, drivers: Drivers, sdk: Sdk, stream: bool) -> None:
-    answer = ask(market, drivers, sdk, thinking={"type": "enabled"}, stream=stream)
+    answer = ask(market, drivers, sdk, **THINKING.get(sdk.vendor, {"thinking": {"type": "enabled"}}), stream=stream)
     assert (bool(answer["reasoning"]), bool(answer["text"])) == (True, True)
     assert 0 < answer["usage"]["reasoning"] < answer["usage"]["completion"]
     is_what_was_served(market, sdk, answer)

@@ -9,14 +9,16 @@ import pytest
 from sdk_drivers import Drivers
 from sdk_market import SdkMarket
 
-KEY, SLOW_KEY = "market-id.market-secret", "slow-id.slow-secret"
+from fenli.market.market import market_key
+
+SLOW_KEY = "slow-id.slow-secret"
 ASKED = {"model": "glm-5.3", "messages": [{"role": "user", "content": "What does a token cost?"}]}
 SDKS = [("current", "zai_chat", "zhipu"), ("current", "zai_chat", "zai"), ("zhipuai", "zhipuai_chat", "zhipu")]
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SdkMarket]:
-    opened = SdkMarket(tmp_path_factory.mktemp("market"), "--key", KEY, "--key", SLOW_KEY)
+    opened = SdkMarket(tmp_path_factory.mktemp("market"), "--key", SLOW_KEY)
     yield opened
     opened.close()
 
@@ -30,12 +32,12 @@ def ask(market: SdkMarket, drivers: Drivers, sdk: tuple[str, str, str], key: str
 
 @pytest.mark.parametrize("sdk", SDKS, ids="-".join)
 def test_a_token_that_the_sdk_signs(market: SdkMarket, drivers: Drivers, sdk: tuple[str, str, str]) -> None:
-    answer = ask(market, drivers, sdk, KEY)
+    answer = ask(market, drivers, sdk, market_key(sdk[2]))
     assert market.serving(answer["id"]).completion_tokens == answer["usage"]["completion"]
 
 
 @pytest.mark.parametrize("sdk", SDKS, ids="-".join)
-@pytest.mark.parametrize("key", ["market-id.another-secret", "another-id.market-secret"])
+@pytest.mark.parametrize("key", ["market-zhipu.another", "another.secret"])
 def test_a_wrong_key(market: SdkMarket, drivers: Drivers, sdk: tuple[str, str, str], key: str) -> None:
     raised = ask(market, drivers, sdk, key)["raised"]
     assert raised["class"] == "APIAuthenticationError"

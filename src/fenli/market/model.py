@@ -23,6 +23,7 @@ from fenli.market.scenario import Way
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script, Wait
 from fenli.market.senses import Noticed, notice
 from fenli.market.services.service import Service
+from fenli.market.tasks import Tasks
 from fenli.market.troubles import HALF, Wrong, troubled
 from fenli.market.usage import Count
 from fenli.sim.random import Stream
@@ -59,6 +60,7 @@ class EmulatedVendor:
         self._dialect: Dialect = flavour.dialect or OPENAI_CHAT
         self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
         self._cache = _PromptCache()
+        self._tasks = Tasks(flavour.tasks, self.prefix)
 
     def named(self, model: str) -> str:
         """The id of what requests call ``model``."""
@@ -97,7 +99,10 @@ class EmulatedVendor:
         service = self.flavour.services.get(ask.path) if ask.method == "POST" else None
         if service is not None:
             return self._serve(service, ask, request_id, now, chance)
-        if not self._dialect.serves(self._place, ask):
+        if self._tasks.fetches(ask):
+            return self._fetched(ask, now, request_id)
+        later = self._tasks.begins(ask)
+        if not later and not self._dialect.serves(self._place, ask):
             return self._nowhere(ask, request_id)
         chat = self._dialect.read(self._place, ask)
         if isinstance(chat, str):
@@ -106,7 +111,8 @@ class EmulatedVendor:
         model = self.models.get(chat.model)
         if model is not None and model.path and ask.path not in (self.prefix + model.path, self._plain_path):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
-        return self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
+        script = self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
+        return self._tasks.begin(script, self._request_member(request_id), now) if later else script
 
     def handshake(self, ask: Ask, now: int, chance: Stream) -> Script | None:
         """What refuses a WebSocket before anything is asked over it; None where it is granted."""
@@ -281,6 +287,16 @@ class EmulatedVendor:
         models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in listed]
         listing = {"object": "list", "data": models}
         return Script(request_id, "", 200, False, Count(), self._in_one_piece(encode(listing), request_id))
+
+    def _fetched(self, ask: Ask, now: int, request_id: str) -> Script:
+        told = self._tasks.told(ask, now)
+        if told is None:
+            return self._refused(Kind.BAD_REQUEST, request_id, detail="no such task")
+        body = encode(told | self._request_member(request_id))
+        return Script(request_id, "", 200, False, Count(), self._in_one_piece(body, request_id))
+
+    def _request_member(self, request_id: str) -> dict[str, str]:
+        return {} if self.flavour.request_id_member is None else {self.flavour.request_id_member: request_id}
 
     def _tells(self, ask: Ask) -> bool:
         teller = self.flavour.teller

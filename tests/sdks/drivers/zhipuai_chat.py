@@ -28,8 +28,21 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
 def said(question: dict[str, Any]) -> dict[str, Any]:
     asked = question["asked"]
     made = client(question["base_url"], question["key"], "signed" in question)
+    if question.get("later"):
+        return fetched(made.chat.asyncCompletions, asked)
     reply = made.chat.completions.create(**asked)
     return Gathered().stream(reply) if asked.get("stream") else Gathered().whole(reply)
+
+
+def fetched(tasks: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    """Asked for now, fetched until it is there; with what the vendor said of it meanwhile."""
+    task = tasks.create(**asked)
+    said = [task.task_status]
+    while task.task_status == "PROCESSING":
+        time.sleep(0.02)
+        task = tasks.retrieve_completion_result(id=task.id)
+        said.append(task.task_status)
+    return {"said": said, **(Gathered().whole(task) if task.task_status == "SUCCESS" else {})}
 
 
 serve(answer)

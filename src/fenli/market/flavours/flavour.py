@@ -16,6 +16,7 @@ from fenli.market.dialects.spelling import Spelling
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.senses import Senses
 from fenli.market.services.service import Service
+from fenli.market.tasks import TaskShape
 from fenli.market.usage import UsageObject, UsageShape
 from fenli.sim.random import Stream
 
@@ -145,7 +146,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
     stream is one of messages, which come whole or not at all (a WebSocket's).
-    ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path."""
+    ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path.
+    ``tasks``: how answers are asked for that are fetched later."""
 
     id: str
     key: str = ""
@@ -174,6 +176,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     teller: Teller | None = None
     dialect: Dialect | None = None
     admission: Admission | None = None
+    tasks: TaskShape | None = None
     senses: Senses | None = None
     services: dict[str, Service] = {}
     refusals: tuple[Refusal, ...]

@@ -15,6 +15,7 @@ from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.searching import Searching
 from fenli.market.services.texts import Embedding
 from fenli.market.signed_tokens import read_token
+from fenli.market.tasks import TaskShape
 
 _NO_HEADER: Final = Refusal(Kind.BAD_KEY, 401, "Header 中未收到 Authorization 参数,无法进行身份验证。", "1001")
 _RUN_OUT: Final = Refusal(Kind.BAD_KEY, 401, "Authentication Token 已过期,请重新生成。", "1003")
@@ -49,6 +50,7 @@ class KeyOrToken:
 
 ZHIPU: Final = Flavour(
     id="zhipu",
+    key="market-zhipu.secret",
     envelope=Envelope.CODE,
     placement=Placement.LAST_CHUNK,
     answer_id="",
@@ -56,6 +58,9 @@ ZHIPU: Final = Flavour(
     filtered="sensitive",
     request_id_member="request_id",
     admission=KeyOrToken(),
+    tasks=TaskShape(
+        "/async/chat/completions", "/async-result/", "task_status", going="PROCESSING", done="SUCCESS", failed="FAIL"
+    ),
     senses=Senses(
         thinking={
             r"glm-5\.3": (),
@@ -101,5 +106,5 @@ ZHIPU: Final = Flavour(
 )
 
 ZAI: Final = msgspec.structs.replace(
-    ZHIPU, id="zai", senses=msgspec.structs.replace(ZHIPU.senses or Senses(), schemas=False)
+    ZHIPU, id="zai", key="market-zai.secret", senses=msgspec.structs.replace(ZHIPU.senses or Senses(), schemas=False)
 )
