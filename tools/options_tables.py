@@ -120,15 +120,10 @@ def matrix_row(vendor: Vendor) -> str:
 
 
 def cell(vendor: Vendor, option: Option, models: list[str]) -> str:
-    switches = getattr(vendor.switches, option.value)
-    if option is Option.SCHEMA:
-        ways = {one.way for model in models if (one := switch_of(switches, model)) is not None}
-        unknown = any(switch_of(switches, model) is None for model in models)
-        if SchemaWay.TAKEN in ways:
-            return "yes" if len(ways) == 1 and not unknown else "some"
-        return "as sent" if not ways else "some, as sent" if unknown else "-"
-    having = [model for model in models if switch_of(switches, model) is not None]
-    return "-" if not switches else "yes" if len(having) == len(models) else "some"
+    having = [vendor.switches.holds(option, model) for model in models]
+    if None in having:
+        return "some, as sent" if any(having) else "as sent"
+    return "yes" if having and all(having) else "some" if any(having) or vendor.switches.has(option) else "-"
 
 
 def beginnings(pattern: str) -> str:

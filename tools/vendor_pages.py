@@ -22,7 +22,6 @@ from fenli.vendors.contract import Disconnect, Model, Vendor
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.models import departed_models
 from fenli.vendors.openai_compatible import OpenAICompatible
-from fenli.vendors.switches import switch_of
 from fenli.wire.capabilities import PATHS, Capability
 from fenli.wire.openai_chat.options import Option
 
@@ -154,12 +153,11 @@ SHARES = {"all": "yes · 支持", "some": "some models · 部分型号", "none":
 
 
 def share(vendor: Vendor, option: Option) -> str:
-    """How many of its chat models have the option."""
-    switches = getattr(vendor.switches, option.value)
+    """How many of its chat models have the option, as far as anybody knows."""
     chat = [model.id for model in vendor.models if model.does is Capability.CHAT]
-    having = [model for model in chat if switch_of(switches, model) is not None]
+    having = [model for model in chat if vendor.switches.holds(option, model)]
     if not chat:
-        return "all" if switches else "none"
+        return "all" if vendor.switches.has(option) else "none"
     return "all" if len(having) == len(chat) else "some" if having else "none"
 
 

@@ -206,6 +206,14 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
         found: tuple[object, ...] = getattr(self, option.value)
         return bool(found)
 
+    def holds(self, option: Option, model: str) -> bool | None:
+        """Whether ``model`` has it; None where nobody knows, and it is tried."""
+        if option is Option.SCHEMA:
+            switch = switch_of(self.schema, model)
+            return None if switch is None else switch.way is SchemaWay.TAKEN
+        switches: tuple[_Switch, ...] = getattr(self, option.value)
+        return switch_of(switches, model) is not None
+
     def gaps(self, model: str, options: Options) -> list[Gap]:
         """What ``model`` does not do quite as asked; empty where it does all of it."""
         gaps = [self.thinks(model, options.thinking).gap] if options.thinking is not None else []
