@@ -80,6 +80,7 @@ def side_by_side(names: list[str], loads: list[str], rounds: int, seconds: float
 
 
 def _round(workload: Workload, ready: list[Contender], number: int, seconds: float, folder: Path) -> Iterable[Measured]:
+    ready = [contender for contender in ready if not workload.only or contender.name in workload.only]
     upstream, port = workload.upstream(folder)
     try:
         for pace in workload.floors([contender.pace for contender in ready]):

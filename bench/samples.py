@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 
 MODEL = "qwen-turbo"
+TRANSLATED_MODEL = "claude-haiku-4-5"  # whose vendor speaks a dialect of its own
 CHUNKS = 100
 INTERVAL_MS = 2
 PROMPT_BYTES = 8_000_000
 MARK = b"@"  # once in every chunk, before the instant at which the upstream wrote it
 STAMP_DIGITS = 18
+_SLOT = "0" * STAMP_DIGITS
 
 _QUESTION = (
     "Tell me about the history of the city of Hangzhou and name three of the things that a visitor should see there, "
@@ -26,8 +28,8 @@ USAGE = {
 }
 
 
-def question(*, stream: bool = False) -> bytes:
-    return _request(_QUESTION, stream=stream)
+def question(*, stream: bool = False, model: str = MODEL) -> bytes:
+    return _request(_QUESTION, stream=stream, model=model)
 
 
 def long_prompt() -> bytes:
@@ -53,11 +55,7 @@ def answer(prompt_tokens: int = 57) -> bytes:
 
 def chunk_writer() -> Callable[[int], bytes]:
     """A function from an instant (ns) to an HTTP chunk that holds one SSE event of about 230 bytes."""
-    slot = "0" * STAMP_DIGITS
-    event = _event({"role": "assistant", "content": f"{MARK.decode()}{slot} 西湖"}, None)
-    head, tail = http_chunk(event).split(slot.encode())
-    template = head.replace(b"%", b"%%") + b"%0" + str(STAMP_DIGITS).encode() + b"d" + tail.replace(b"%", b"%%")
-    return lambda instant: template % instant
+    return _stamping(_event({"role": "assistant", "content": f"{MARK.decode()}{_SLOT} 西湖"}, None))
 
 
 def ending() -> bytes:
@@ -67,16 +65,47 @@ def ending() -> bytes:
     return http_chunk(events) + b"0\r\n\r\n"
 
 
+def messages_beginning() -> bytes:
+    """What comes before the first chunk in the Messages dialect."""
+    usage = {"input_tokens": 57, "output_tokens": 1}
+    message = {"id": "msg_8f14e45fceea167a", "type": "message", "role": "assistant", "model": TRANSLATED_MODEL}
+    started = message | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    block = {"index": 0, "content_block": {"type": "text", "text": ""}}
+    return http_chunk(_named("message_start", {"message": started}) + _named("content_block_start", block))
+
+
+def messages_chunk_writer() -> Callable[[int], bytes]:
+    """As `chunk_writer`, an event of about 130 bytes."""
+    delta = {"type": "text_delta", "text": f"{MARK.decode()}{_SLOT} 西湖"}
+    return _stamping(_named("content_block_delta", {"index": 0, "delta": delta}))
+
+
+def messages_ending() -> bytes:
+    delta = {"delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": CHUNKS}}
+    events = _named("content_block_stop", {"index": 0}) + _named("message_delta", delta) + _named("message_stop", {})
+    return http_chunk(events) + b"0\r\n\r\n"
+
+
 def http_chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
-def _request(content: str, *, stream: bool) -> bytes:
+def _stamping(event: bytes) -> Callable[[int], bytes]:
+    head, tail = http_chunk(event).split(_SLOT.encode())
+    template = head.replace(b"%", b"%%") + b"%0" + str(STAMP_DIGITS).encode() + b"d" + tail.replace(b"%", b"%%")
+    return lambda instant: template % instant
+
+
+def _named(name: str, members: dict[str, object]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), _dump({"type": name} | members))
+
+
+def _request(content: str, *, stream: bool, model: str = MODEL) -> bytes:
     messages = [
         {"role": "system", "content": "You are a helpful assistant that answers in one or two sentences."},
         {"role": "user", "content": content},
     ]
-    body: dict[str, object] = {"model": MODEL, "messages": messages, "temperature": 0.7, "max_tokens": 256}
+    body: dict[str, object] = {"model": model, "messages": messages, "temperature": 0.7, "max_tokens": 256}
     body["stream"] = stream
     if stream:
         body["stream_options"] = {"include_usage": True}

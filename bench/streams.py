@@ -30,8 +30,7 @@ class Relayed:
 class _Reader(asyncio.Protocol):
     """Asks for a stream, reads it to its end, asks for the next; connects again if the contender closes after one."""
 
-    def __init__(self, target: Target, tally: Relayed) -> None:
-        body = samples.question(stream=True)
+    def __init__(self, target: Target, body: bytes, tally: Relayed) -> None:
         self._port = target.port
         self._request = target.head(body) + body
         self._tally = tally
@@ -100,14 +99,16 @@ class _Reader(asyncio.Protocol):
             self.first_chunk.set_result(None)
 
 
-def relay(target: Target, streams: int, warm_seconds: float, seconds: float, pid: int | None) -> Relayed:
+def relay(target: Target, body: bytes, streams: int, warm_seconds: float, seconds: float, pid: int | None) -> Relayed:
     """`streams` streams at a time; the window opens after the warm-up and is billed from edge to edge."""
-    return uvloop.run(_relay(target, streams, warm_seconds, seconds, pid))
+    return uvloop.run(_relay(target, body, streams, warm_seconds, seconds, pid))
 
 
-async def _relay(target: Target, streams: int, warm_seconds: float, seconds: float, pid: int | None) -> Relayed:
+async def _relay(
+    target: Target, body: bytes, streams: int, warm_seconds: float, seconds: float, pid: int | None
+) -> Relayed:
     tally = Relayed(streams)
-    readers = [_Reader(target, tally) for _ in range(streams)]
+    readers = [_Reader(target, body, tally) for _ in range(streams)]
     for reader in readers:
         await reader.connect()
         await asyncio.sleep(samples.CHUNKS * samples.INTERVAL_MS / 1_000 / streams)
@@ -144,7 +145,7 @@ async def _hold(target: Target, streams: int, settle_seconds: float, pid: int) -
     before = process.memory(pid)
     readers: list[_Reader] = []
     while len(readers) < streams:
-        batch = [_Reader(target, tally) for _ in range(min(100, streams - len(readers)))]
+        batch = [_Reader(target, samples.question(stream=True), tally) for _ in range(min(100, streams - len(readers)))]
         await asyncio.gather(*(reader.connect() for reader in batch))
         await asyncio.wait_for(asyncio.gather(*(reader.first_chunk for reader in batch)), 60)
         readers += batch

@@ -2,11 +2,14 @@
 
 A process of its own: `python -m bench.vendor --port P`. One timer wakes it each millisecond; streams are spread over
 the ticks of an interval, so that they do not all speak at once, and one chunk is built a tick and shared by them all.
+A stream of the model that is translated comes in the Messages dialect, at whatever path it is asked for.
 """
 
 import argparse
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import uvloop
@@ -14,19 +17,29 @@ import uvloop
 from . import samples
 
 _SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_TRANSLATED = samples.TRANSLATED_MODEL.encode()
 _JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 
-class Wheel:
-    """Streams by the tick at which they speak next."""
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a stream consists of, in HTTP chunks; ``chunk`` is made for the instant (ns) at which it is sent."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, interval_ms: int) -> None:
+    beginning: bytes
+    chunk: Callable[[int], bytes]
+    ending: bytes
+
+
+class Wheel:
+    """Streams by the tick at which they speak next. It turns from the first of them on."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval_ms: int, speech: Speech) -> None:
         self._loop = loop
+        self._speech = speech
+        self._turns = False
         self._slots: list[dict[Connection, int]] = [{} for _ in range(interval_ms)]
         self._tick = 0
         self._next_slot = 0
-        self._write_chunk = samples.chunk_writer()
-        self._ending = samples.ending()
         self._due = loop.time()
 
     def start(self) -> None:
@@ -37,13 +50,13 @@ class Wheel:
 
     def join(self, connection: "Connection") -> None:
         """The first chunk goes at once, the others at every turn of the wheel."""
-        connection.write(_SSE_HEAD + self._write_chunk(time.monotonic_ns()))
+        connection.write(_SSE_HEAD + self._speech.beginning + self._speech.chunk(time.monotonic_ns()))
         self._next_slot = (self._next_slot + 1) % len(self._slots)
         connection.slot = self._slots[self._next_slot]
         connection.slot[connection] = samples.CHUNKS - 1
-
-    def leave(self, connection: "Connection") -> None:
-        connection.slot.pop(connection, None)
+        if not self._turns:
+            self._turns = True
+            self.start()
 
     def _turn(self) -> None:
         self.start()
@@ -51,14 +64,14 @@ class Wheel:
         slot = self._slots[self._tick]
         if not slot:
             return
-        chunk = self._write_chunk(time.monotonic_ns())
+        chunk = self._speech.chunk(time.monotonic_ns())
         done = []
         for connection, left in slot.items():
             if left:
                 connection.write(chunk)
                 slot[connection] = left - 1
             else:
-                connection.write(self._ending)
+                connection.write(self._speech.ending)
                 done.append(connection)
         for connection in done:
             del slot[connection]
@@ -69,9 +82,9 @@ class Connection(asyncio.BufferedProtocol):
 
     _buffer = memoryview(bytearray(1 << 20))
 
-    def __init__(self, wheel: Wheel) -> None:
+    def __init__(self, plain: Wheel, translated: Wheel) -> None:
         self.slot: dict[Connection, int] = {}
-        self._wheel = wheel
+        self._plain, self._translated = plain, translated
         self._text = b""
         self._size = self._left = 0
 
@@ -79,7 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         self.write = cast(asyncio.Transport, transport).write
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._wheel.leave(self)
+        self.slot.pop(self, None)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
@@ -107,7 +120,7 @@ class Connection(asyncio.BufferedProtocol):
     def _answer(self) -> None:
         text, self._text, self._left = self._text, b"", 0
         if b'"stream":true' in text or b'"stream": true' in text:
-            self._wheel.join(self)
+            (self._translated if _TRANSLATED in text else self._plain).join(self)
         else:
             body = samples.answer(max(self._size // 4, 1))
             self.write(_JSON_HEAD % (len(body), body))
@@ -115,9 +128,10 @@ class Connection(asyncio.BufferedProtocol):
 
 async def serve(port: int, interval_ms: int) -> None:
     loop = asyncio.get_running_loop()
-    wheel = Wheel(loop, interval_ms)
-    wheel.start()
-    server = await loop.create_server(lambda: Connection(wheel), "127.0.0.1", port, backlog=4096)
+    plain = Wheel(loop, interval_ms, Speech(b"", samples.chunk_writer(), samples.ending()))
+    messages = Speech(samples.messages_beginning(), samples.messages_chunk_writer(), samples.messages_ending())
+    translated = Wheel(loop, interval_ms, messages)
+    server = await loop.create_server(lambda: Connection(plain, translated), "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 

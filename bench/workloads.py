@@ -1,4 +1,4 @@
-"""The three kinds of load: short calls, streams, long prompts."""
+"""The kinds of load: short calls, streams, streams that are translated, long prompts."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,9 +26,12 @@ class Stand:
 
 
 class Workload(ABC):
+    """``only`` names the contenders that it is for; all of them where it is empty."""
+
     name: ClassVar[str]
     unit: ClassVar[str]
     title: ClassVar[str]
+    only: ClassVar[tuple[str, ...]] = ()
     body: bytes
 
     @abstractmethod
@@ -117,7 +120,7 @@ class Streams(Workload):
 
     def measure(self, stand: Stand) -> Measured:
         count = stand.pace.streams
-        relayed = streams.relay(stand.target, count, stand.seconds / 4, stand.seconds, stand.pid)
+        relayed = streams.relay(stand.target, self.body, count, stand.seconds / 4, stand.seconds, stand.pid)
         return Measured(
             contender=stand.contender,
             workload=self.name,
@@ -135,6 +138,18 @@ class Streams(Workload):
         )
 
 
+class Translated(Streams):
+    """The vendor speaks another dialect than the caller. nginx hands its bytes on as they are: it is the yardstick
+    here, too. Who is set up for one dialect alone has nothing to show."""
+
+    name = "translated"
+    title = f"Streams of {samples.CHUNKS} chunks, said again in another dialect"
+    only = ("nginx", "fenli")
+
+    def __init__(self) -> None:
+        self.body = samples.question(stream=True, model=samples.TRANSLATED_MODEL)
+
+
 def _per_unit(bill: process.Bill | None, units: int) -> dict[str, Any]:
     if bill is None or not units:
         return {}
@@ -149,4 +164,4 @@ def _percentile(values: Sequence[float], percent: float) -> float | None:
     return figures.percentile(values, percent) if values else None
 
 
-ALL: dict[str, type[Workload]] = {kind.name: kind for kind in (ShortCalls, Streams, LongPrompts)}
+ALL: dict[str, type[Workload]] = {kind.name: kind for kind in (ShortCalls, Streams, Translated, LongPrompts)}

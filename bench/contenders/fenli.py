@@ -10,6 +10,7 @@ from .contender import Contender, Launch, Scene
 
 _COMMAND = Path(sys.executable).with_name("fenli")
 
+_KEYS = ("DASHSCOPE_API_KEY", "ANTHROPIC_API_KEY")
 _CONFIG = """
 [local]
 enabled = false
@@ -17,6 +18,10 @@ enabled = false
 [vendors.alibaba]
 base_url = "{upstream}/v1"
 api_key = "${{env:DASHSCOPE_API_KEY}}"
+
+[vendors.anthropic]
+base_url = "{upstream}"
+api_key = "${{env:ANTHROPIC_API_KEY}}"
 """
 
 
@@ -36,7 +41,7 @@ class Fenli(Contender):
         argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
         argv += ["--port", str(scene.port), "--office-port", str(free_port())]
         headers = {"Authorization": f"Bearer {json.loads(created)['key']}"}
-        return Launch(argv, Target(scene.port, headers=headers), {"DASHSCOPE_API_KEY": "sk-upstream"})
+        return Launch(argv, Target(scene.port, headers=headers), dict.fromkeys(_KEYS, "sk-upstream"))
 
 
 assert samples.MODEL == "qwen-turbo", "the model that is asked for must be one that alibaba sells and that has a price"
