@@ -21,13 +21,17 @@ class Bills:
     def charge(
         self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int, units: Mapping[str, int]
     ) -> Rating | None:
-        """For one answer that was asked for ``at`` and had ``ended`` (instants). None where there is no price: nobody
-        can say what it costs, and that is not nothing. ``units`` are by meter, beside those of ``count``."""
+        """For one answer that was asked for ``at`` and had ``ended`` (instants); ``units`` are by meter, and not in
+        ``count``.
+
+        None where there is no price (nobody can say what it costs, and that is not nothing) or nothing was used.
+        """
+        used = meters(count) | dict(units)
         tariff = self.book.tariff(vendor, model, self._currencies.get(vendor))
-        if tariff is None:
+        if tariff is None or not used:
             return None
         try:
-            return tariff.rate(meters(count) | dict(units), ended if tariff.basis == "end" else at, Facts(thinking=thinks))
+            return tariff.rate(used, ended if tariff.basis == "end" else at, Facts(thinking=thinks))
         except PriceError:
             return None
 

@@ -13,7 +13,7 @@ from fenli.errors import ConfigError, Kind
 from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.course import Course
-from fenli.market.dialects.openai_chat import OPENAI_CHAT
+from fenli.market.dialects.openai_chat import OPENAI_CHAT, OpenAIChat
 from fenli.market.dialects.spelling import Spelling, encode
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
 from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain, Refusal
@@ -76,8 +76,8 @@ class EmulatedVendor:
     def turned_away(self, excess: Fault, request_id: str) -> Script:
         """The refusal of a request that a limit has no room for. Who tells no quota apart says what comes nearest."""
         kinds = [excess.what, Kind.NO_BALANCE, Kind.RATE_LIMITED]
-        kind = next(kind for kind in kinds if isinstance(kind, Kind) and self.flavour.refusal(kind) is not None)
-        return self._refused(kind, request_id, retry_after=excess.number, fault=excess)
+        known = (kind for kind in kinds if isinstance(kind, Kind) and self.flavour.refusal(kind) is not None)
+        return self._refused(next(known, Kind.RATE_LIMITED), request_id, retry_after=excess.number, fault=excess)
 
     def script(self, ask: Ask, now: int, chance: Stream) -> Script:
         """What becomes of this request. A trouble in connecting is the transport's to show: the script is its reset."""
@@ -109,9 +109,11 @@ class EmulatedVendor:
             return self._refused(Kind.BAD_REQUEST, request_id, detail=chat)
         fault = self._fault(ask, chat, now, chance)
         model = self.models.get(chat.model)
-        if model is not None and model.path and ask.path not in (self.prefix + model.path, self._plain_path):
+        asked_at = ask.path.partition("!")[0]
+        if model is not None and model.path and asked_at not in (self.prefix + model.path, self._plain_path):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
-        script = self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
+        senses = self.flavour.senses if isinstance(self._dialect, OpenAIChat) else None
+        script = self._script(chat, notice(senses, chat, ask), fault, request_id, now, chance)
         return self._tasks.begin(script, self._request_member(request_id), now) if later else script
 
     def handshake(self, ask: Ask, now: int, chance: Stream) -> Script | None:
@@ -143,6 +145,9 @@ class EmulatedVendor:
     def _nowhere(self, ask: Ask, request_id: str) -> Script:
         nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
         return self._refusal(nowhere, request_id)
+
+    def _paced(self, pace: Pace, model: str, now: int) -> Pace:
+        return pace if self.course is None else self.course.pace(self.named(model), pace, now)
 
     def _fault(self, ask: Ask, chat: ChatBody, now: int, chance: Stream) -> Fault | None:
         chat.model, _, forced = chat.model.partition("!")
@@ -209,9 +214,7 @@ class EmulatedVendor:
         answer_id = flavour.answer_id + chance.bytes(12).hex()
         written = Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix, noticed.members)
         pen = self._dialect.pen(flavour, written)
-        pace, headers = reply.pace or self.pace, self._headers(request_id)
-        if self.course is not None:
-            pace = self.course.pace(self.named(chat.model), pace, now)
+        pace, headers = self._paced(reply.pace or self.pace, chat.model, now), self._headers(request_id)
         reasoning = flavour.reasoning_member
         if flavour.tags_reasoning and not chat.reasoning_split:
             words, reasoning = words.tagged(), "content"
@@ -248,7 +251,8 @@ class EmulatedVendor:
         except (ValueError, UnicodeDecodeError) as error:
             return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         head = Head(200, (*self._headers(request_id), (b"content-type", made.content_type)))
-        actions: list[Action] = [Wait(self.pace.first_token), head, Enter(Outcome.WHOLE), Body(made.body), End()]
+        wait = Wait(self._paced(self.pace, model, now).first_token)
+        actions: list[Action] = [wait, head, Enter(Outcome.WHOLE), Body(made.body), End()]
         if fault is not None and isinstance(fault.what, Trouble):
             trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
             actions = troubled(actions, trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)
