@@ -20,9 +20,9 @@ from fenli.vendors.contract import parse_base_url
 
 UNPRICED = (  # under this name, by fenli's own book
     "vllm", "ollama", "alibaba-native", "minimax-native", "ollama-native", "iflytek-ws", "tiangong",
-    "tiangong-cumulative",
+    "tiangong-cumulative", "tencent-native", "baidu-legacy", "huawei-pangu", "sensetime-native",
 )  # fmt: skip
-WITHOUT_TOOLS = ("tiangong", "tiangong-cumulative")
+WITHOUT_TOOLS = ("tiangong", "tiangong-cumulative", "huawei-pangu")
 # Prices per 1M tokens with digits down to the last pico: input, cached input, output.
 PRICES = {
     "deepseek": ("deepseek-flash", "CNY", "1.000001", "0.020003", "4.000007"),
@@ -35,13 +35,17 @@ PRICES = {
     "alibaba": ("qwen-plus", "CNY", "0.8", "0.160001", "2.000003"),
     "bytedance": ("doubao-seed-1.8", "CNY", "0.8", "0.16", "2.000009"),
     "tencent": ("hunyuan-turbos-latest", "CNY", "0.800001", "0.8", "2.000009"),
+    "tencent-native": ("hunyuan-turbos-latest", "CNY", "0.800001", "0.640003", "2.000009"),
     "baidu": ("ernie-4.5-turbo-128k", "CNY", "0.800001", "0.2", "3.200003"),
+    "baidu-legacy": ("ernie-3.5-8k", "CNY", "0.800003", "0.8", "2.000007"),
     "huawei": ("openpangu-2.0-pro", "CNY", "3.200001", "3.2", "14.500007"),
+    "huawei-pangu": ("pangu-of-ours", "CNY", "0.300001", "0.3", "0.600003"),
     "iflytek": ("spark-x2", "CNY", "3.000001", "3", "3.000007"),
     "iflytek-ws": ("spark-max", "CNY", "2.100001", "2.1", "2.100007"),
     "tiangong": ("SkyChat-MegaVerse", "CNY", "1.000001", "1", "1.000003"),
     "tiangong-cumulative": ("SkyChat-MegaVerse", "CNY", "1.000001", "1", "1.000003"),
     "sensetime": ("SenseNova-V6-5-Pro", "CNY", "3.000001", "3", "9.000003"),
+    "sensetime-native": ("SenseChat-5", "CNY", "8.000001", "8", "20.000003"),
     "metaso": ("fast", "CNY", "0.000001", "0.000001", "0.000003"),
     "openai": ("gpt-5-mini", "USD", "0.25", "0.025", "2.003625"),
     "anthropic": ("claude-sonnet-5-5", "USD", "2.000001", "0.100003", "10.000007"),

@@ -38,11 +38,13 @@ class BaiduLegacy(Ticketed, frozen=True, kw_only=True):
         return default_models(self.id)
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
-        """A model that is not in the catalogue is asked for at a path of its name."""
-        address = Ticketed.address(self, base_url, secret, model)
-        if any(entry.id == model for entry in self.models):
-            return address
-        return msgspec.structs.replace(address, target=address.target + b"/chat/" + model.lower().encode())
+        """A model that is not in the catalogue is asked for at a path of its name. What stands behind a ``!`` is for an
+        emulated vendor, which finds the name of a model nowhere else."""
+        name, mark, fault = model.partition("!")
+        address = Ticketed.address(self, base_url, secret, name)
+        known = any(entry.id == name for entry in self.models)
+        path = ("" if known else f"/chat/{name.lower()}") + mark + fault
+        return msgspec.structs.replace(address, target=address.target + path.encode())
 
     def booth(self, base_url: str, secret: str) -> Booth:
         key, _, rest = secret.partition(":")

@@ -129,8 +129,8 @@ HUAWEI_PANGU = HuaweiPangu(
     usage_map=UsageMap(cached=(), cache_write=(), reasoning=()),
     spent=("APIG.0301",),
     errors=(
-        ErrorRule(Kind.BAD_KEY, code=r"APIG\.030[0-9]"),
         ErrorRule(Kind.RATE_LIMITED, code=r"APIG\.0308"),
+        ErrorRule(Kind.BAD_KEY, code=r"APIG\.030[0-9]"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code=r"APIG\.0101"),
         ErrorRule(Kind.TIMEOUT, code=r"APIG\.0203"),
         ErrorRule(Kind.OVERLOADED, code=r"APIG\.020[0-9]"),
