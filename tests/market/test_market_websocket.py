@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 from faces import PATIENT, QUICK, Face, Heard, RealFace, VirtualFace, ask_of, echoing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from native_calls import Native
 
 from fenli.clock import SECOND
 from fenli.errors import ConnectFailed, ConnectionLost, TimedOut
 from fenli.http.transport import Deadlines, Origin, Request
+from fenli.market.flavours import FLAVOURS
 from fenli.market.market import emulate, market_key
-from fenli.market.replies import AT_ONCE, Pace, Synthetic
+from fenli.market.replies import AT_ONCE, Pace, Reply, Synthetic, ToolCall
 from fenli.market.script import Outcome
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Address
@@ -229,3 +233,53 @@ def test_tiangong_refuses_with_a_code_or_a_status(sky_face: Face) -> None:
     filtered = json.loads(sky(sky_face, fault="content_filtered").body)
     assert (filtered["code"], filtered["resp_data"]["status"]) == (200, 4)
     assert json.loads(sky(sky_face, max_tokens=4000).body)["code"] == 400
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=60)
+ARGUMENTS = st.dictionaries(TEXTS, TEXTS, max_size=2).map(lambda value: json.dumps(value, ensure_ascii=False))
+CALLS = st.lists(st.builds(ToolCall, name=st.sampled_from(["get_weather", "查询"]), arguments=ARGUMENTS), max_size=2)
+NONE: st.SearchStrategy[Any] = st.just("")
+
+
+@settings(deadline=None, max_examples=40)
+@given(text=TEXTS, reasoning=st.one_of(NONE, TEXTS), calls=CALLS, stream=st.booleans(), seed=st.integers(1, 99))
+def test_spark_is_read_exactly(text: str, reasoning: str, calls: list[ToolCall], stream: bool, seed: int) -> None:
+    native = Native("iflytek-ws", "spark-max", Reply(text=text, reasoning=reasoning, tool_calls=tuple(calls)), seed)
+    told = native.call(stream=stream)
+    assert (told.failure, told.answer.damage) == (None, None)
+    assert (told.text, told.reasoning) == (text, reasoning)
+    assert [(call["name"], call["arguments"]) for call in told.calls] == [(one.name, one.arguments) for one in calls]
+    assert told.finish == ("tool_calls" if calls else "stop")
+    served = native.serving
+    assert told.usage == {"input": served.prompt_tokens, "output": served.completion_tokens}
+    assert told.answer.upstream_id == served.id
+
+
+@pytest.mark.parametrize("vendor", ["tiangong", "tiangong-cumulative"])
+@settings(deadline=None, max_examples=25)
+@given(text=TEXTS, stream=st.booleans(), seed=st.integers(1, 99), piece=st.sampled_from([1, 7, 4096]))
+def test_tiangong_is_read_exactly(vendor: str, text: str, stream: bool, seed: int, piece: int) -> None:
+    native = Native(vendor, "SkyChat-MegaVerse", Reply(text=text), seed, piece)
+    told = native.call(stream=stream)
+    assert (told.failure, told.answer.damage, told.text, told.finish) == (None, None, text, "stop")
+    served = native.serving
+    assert told.usage == {"input": served.prompt_tokens, "output": served.completion_tokens}
+
+
+@pytest.mark.parametrize("vendor", ["tiangong", "tiangong-cumulative"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_tiangong_says_why_it_ends(vendor: str, stream: bool) -> None:
+    native = Native(vendor, "SkyChat-MegaVerse", Reply(text="four" * 10))
+    assert native.call(stream=stream, max_tokens=3).finish == "length"
+    assert native.call(stream=stream, fault="!filtered_inside@2").finish == "content_filter"
+
+
+@pytest.mark.parametrize(("name", "model"), [("iflytek-ws", "spark-max"), ("tiangong", "SkyChat-MegaVerse")])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_refusals_mean_what_they_mean(name: str, model: str, stream: bool) -> None:
+    for refusal in FLAVOURS[name].refusals:
+        if refusal is FLAVOURS[name].refusal(refusal.kind):
+            told = Native(name, model).call(stream=stream, fault=f"!{refusal.kind}")
+            assert told.failure is not None
+            assert (told.failure.kind, told.failure.message) == (refusal.kind, refusal.message)
+            assert not told.answer.begun
