@@ -20,8 +20,6 @@ import msgspec
 
 from fenli.errors import CallRefused, Code
 
-# The members of a request that may hold an option.
-MEMBERS: Final = frozenset({"fenli", "reasoning_effort", "web_search_options", "response_format"})
 LEVELS: Final = ("low", "medium", "high")
 BUDGET_MAX: Final = 2**31 - 1
 
