@@ -28,6 +28,7 @@ SOLD = {
     "zhipu": "glm-4.6",
     "openai": "gpt-4o-mini",
     "ollama-native": "minicpm-v",
+    "anthropic": "claude-haiku-4-5",
 }
 DEADLINES = Deadlines(first_content=10 * SECOND, total=60 * SECOND)
 USAGE = b'{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}'

@@ -116,6 +116,20 @@ def test_a_running_total_is_an_estimate_where_the_stream_is_cut_and_measured_whe
     assert (whole.grade, whole.picos, whole.note) == (Grade.MEASURED, 18, None)
 
 
+def test_what_came_after_the_running_total_is_counted_by_us() -> None:
+    """The prompt is told at the beginning, at one token of the answer; the rest of it never is, where it is cut."""
+    told = {"input_tokens": 10, "cache_read_input_tokens": 5, "output_tokens": 1}
+    word = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ten "}}
+    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    events = [{"type": "message_start", "message": {"usage": told}}, start, *[word] * 7]
+    data = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events)
+    stage = CallStage("anthropic", stream=True).ask().head().body(data)
+    entry = stage.fail(ConnectionLost("gone", sent=True)).settle().entries[0]
+    assert (entry.grade, entry.usage) == (Grade.ESTIMATED, {"input": 10, "cached_input": 5, "output": 8})
+    assert entry.raw_usage is not None
+    assert json.loads(entry.raw_usage) == told
+
+
 def test_usage_that_contradicts_itself_is_unknown_and_kept() -> None:
     wrong = USAGE.replace(b"14", b"15")
     stage = CallStage().ask().answer(200, WHOLE.replace(USAGE, wrong)).settle()

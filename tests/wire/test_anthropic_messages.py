@@ -118,11 +118,16 @@ def test_why_an_answer_ended(reason: str, finish: str) -> None:
     assert body["choices"][0]["finish_reason"] == finish
 
 
-def test_a_stream_without_its_end_is_not_whole_and_its_usage_is_not_told_before_that() -> None:
+def test_a_stream_without_its_end_is_not_whole_and_the_prompts_tokens_are_a_running_total() -> None:
     answer = streamed(EventReader)
-    answer.feed(sse(EVENTS[:12]))
+    answer.feed(sse(EVENTS[:3]))
+    assert answer.usage is None
+    answer.feed(sse(EVENTS[3:12]))
     answer.end()
-    assert (answer.begun, answer.finished, answer.usage) == (True, False, None)
+    assert (answer.begun, answer.finished, answer.partial) == (True, False, True)
+    assert answer.usage is not None
+    assert json.loads(answer.usage) == STARTED
+    assert answer.uncounted() == answer.counted() == 6
 
 
 def test_an_error_in_the_middle_ends_the_answer() -> None:

@@ -98,6 +98,7 @@ def test_a_stream_that_names_no_reason_is_not_whole_and_its_usage_is_a_running_t
     answer.feed(sse(RESPONSES[:3]))
     answer.end()
     assert (answer.begun, answer.finished, answer.partial) == (True, False, True)
+    assert answer.uncounted() == 2  # two parts since the usage
 
 
 @pytest.mark.parametrize(

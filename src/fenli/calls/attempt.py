@@ -115,6 +115,7 @@ class Attempt:
                 return
             self.grade = _MEASURED
             if self.answer.partial and not self.answer.finished:
+                self.usage["output"] += self.answer.uncounted()
                 self.grade, self.note = Grade.ESTIMATED, "the last running total: the vendor may have produced more"
         tariff = target.tariff
         if tariff is None:

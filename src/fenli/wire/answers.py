@@ -42,3 +42,6 @@ class Answer(Protocol):
 
     def counted(self) -> int:
         """Our own estimate of the output tokens received so far."""
+
+    def uncounted(self) -> int:
+        """Our own estimate of those that came after ``usage``, where that is a running total and lags behind."""

@@ -83,8 +83,8 @@ class _Translated:
     """What `TranslatedStream` and `TranslatedWhole` share: everything but how it is said again."""
 
     __slots__ = (
-        "_finished_choices", "_frames", "_messages", "_reader", "_size", "_translation", "_writer", "begun", "damage",
-        "error", "finished", "model", "partial", "service_tier", "upstream_id", "usage",
+        "_finished_choices", "_frames", "_messages", "_reader", "_size", "_told", "_translation", "_writer", "begun",
+        "damage", "error", "finished", "model", "partial", "service_tier", "upstream_id", "usage",
     )  # fmt: skip
 
     def __init__(self, frames: Frames, reader: Reader, translation: Translation) -> None:
@@ -104,6 +104,7 @@ class _Translated:
         self._finished_choices: set[int] = set()
         self._messages = 0
         self._size = 0  # bytes of what the model wrote
+        self._told = 0  # tokens of it that the usage covers, by our count
 
     def feed(self, data: bytes) -> bytes:
         try:
@@ -121,6 +122,9 @@ class _Translated:
 
     def counted(self) -> int:
         return max(self._messages, self._size // BYTES_PER_TOKEN)
+
+    def uncounted(self) -> int:
+        return self.counted() - self._told
 
     def _read(self, frames: list[tuple[bytes, bytes]]) -> bytes:
         out: list[bytes] = []
@@ -143,12 +147,12 @@ class _Translated:
         self.upstream_id = self.upstream_id or said.id
         self.model = self.model or said.model
         self.service_tier = said.service_tier or self.service_tier
-        if said.usage is not None:
-            self.usage = said.usage
         if said.text or said.reasoning or said.calls or said.members:
             self._messages += 1
             written = sum(len((part.name or "") + part.arguments) for part in said.calls)
             self._size += len(said.text.encode()) + len(said.reasoning.encode()) + written
+        if said.usage is not None:
+            self.usage, self._told = said.usage, self.counted()
         if said.finish is not None:
             self._finished_choices.add(said.choice)
         self._say(said, out)

@@ -4,7 +4,8 @@
                   ─> message_delta ─> message_stop
 
 ``ping`` and events of kinds unknown here may come at any time. Thinking that has to be given back (`thinking_blocks`)
-is told whole, with its signature, at the end of its block.
+is told whole, with its signature, at the end of its block. What the beginning says of the prompt's tokens counts from
+the first content on, as a running total: a failure before that is not charged for.
 """
 
 from __future__ import annotations
@@ -76,10 +77,11 @@ _decode_whole: Final = msgspec.json.Decoder(_Whole).decode
 class EventReader:
     """Reads one stream."""
 
-    __slots__ = ("_calls", "_open", "_thought", "_usage")
+    __slots__ = ("_begun", "_calls", "_open", "_thought", "_usage")
 
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
+        self._begun = False
         self._open: dict[int, _Open] = {}
         self._calls = 0
         self._thought = 0
@@ -88,9 +90,9 @@ class EventReader:
         event = _decode_event(data)
         match event.type:
             case "content_block_delta":
-                return self._more(event)
+                return self._more(event) if self._begun else [self._first(), *self._more(event)]
             case "content_block_start":
-                return self._begun(event)
+                return self._start(event)
             case "content_block_stop":
                 return self._ended(event)
             case "message_start" if event.message is not None:
@@ -110,7 +112,11 @@ class EventReader:
         """The counts are running totals: the last of each holds."""
         self._usage |= {name: value for name, value in (usage or {}).items() if value is not None}
 
-    def _begun(self, event: _Event) -> Iterable[Said]:
+    def _first(self) -> Said:
+        self._begun = True
+        return Said(usage=_encode(self._usage) if self._usage else None)
+
+    def _start(self, event: _Event) -> Iterable[Said]:
         block = event.content_block
         if block is None:
             return ()

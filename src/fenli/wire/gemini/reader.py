@@ -76,12 +76,12 @@ class ContentReader:
         response = _decode(data)
         if bytes(response.error):
             return [Said(error=data)]
-        usage = bytes(response.usage_metadata) or None
-        said = [Said(usage=usage, id=response.response_id, model=response.model_version)]
+        said = [Said(id=response.response_id, model=response.model_version)]
         if not response.candidates and bytes(response.prompt_feedback):
-            return [*said, Said(error=data)]
+            said.append(Said(error=data))
         for candidate in response.candidates:
             said += self._candidate(candidate, response.response_id or "")
+        said.append(Said(usage=bytes(response.usage_metadata) or None))  # of all that stands before it
         return said
 
     def _candidate(self, candidate: _Candidate, response: str) -> Iterable[Said]:

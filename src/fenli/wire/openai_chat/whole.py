@@ -129,3 +129,6 @@ class WholeAnswer:
 
     def counted(self) -> int:
         return self._size // BYTES_PER_TOKEN
+
+    def uncounted(self) -> int:
+        return 0

@@ -135,6 +135,9 @@ class ServiceAnswer:
     def counted(self) -> int:
         return self._size // BYTES_PER_TOKEN
 
+    def uncounted(self) -> int:
+        return 0
+
     def _tells_failure(self, body: bytes) -> bool:
         if body.lstrip()[:1] != b"{":
             return False
