@@ -1,0 +1,155 @@
+"""What each vendor is sent for anything but chat, and where; and what comes of its own shapes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fenli.errors import CallRefused, ConfigError, Kind
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.services import Service, service_of
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.parsers import PARSERS
+
+NOW = 1_700_000_000_000_000_000
+EMBED, RERANK = {"input": "hi"}, {"query": "q", "documents": ["d"]}
+DRAW, SPEAK, SEARCH = {"prompt": "cat"}, {"input": "hi", "voice": "v"}, {"query": "q", "max_results": 3}
+
+
+def service(name: str, capability: Capability) -> Service:
+    found = service_of(VENDORS[name], capability)
+    assert found is not None
+    return found
+
+
+def ask_of(capability: Capability, members: dict[str, Any]):
+    return PARSERS[capability](json.dumps({"model": "public", **members}).encode())
+
+
+def sent(name: str, model: str, capability: Capability, members: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Address and body."""
+    vendor = service(name, capability)
+    address = vendor.address(VENDORS[name].base_url, "sk-1", model)
+    request = vendor.request(address, ask_of(capability, members), NOW)
+    assert request.method == b"POST"
+    assert b"Authorization: Bearer sk-1\r\n" in request.headers
+    return f"{request.origin.scheme}://{request.origin.host}{request.target.decode()}", json.loads(bytes(request.body))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "capability", "members", "address", "body"),
+    [
+        ("openai", "tts-1", "speech", SPEAK, "https://api.openai.com/v1/audio/speech", {"model": "tts-1", **SPEAK}),
+        ("zhipu", "embedding-3", "embeddings", EMBED, "https://open.bigmodel.cn/api/paas/v4/embeddings",
+         {"model": "embedding-3", **EMBED}),
+        ("zai", "search-pro", "search", SEARCH, "https://api.z.ai/api/paas/v4/web_search",
+         {"search_query": "q", "count": 3, "search_engine": "search_pro"}),
+        ("alibaba", "qwen3-rerank", "rerank", RERANK, "https://dashscope.aliyuncs.com/compatible-api/v1/reranks",
+         {"model": "qwen3-rerank", **RERANK}),
+        ("baichuan", "baichuan-text-embedding", "embeddings", EMBED, "https://api.baichuan-ai.com/v1/embeddings",
+         {"model": "Baichuan-Text-Embedding", **EMBED}),
+        ("bytedance", "ep-1", "images", DRAW, "https://ark.cn-beijing.volces.com/api/v3/images/generations",
+         {"model": "ep-1", **DRAW}),
+        ("huawei", "bge-reranker-v2-m3", "rerank", RERANK, "https://api.modelarts-maas.com/v1/rerank",
+         {"model": "bge-reranker-v2-m3", **RERANK}),
+        ("deepseek", "search-api", "search", SEARCH, "https://api.deepseek.com/v1/tools/search",
+         {"query": "q", "count": 3}),
+        ("stepfun", "search", "search", SEARCH, "https://api.stepfun.com/v1/search", {"query": "q", "n": 3}),
+        ("metaso", "search", "search", SEARCH | {"scope": "document"}, "https://metaso.cn/api/v1/search",
+         {"q": "q", "size": 3, "scope": "document"}),
+        ("vllm", "bge", "rerank", RERANK, "http://127.0.0.1/v1/rerank", {"model": "bge", **RERANK}),
+        ("minimax", "image-01", "images", DRAW | {"n": 2, "size": "1920x1080", "response_format": "b64_json"},
+         "https://api.minimaxi.com/v1/image_generation",
+         {"model": "image-01", "prompt": "cat", "n": 2, "aspect_ratio": "16:9", "response_format": "base64"}),
+        ("minimax-intl", "speech-02-hd", "speech", SPEAK | {"speed": 1.5, "response_format": "wav",
+                                                            "voice_setting": {"emotion": "happy"}},
+         "https://api.minimax.io/v1/t2a_v2",
+         {"model": "speech-02-hd", "text": "hi", "stream": False, "output_format": "hex",
+          "voice_setting": {"voice_id": "v", "speed": 1.5, "emotion": "happy"}, "audio_setting": {"format": "wav"}}),
+    ],
+)  # fmt: skip
+def test_what_is_sent_and_where(name, model, capability, members, address, body):
+    assert sent(name, model, Capability(capability), members) == (address, body)
+
+
+def test_an_address_that_the_other_one_cannot_be_told_from_is_refused():
+    rerank = service("alibaba", Capability.RERANK)
+    with pytest.raises(ConfigError, match="does not end in /compatible-mode/v1"):
+        rerank.address("https://gateway.example/qwen", "sk", "qwen3-rerank")
+    moved = rerank.address("https://gateway.example/qwen/compatible-mode/v1/", "sk", "qwen3-rerank")
+    assert moved.target == b"/qwen/compatible-api/v1/reranks"
+
+
+@pytest.mark.parametrize("size", ["7x5", "big", "0x10", "1024", "1024x"])
+def test_minimax_is_not_asked_for_a_size_that_it_does_not_make(size):
+    images = service("minimax", Capability.IMAGES)
+    with pytest.raises(CallRefused, match="1:1, 16:9"):
+        images.check(ask_of(Capability.IMAGES, DRAW | {"size": size}))
+
+
+@pytest.mark.parametrize(("size", "ratio"), [("512x512", "1:1"), ("2520x1080", "21:9"), ("auto", None), (None, None)])
+def test_a_size_is_a_ratio_to_minimax(size, ratio):
+    _, body = sent("minimax", "image-01", Capability.IMAGES, DRAW | ({} if size is None else {"size": size}))
+    assert body.get("aspect_ratio") == ratio
+
+
+def whole(name: str, capability: Capability, members: dict[str, Any], answer: Any):
+    reader = service(name, capability).answer(ask_of(capability, members), NOW)
+    reader.feed(json.dumps(answer).encode())
+    reader.end()
+    return reader
+
+
+def test_minimaxs_images_are_said_again_in_openais_words():
+    answer = {"id": "t1", "data": {"image_urls": ["u1", "u2"]}, "metadata": {"failed_count": "1"},
+              "base_resp": {"status_code": 0, "status_msg": "success"}}  # fmt: skip
+    reader = whole("minimax", Capability.IMAGES, DRAW | {"n": 3}, answer)
+    assert json.loads(reader.tail(None)) == {
+        "id": "t1", "created": 1_700_000_000, "data": [{"url": "u1"}, {"url": "u2"}],
+    }  # fmt: skip
+    assert service("minimax", Capability.IMAGES).usage(reader.usage) == {"images": 2}
+    assert json.loads(reader.usage)["metadata"] == {"failed_count": "1"}
+
+
+def test_minimaxs_sound_comes_out_of_its_digits():
+    answer = {"data": {"audio": "49443300ff", "status": 2}, "extra_info": {"usage_characters": 14}, "trace_id": "t2"}
+    reader = whole("minimax", Capability.SPEECH, SPEAK, answer)
+    assert (reader.tail(None), reader.lines) == (b"ID3\x00\xff", b"content-type: audio/mpeg\r\n")
+    assert service("minimax", Capability.SPEECH).usage(reader.usage) == {"input_characters": 14}
+    silent = whole("minimax", Capability.SPEECH, SPEAK, {"data": {"audio": "00"}})
+    assert (silent.finished, silent.usage) == (True, None)
+
+
+@pytest.mark.parametrize("audio", ["", "xyz", "0"])
+def test_what_is_no_sound_is_damage(audio):
+    assert whole("minimax", Capability.SPEECH, SPEAK, {"data": {"audio": audio}}).damage
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "members", "answer", "kind"),
+    [
+        ("minimax", "images", DRAW, {"base_resp": {"status_code": 1008, "status_msg": "balance"}}, Kind.NO_BALANCE),
+        ("minimax", "speech", SPEAK, {"data": {"audio": "00"}, "base_resp": {"status_code": 1002, "status_msg": "x"}},
+         Kind.RATE_LIMITED),
+        ("metaso", "search", SEARCH, {"errCode": 1000, "errMsg": "no such parameter"}, Kind.BAD_REQUEST),
+        ("huawei", "embeddings", EMBED, {"error_code": "ModelArts.81101", "error_msg": "rpm"}, Kind.RATE_LIMITED),
+        ("zhipu", "images", DRAW, {"error": {"code": "1301", "message": "no"}}, Kind.CONTENT_FILTERED),
+    ],
+)  # fmt: skip
+def test_a_failure_inside_a_200_is_one(name, capability, members, answer, kind):
+    reader = whole(name, Capability(capability), members, answer)
+    assert not reader.finished
+    assert service(name, Capability(capability)).classify(200, [], reader.error).kind is kind
+
+
+def test_no_vendor_offers_a_thing_twice():
+    for vendor in VENDORS.values():
+        offered = [endpoint.capability for endpoint in vendor.endpoints]
+        assert len(set(offered)) == len(offered)
+        does = {model.does for model in vendor.models} - {Capability.CHAT}
+        assert not vendor.endpoints or does <= {*offered, *does - set(WHAT_IS_HERE)}
+
+
+WHAT_IS_HERE = (Capability.EMBEDDINGS, Capability.RERANK, Capability.IMAGES, Capability.SPEECH, Capability.SEARCH)
