@@ -17,12 +17,14 @@ from fenli.gateway.leases import Leases
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
+from fenli.market.bills import Bills
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import Market, market_key
 from fenli.market.model import EmulatedVendor
 from fenli.market.replies import AT_ONCE
 from fenli.market.senses import Senses
 from fenli.market.served import Serving
+from fenli.market.timeline import Timeline
 from fenli.market.transport import MarketTransport
 from fenli.prices.offers import Offer
 from fenli.routing.directory import Directory
@@ -112,9 +114,14 @@ class _Disk:
         pass
 
 
+def _base_url(emulated: EmulatedVendor) -> str:
+    scheme = emulated.vendor.base_url.partition(":")[0]
+    return f"{scheme}://market.example/{emulated.vendor.id}{emulated.prefix}"
+
+
 class Rehearsal:
     """Every emulated vendor of ``names`` is on. Each thinks unasked where it can be told not to, so that being told so
-    shows. ``offers`` are by vendor."""
+    shows. ``offers`` are by vendor. With a ``timeline`` the vendors live through its scenario."""
 
     def __init__(
         self,
@@ -122,6 +129,8 @@ class Rehearsal:
         *,
         routes: tuple[Route, ...] = (),
         offers: dict[str, tuple[Offer, ...]] | None = None,
+        timeline: Timeline | None = None,
+        bills: Bills | None = None,
     ) -> None:
         self.sim = Simulation(START)
         self.offers = offers
@@ -133,10 +142,10 @@ class Rehearsal:
             flavour = msgspec.structs.replace(flavour, senses=senses if flavour.senses is not None else None)
             keys = frozenset([market_key(name)])
             emulated.append(EmulatedVendor(VENDORS[name], flavour, keys=keys, pace=AT_ONCE))
-        self.market = Market(self.sim, chance, emulated)
+        self.market = Market(self.sim, chance, emulated, timeline=timeline, bills=bills)
         settings = tuple(
             VendorSettings(
-                id=one.vendor.id, adapter=one.vendor.id, base_url=f"https://market.example/{one.vendor.id}{one.prefix}",
+                id=one.vendor.id, adapter=one.vendor.id, base_url=_base_url(one),
                 credential=market_key(one.vendor.id), models=tuple(model.id for model in one.vendor.models),
                 currency="CNY",
             )

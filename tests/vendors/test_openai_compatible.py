@@ -128,6 +128,7 @@ def test_the_reader_fits_the_request() -> None:
         (404, Kind.MODEL_NOT_FOUND),
         (408, Kind.TIMEOUT),
         (409, Kind.BAD_REQUEST),
+        (410, Kind.MODEL_NOT_FOUND),
         (413, Kind.CONTEXT_TOO_LONG),
         (418, Kind.BAD_REQUEST),
         (422, Kind.BAD_REQUEST),

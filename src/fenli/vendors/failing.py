@@ -56,6 +56,7 @@ _BY_STATUS: Final = {
     403: Kind.NO_PERMISSION,
     404: Kind.MODEL_NOT_FOUND,
     408: Kind.TIMEOUT,
+    410: Kind.MODEL_NOT_FOUND,  # a vendor that has left, and what it sold with it
     413: Kind.CONTEXT_TOO_LONG,
     422: Kind.BAD_REQUEST,
     429: Kind.RATE_LIMITED,
