@@ -37,6 +37,8 @@ class MarketServer:
     def handle(self, exchange: ServerExchange) -> None:
         path = exchange.path.decode("latin-1")
         found = self.market.find("", path)
+        if found is None and exchange.method == b"POST" and len(self.market.vendors) == 1:
+            found = next(iter(self.market.vendors.values())), path  # for clients that can be told a host and no path
         if found is None:
             self._own(exchange, path)
             return
