@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.dated import Dated
 from fenli.market.services.media import Drawing
 from fenli.market.services.texts import Embedding
 
@@ -16,8 +17,8 @@ BYTEDANCE: Final = Flavour(
     model_prefixes=("ep-",),
     senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
     services={
-        "/api/v3/embeddings": Embedding(),
-        "/api/v3/images/generations": Drawing(),
+        "/api/v3/embeddings": Dated(Embedding()),
+        "/api/v3/images/generations": Drawing(counted="generated_images"),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key in the request is missing or invalid.", "AuthenticationError",

@@ -72,7 +72,7 @@ ZHIPU: Final = Flavour(
         name="meta.bot_name",
     ),
     services={
-        "/api/paas/v4/embeddings": Embedding(),
+        "/api/paas/v4/embeddings": Embedding(("completion_tokens",)),
         "/api/paas/v4/images/generations": Drawing(),
         "/api/paas/v4/audio/speech": Speaking(),
         "/api/paas/v4/web_search": Searching(
@@ -80,6 +80,9 @@ ZHIPU: Final = Flavour(
             engine="search_engine",
             results="search_result",
             names=("link", "content", "publish_date"),
+            members={"search_intent": []},
+            each={"icon": "", "media": "market", "images": []},
+            numbered="refer",
         ),
     },
     refusals=(

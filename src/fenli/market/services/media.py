@@ -56,10 +56,11 @@ _decode_saying = msgspec.json.Decoder(_Saying).decode
 
 
 class Drawing(msgspec.Struct, frozen=True):
-    """``writes_out``: images come as data URLs, whatever was asked for, and a size has to be named. Implements
-    `fenli.market.services.service.Service`."""
+    """``writes_out``: images come as data URLs, whatever was asked for, and a size has to be named. ``counted``: the
+    member of the usage that counts them, where there is one. Implements `fenli.market.services.service.Service`."""
 
     writes_out: bool = False
+    counted: str = ""
 
     def model(self, body: bytes) -> str:
         return named(body).model
@@ -75,8 +76,10 @@ class Drawing(msgspec.Struct, frozen=True):
             data = [{"b64_json": PIXEL}] * wanted
         else:
             data = [{"url": _address(chance)} for _ in range(wanted)]
-        answer = {"created": at // SECOND, "model": model, "data": data}
-        return Made(msgspec.json.encode(answer), units={"images": wanted})
+        answer: dict[str, Any] = {"created": at // SECOND, "model": model, "data": data}
+        if self.counted:
+            answer["usage"] = {self.counted: wanted}
+        return Made(msgspec.json.encode(answer), units={"images": wanted}, told=answer.get("usage"))
 
 
 class MiniMaxDrawing(msgspec.Struct, frozen=True):

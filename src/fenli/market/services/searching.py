@@ -18,7 +18,8 @@ DEFAULT = 10
 
 class Searching(msgspec.Struct, frozen=True, kw_only=True):
     """What the vendor calls what; ``engine`` is the member with the model's name, ``sole`` the model where there is
-    none. ``most``: of results; ``members`` stand in every answer.
+    none. ``most``: of results; ``members`` stand in every answer, ``each`` in every result, and ``numbered`` is the
+    member that tells its number as ``ref_1``.
 
     Implements `fenli.market.services.service.Service`."""
 
@@ -30,6 +31,8 @@ class Searching(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, str, str] = ("url", "snippet", "date")
     most: int = 50
     members: dict[str, Any] = {}
+    each: dict[str, Any] = {}
+    numbered: str = ""
 
     def model(self, body: bytes) -> str:
         return str(_decode(body).get(self.engine, "")) if self.engine else self.sole
@@ -46,7 +49,7 @@ class Searching(msgspec.Struct, frozen=True, kw_only=True):
         results = [
             {"title": f"{query} {position}", link: f"https://market.example/{stamp}/{position}",
              snippet: f"{query}: page {position}", date: format_instant(at - position * 86_400 * SECOND)[:10],
-             "position": position}
+             "position": position, **self.each, **({self.numbered: f"ref_{position}"} if self.numbered else {})}
             for position in range(1, wanted + 1)
         ]  # fmt: skip
         answer = {"id": chance.bytes(8).hex(), self.results: results, **self.members}

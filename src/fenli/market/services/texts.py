@@ -35,7 +35,10 @@ _decode_ranking = msgspec.json.Decoder(_Ranking).decode
 
 
 class Embedding(msgspec.Struct, frozen=True):
-    """Implements `fenli.market.services.service.Service`."""
+    """``zeros``: members of the usage that embeddings have at nothing. Implements
+    `fenli.market.services.service.Service`."""
+
+    zeros: tuple[str, ...] = ()
 
     def model(self, body: bytes) -> str:
         return named(body).model
@@ -55,7 +58,7 @@ class Embedding(msgspec.Struct, frozen=True):
             for index, item in enumerate(items)
         ]
         tokens = sum(tokens_of(item) if isinstance(item, str) else len(item) for item in items)
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        usage = {"prompt_tokens": tokens, **dict.fromkeys(self.zeros, 0), "total_tokens": tokens}
         answer = {"object": "list", "data": data, "model": model, "usage": usage}
         return Made(msgspec.json.encode(answer), Count(tokens), told=usage)
 
