@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from fenli.clock import SECOND
-from fenli.errors import ConfigError, Kind
+from fenli.errors import CallRefused, ConfigError, Kind
 from fenli.http.transport import Origin
 from fenli.vendors.iflytek_websocket import IFLYTEK_WS, SparkKey, parse_key, sign, signed_query
 from fenli.wire.openai_chat import parse_request
@@ -65,6 +65,27 @@ def test_a_request_is_a_handshake_and_a_message(model: str, path: str, domain: s
         "payload": {"message": {"text": [{"role": "user", "content": "hi"}]}},
     }
     assert b"TESTAPISECRET" not in b"%b%b%b" % (request.target, request.headers, bytes(request.body))
+
+
+@pytest.mark.parametrize("path", ["/v1.1/chat", "/v1/x1", "/chat/max-32k"])
+def test_a_whole_address_counts_for_every_model(path: str) -> None:
+    for model in ("spark-max", "my-tuned-one"):
+        address = IFLYTEK_WS.address(f"wss://maas-api.cn-huabei-1.xf-yun.com{path}", SECRET, model)
+        request = IFLYTEK_WS.request(address, asked(), NOW)
+        assert urlsplit(request.target.decode()).path == path
+
+
+def test_the_header_says_who_asks_and_which_tuning_is_meant() -> None:
+    address = IFLYTEK_WS.address(IFLYTEK_WS.base_url, SECRET, "patch")
+
+    def header(**members: Any) -> Any:
+        return json.loads(bytes(IFLYTEK_WS.request(address, asked(**members), NOW).body))["header"]
+
+    assert header(user="u-1", patch_id="r-7") == {"app_id": "app1", "uid": "u-1", "patch_id": ["r-7"]}
+    assert header(user="u" * 33) == {"app_id": "app1"}
+    with pytest.raises(CallRefused) as refused:
+        header(patch_id=7)
+    assert refused.value.param == "patch_id"
 
 
 @pytest.mark.parametrize("secret", ["", "one", "one:two", "a:b:", "a:b:c:d"])

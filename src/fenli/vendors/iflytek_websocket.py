@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from email.utils import formatdate
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -19,16 +20,19 @@ import msgspec
 from fenli.clock import SECOND
 from fenli.errors import ConfigError, Kind
 from fenli.http.transport import Request
-from fenli.vendors.contract import Address, Model
+from fenli.vendors.contract import Address, Model, parse_base_url
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.headers import host_of
 from fenli.vendors.iflytek import IFLYTEK
 from fenli.vendors.models import default_models
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, Switches
 from fenli.vendors.translated import Translated
 from fenli.wire.frames import Frames, MessageFrames
 from fenli.wire.openai_chat import ChatRequest
-from fenli.wire.spark import SparkReader, encode_request
+from fenli.wire.spark import SparkReader, encode_header, encode_request
 from fenli.wire.translated import Reader, TranslatedWhole, Translation
+
+_WHOLE: Final = re.compile(r"/(v[0-9.]+/[a-z0-9]+|chat/[a-z0-9-]+)$")
 
 
 class SparkKey(NamedTuple):
@@ -62,6 +66,8 @@ def signed_query(key: SparkKey, host: str, path: str, now: int) -> str:
 
 
 class SparkWebSocket(Translated, frozen=True, kw_only=True):
+    """A base URL that ends with a path of the vendor's (``/v1.1/chat``) is the whole address, whatever the model."""
+
     @property
     def models(self) -> tuple[Model, ...]:
         return default_models(self.id)
@@ -71,7 +77,10 @@ class SparkWebSocket(Translated, frozen=True, kw_only=True):
         address = super().address(base_url, secret, model)
         if address.origin.scheme not in ("ws", "wss"):
             raise ConfigError(f"{base_url!r} is no address of a WebSocket: write wss:// (or ws://) for {self.id}")
-        return address
+        whole = _WHOLE.search(base_url.rstrip("/"))
+        return (
+            address if whole is None else msgspec.structs.replace(address, target=parse_base_url(base_url)[1].encode())
+        )
 
     def credential(self, secret: str) -> tuple[str, ...]:
         return ()
@@ -83,7 +92,7 @@ class SparkWebSocket(Translated, frozen=True, kw_only=True):
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         request = super().request(address, ask, now)
-        header = msgspec.json.encode({"app_id": parse_key(address.secret).app})
+        header = encode_header(ask, parse_key(address.secret).app)
         return request._replace(body=b'{"header":%b,%b' % (header, bytes(request.body)[1:]))
 
     def body(self, ask: ChatRequest, model: bytes) -> bytes:
@@ -112,5 +121,6 @@ IFLYTEK_WS: Final = SparkWebSocket(
     keys_at="https://console.xfyun.cn",
     key_form="AppID:APIKey:APISecret",
     usage_map=IFLYTEK.usage_map,
+    switches=Switches(schema=(SchemaSwitch(way=SchemaWay.TEXT),)),
     errors=(ErrorRule(Kind.BAD_KEY, status=403, text="hmac|signature"), *IFLYTEK.errors),
 )

@@ -20,8 +20,29 @@ from fenli.wire.openai_chat.decoded import ChatBody, Message, decoded, refuse_un
 from fenli.wire.translated import CallPart, Said
 
 _ENDED: Final = 2
-_TAKEN: Final = frozenset({"temperature", "top_k", "tools", "tool_choice"})
+_TAKEN: Final = frozenset({"temperature", "top_k", "tools", "tool_choice", "patch_id"})
+_UID_MAX: Final = 32
 _ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+
+
+def encode_header(ask: ChatRequest, app: str) -> bytes:
+    """The request's header: whose it is. ``user`` goes along where it is not too long, ``patch_id`` (of a tuned model)
+    as it is. Raises CallRefused where that is no text."""
+    header: dict[str, Any] = {"app_id": app}
+    user, patch = _word(ask, "user"), _word(ask, "patch_id")
+    if user is not None and len(user) <= _UID_MAX:
+        header["uid"] = user
+    if patch is not None:
+        header["patch_id"] = [patch]
+    return msgspec.json.encode(header)
+
+
+def _word(ask: ChatRequest, name: str) -> str | None:
+    try:
+        word: str | None = _decode_word(ask.fields.get(name, b"null"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be a text", name) from None
+    return word
 
 
 def encode_request(ask: ChatRequest, domain: bytes, vendor: str) -> bytes:
@@ -110,6 +131,7 @@ class _Part(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Part).decode
+_decode_word = msgspec.json.Decoder(str | None).decode
 
 
 class SparkReader:
