@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import socket
 
 import pytest
 from http_sockets import PATIENT, RawClient, Script, client, request, run, serve, until
@@ -232,6 +233,33 @@ def test_a_message_comes_whole_however_it_is_cut():
             await until(lambda script=script: hasattr(script, "left"))
             assert [event[:2] for event in script.said] == [(TEXT, b"hi"), (CLOSE, b"")]
             await asker.close()
+
+    run(story)
+
+
+def test_a_handshake_comes_whole_however_it_is_cut():
+    words = encode_frame(TEXT, b"one") + encode_close(1000)
+
+    def dripping(cut: int):
+        async def scene(script, reader, writer) -> None:
+            reply = granted(await script.request(reader)) + words
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in (reply[:cut], reply[cut:]):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+            await reader.read()
+
+        return scene
+
+    async def story() -> None:
+        size = len(granted(ASKS) + words)
+        script = await Script.play(*map(dripping, range(1, size)))
+        asker = client()
+        for _ in range(1, size):
+            heard = await talk(asker, script.port)
+            assert (heard.status, heard.messages, heard.end) == (101, [b"one"], "completed")
+        await asker.close()
 
     run(story)
 
