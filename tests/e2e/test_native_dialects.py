@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import openai
 import pytest
@@ -13,7 +14,8 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
 VENDORS_HERE = ("anthropic", "google")
-QUESTION = {"role": "user", "content": "How is the weather in 上海? " * 20}
+MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}  # who caches unasked makes nothing of it
+QUESTION = {"role": "user", "content": [{"type": "text", "text": "How is the weather in 上海? " * 20, **MARK}]}
 TOOL = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
@@ -23,7 +25,7 @@ MODELS = {"anthropic": "anthropic/claude-haiku-4-5", "google": "google/gemini-3.
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def fenli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("natives")
     with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in VENDORS_HERE)) as port:
         lines = ["[local]", "enabled = false"]
@@ -32,7 +34,12 @@ def client(tmp_path_factory):
             lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
         environ = {KEYS[vendor]: market_key(vendor) for vendor in VENDORS_HERE}
         with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield openai.OpenAI(base_url=running.url, api_key=running.first_key, max_retries=0)
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(fenli):
+    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
 
 
 def asked(client, vendor, stream, messages):
@@ -66,6 +73,16 @@ def test_a_tools_result_goes_back_with_what_the_model_wants_back(client, vendor,
     said, finish, usage = asked(client, vendor, stream, [QUESTION, message, result])
     assert (bool(said["content"]), finish) == (True, "stop")
     assert usage.prompt_tokens_details.cached_tokens >= 64
+
+
+def test_what_is_written_to_a_cache_for_an_hour_has_its_own_price(fenli, client):
+    """At the list's price: a million tokens read, written for an hour and answered cost $1, $2 and $5."""
+    question = {"role": "user", "content": [{"type": "text", "text": "Once upon a time " * 30, **MARK}]}
+    raw = client.chat.completions.with_raw_response.create(model=MODELS["anthropic"], messages=[question])
+    [entry] = [one for one in fenli.listing("ledger", "list") if one["call"] == raw.headers["x-fenli-call-id"]]
+    usage = entry["usage"]
+    assert usage["cache_write_1h"] == raw.parse().usage.prompt_tokens_details.cache_write_tokens > 100
+    assert Decimal(entry["cost"]) == Decimal(usage["input"] + 2 * usage["cache_write_1h"] + 5 * usage["output"]) / 10**6
 
 
 def test_what_is_forged_is_refused_in_openais_words(client):

@@ -29,7 +29,8 @@ def is_what_was_served(market: SdkMarket, answer: dict[str, Any]) -> None:
     assert answer.get("raised") is None
     served, usage = market.serving(answer["id"]), answer["usage"]
     assert (served.vendor, served.outcome) == ("anthropic", "whole")
-    assert usage["input_tokens"] + usage["cache_read_input_tokens"] == served.prompt_tokens
+    read = usage["cache_read_input_tokens"] + usage["cache_creation_input_tokens"]
+    assert usage["input_tokens"] + read == served.prompt_tokens
     assert usage["cache_read_input_tokens"] == served.cached_tokens
     assert usage["output_tokens"] == served.completion_tokens > 0
     assert usage["output_tokens_details"]["thinking_tokens"] == served.reasoning_tokens
@@ -72,12 +73,16 @@ def test_thinking_comes_signed_and_goes_back(market: SdkMarket, drivers: Drivers
     assert "signature" in refused["raised"]["says"]
 
 
-def test_a_prompt_that_was_there_before_is_cached(market: SdkMarket, drivers: Drivers) -> None:
-    turns = [{"role": "user", "content": "What does a token cost? " * 20}]
-    for wanted in (0, 64):
+def test_what_is_marked_is_written_to_a_cache_and_read_from_it(market: SdkMarket, drivers: Drivers) -> None:
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    part = {"type": "text", "text": "What does a token cost? " * 20}
+    marked, plain = ([{"role": "user", "content": [one]}] for one in (part | {"cache_control": mark}, part))
+    for turns, read, written in ((plain, 0, 0), (marked, 0, 120), (marked, 64, 56), (plain, 0, 0)):
         answer = ask(market, drivers, messages=turns)
         is_what_was_served(market, answer)
-        assert answer["usage"]["cache_read_input_tokens"] == wanted
+        usage = answer["usage"]
+        assert (usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]) == (read, written)
+        assert usage["cache_creation"] == {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": written}
 
 
 @BOTH

@@ -39,8 +39,10 @@ class Bills:
 def meters(count: Count) -> dict[str, int]:
     """The vendor's count as disjoint meters."""
     units = {
-        "input": count.prompt - count.cached,
+        "input": count.prompt - count.cached - count.written - count.kept,
         "cached_input": count.cached,
+        "cache_write": count.written,
+        "cache_write_1h": count.kept,
         "output": count.completion - count.reasoning,
         "reasoning": count.reasoning,
         "searches": count.searches,

@@ -77,6 +77,11 @@ class ChatBody(msgspec.Struct):
             return ()
         return tuple(self.tools or ())
 
+    def marked(self) -> tuple[int, bool] | None:
+        """How many of the messages are marked to be cached, and whether for an hour; None where the vendor caches
+        unasked."""
+        return None
+
     @property
     def schema(self) -> dict[str, Any] | None:
         outer = (self.response_format or {}).get("json_schema")

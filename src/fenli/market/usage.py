@@ -10,17 +10,25 @@ BYTES_PER_TOKEN: Final = 4  # simulated: no tokenizer is this simple
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
-    """``prompt`` includes ``cached``; ``completion`` includes ``reasoning``. Tokens; and web searches."""
+    """``prompt`` includes ``cached``, and what was written to a cache: ``written``, and ``kept`` for an hour.
+    ``completion`` includes ``reasoning``. Tokens; and web searches."""
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int = 0
     searches: int = 0
+    written: int = 0
+    kept: int = 0
 
     def upto(self, completion: int) -> Count:
         """What has been used when only the first ``completion`` tokens were produced. Reasoning comes first."""
-        return Count(self.prompt, completion, self.cached, min(self.reasoning, completion), self.searches)
+        return msgspec.structs.replace(self, completion=completion, reasoning=min(self.reasoning, completion))
+
+    def writing(self, tokens: int, *, lasting: bool) -> Count:
+        """The same where so many tokens of the prompt were to be in a cache, for an hour where it is ``lasting``."""
+        fresh = max(0, tokens - self.cached)
+        return msgspec.structs.replace(self, kept=fresh) if lasting else msgspec.structs.replace(self, written=fresh)
 
 
 def tokens_in(size: int) -> int:

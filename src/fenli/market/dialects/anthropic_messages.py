@@ -1,7 +1,8 @@
 """Anthropic's Messages API: strict about what it is sent, and answers in named events.
 
 What it lets callers prove is simulated: the signature of a thinking block is a digest of its words, and a block that
-comes back with another one is refused, as is a history that leaves thinking out where it has to be.
+comes back with another one is refused, as is a history that leaves thinking out where it has to be. It caches what is
+marked to be cached, however short, and nothing else.
 """
 
 from __future__ import annotations
@@ -57,6 +58,16 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
     container: Any = None
     diagnostics: Any = None
     inference_geo: str | None = None
+
+
+class _Chat(ChatBody, kw_only=True):
+    """``marks``: so many messages, the system's among them, are to be cached; for an hour where it is ``lasting``."""
+
+    marks: int = 0
+    lasting: bool = False
+
+    def marked(self) -> tuple[int, bool]:
+        return self.marks, self.lasting
 
 
 _decode: Final = msgspec.json.Decoder(_Body).decode
@@ -151,13 +162,22 @@ def _thought(message: _Message) -> bool:
     return str(message.blocks[0].get("type")).endswith("thinking")
 
 
-def _chat(body: _Body) -> ChatBody:
+def _chat(body: _Body) -> _Chat:
     system = [{"type": "text", "text": body.system}] if isinstance(body.system, str) else body.system or []
     said = [{"role": "system", "content": system}] if system else []
     choice = (body.tool_choice or {}).get("type")
     form = (body.output_config or {}).get("format")
+    marks = [
+        *_marks(system, 1),
+        *(mark for at, one in enumerate(body.messages) for mark in _marks(one.blocks, at + len(said) + 1)),
+    ]
+    if body.cache_control is not None:
+        marks.append((len(said) + len(body.messages), body.cache_control))
+    marked, mark = max(marks, key=lambda one: one[0], default=(0, {}))
     plain: dict[str, Any] = {
         "model": body.model,
+        "marks": marked,
+        "lasting": mark.get("ttl") == "1h",
         "messages": [*said, *map(_said, body.messages)],
         "stream": body.stream,
         "max_tokens": body.max_tokens,
@@ -168,7 +188,12 @@ def _chat(body: _Body) -> ChatBody:
     }  # fmt: skip
     if form is not None:
         plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": form.get("schema")}}
-    return msgspec.convert(plain, ChatBody)
+    return msgspec.convert(plain, _Chat)
+
+
+def _marks(blocks: list[Block], place: int) -> list[tuple[int, Block]]:
+    """What is to be cached up to the message at ``place``, counted from 1."""
+    return [(place, block["cache_control"]) for block in blocks if isinstance(block.get("cache_control"), dict)]
 
 
 def _said(message: _Message) -> dict[str, Any]:
@@ -198,10 +223,13 @@ class MessagesUsage(msgspec.Struct, frozen=True):
 
     def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
         return {
-            "input_tokens": count.prompt - count.cached,
+            "input_tokens": count.prompt - count.cached - count.written - count.kept,
             "cache_read_input_tokens": count.cached,
-            "cache_creation_input_tokens": surplus,
-            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "cache_creation_input_tokens": count.written + count.kept + surplus,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": count.written,
+                "ephemeral_1h_input_tokens": count.kept,
+            },
             "output_tokens": count.completion,
             "output_tokens_details": {"thinking_tokens": count.reasoning},
             "service_tier": "standard",
