@@ -306,7 +306,9 @@ class Call:
 
     def _attempt(self, terms: Terms, now: int) -> list[Effect]:
         made = len(self._attempts)
-        number, target, ask = made + 1, self.plan.targets[made], terms.ask
+        number = made + 1
+        target = self.plan.targets[made]
+        ask = terms.ask
         request: Request | None
         try:
             answer, request = target.vendor.answer(ask, now), target.vendor.request(target.address, ask, now)
@@ -319,14 +321,14 @@ class Call:
         attempt = Attempt(number, target, answer, now, terms.hold)
         self._attempts.append(attempt)
         wake_at = now + target.deadlines.first_content
-        if number == 1 or wake_at < self.wake_at or len(self._open()) == 1:
+        if not made or wake_at < self.wake_at or len(self._open()) == 1:
             self.wake_at = wake_at if wake_at < self.deadline else self.deadline
         most = terms.bound
         currency = picos = None
         if most is not None:
             currency, picos = most.currency, most.picos if most.picos < AMOUNT_MAX else AMOUNT_MAX
         record: Record
-        if number == 1:
+        if not made:
             record = Held(
                 self.number, now, self.key.id, ask.model, ask.stream, ask.size, target.vendor_id, target.model,
                 currency, picos, self.retry, self.request_id, None if terms.hold is None else ask.is_text,
