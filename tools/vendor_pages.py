@@ -43,6 +43,7 @@ OPTIONS_ZH = {
 OPTIONS_EN = {option: option.value for option in Option} | {Option.SCHEMA: "JSON schema"}
 CAPABILITIES_ZH = {
     "chat": "对话",
+    "completions": "补全",
     "embeddings": "向量",
     "rerank": "重排",
     "images": "图像",

@@ -31,6 +31,18 @@ prices = { input = "0.800003" }
 source = "this test"
 confidence = "high"
 """
+COMPLETION_PRICES = """vendor = "{vendor}"
+
+[[offers]]
+model = "{model}"
+effective_from = 2026-01-01T00:00:00Z
+currency = "CNY"
+unit = "1M_tokens"
+prices = {{ input = "1.000001", cached_input = "0.1", output = "4.000007" }}
+source = "this test"
+confidence = "high"
+"""
+COMPLETING = {"deepseek": "deepseek-flash", "alibaba": "qwen-plus"}
 TEXTS = ["分厘之间,一分不差", "exact to the last pico", "x" * 401]
 
 
@@ -39,6 +51,8 @@ def fenli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("endpoints")
     (folder / "prices").mkdir()
     (folder / "prices" / "huawei.toml").write_text(RERANK_PRICES)
+    for vendor, model in COMPLETING.items():
+        (folder / "prices" / f"{vendor}.toml").write_text(COMPLETION_PRICES.format(vendor=vendor, model=model))
     vendors = [f"--vendor={vendor}" for vendor in ASKED]
     with emulated_market("--at-once", "--fault=tencent:overloaded", *vendors) as port:
         lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
@@ -128,6 +142,29 @@ def test_embeddings_cost_their_tokens(fenli, client, model, currency, per_millio
         assert entry["cost"] is None
     else:
         assert (entry["currency"], Decimal(entry["cost"])) == (currency, tokens * Decimal(per_million) / 10**6)
+
+
+@pytest.mark.parametrize("vendor", COMPLETING)
+def test_a_gap_is_filled_and_costs_its_tokens(fenli, client, vendor):
+    prompt, suffix = "def cents(mills):\n", "\nprint(cents(10))"
+    raw = client.completions.with_raw_response.create(
+        model=f"{vendor}/{COMPLETING[vendor]}", prompt=prompt, suffix=suffix, max_tokens=9
+    )
+    answer = raw.parse()
+    assert "print(cents" in answer.choices[0].text  # the market says what it saw on both sides
+    assert answer.choices[0].finish_reason == "length"
+    entry = entry_of(fenli, raw.headers)
+    read = sum(-(-len(text) // 4) for text in (prompt, suffix))
+    assert entry["usage"] == {"input": read, "output": 9}
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (read, 9)
+    assert (entry["vendor"], entry["outcome"], entry["grade"]) == (vendor, "ok", "measured")
+    cost = (read * Decimal("1.000001") + 9 * Decimal("4.000007")) / 10**6
+    assert (entry["currency"], Decimal(entry["cost"])) == ("CNY", cost)
+
+
+def test_a_model_that_only_ranks_does_not_go_on_with_a_text(fenli):
+    status, _, body = post(fenli, "/v1/completions", {"model": "huawei/bge-reranker-v2-m3", "prompt": "x"})
+    assert (status, json.loads(body)["error"]["code"]) == (404, "model_not_found")
 
 
 def test_rerank_by_http_costs_query_and_documents(fenli):

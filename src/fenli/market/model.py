@@ -188,12 +188,9 @@ class EmulatedVendor:
             fault = parse_fault(reply.fault)
         if reply.refuse is not None:
             return self._refused(reply.refuse, request_id, fault=fault)
-        marked = chat.marked()
-        remembered = self._cache.seen(sizes if marked is None else sizes[: marked[0]])
+        remembered = self._cache.seen(sizes)
         cached = remembered if reply.cached is None else min(reply.cached, prompt_tokens)
         count = Count(prompt_tokens, cached=cached, searches=noticed.searches)
-        if marked is not None and marked[0]:
-            count = count.writing(sizes[marked[0] - 1][1], lasting=marked[1])
         return self._answer(chat, noticed, noticed.shaped(reply), count, fault, request_id, now, chance)
 
     def _answer(
@@ -212,7 +209,7 @@ class EmulatedVendor:
             words = msgspec.structs.replace(words, finish=flavour.filtered)
         words = msgspec.structs.replace(words, members=noticed.inner)
         tokens = words.tokens * choices
-        count = msgspec.structs.replace(count, completion=tokens, reasoning=len(words.reasoning) * choices)
+        count = Count(count.prompt, tokens, count.cached, len(words.reasoning) * choices, count.searches)
         told = _told(flavour, count, trouble)
         answer_id = flavour.answer_id + chance.bytes(12).hex()
         written = Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix, noticed.members)
@@ -255,7 +252,7 @@ class EmulatedVendor:
             return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         head = Head(200, (*self._headers(request_id), (b"content-type", made.content_type)))
         wait = Wait(self._paced(self.pace, model, now).first_token)
-        actions: list[Action] = [wait, head, Enter(Outcome.WHOLE), Body(made.body), End()]
+        actions: list[Action] = [wait, head, Enter(Outcome.WHOLE, made.count.completion), Body(made.body), End()]
         if fault is not None and isinstance(fault.what, Trouble):
             trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
             actions = troubled(actions, trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)

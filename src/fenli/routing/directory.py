@@ -21,7 +21,7 @@ from fenli.vendors.contract import Model, Vendor
 from fenli.vendors.services import service_of
 from fenli.vendors.tickets import TicketRack
 from fenli.wire.capabilities import PATHS as PUBLIC_PATHS
-from fenli.wire.capabilities import Capability
+from fenli.wire.capabilities import Capability, serves
 
 # Names outside the catalogue that callers may use (`vendor/model` always works) are remembered up to this many.
 _PASSING_MAX: Final = 4_096
@@ -136,14 +136,14 @@ class Directory:
 
     def _serves(self, path: str, capability: Capability) -> bool:
         known = self._known(path)
-        if known is not None and known.does is not capability:
+        if known is not None and not serves(known.does, capability):
             return False
         vendor = VENDORS[self._vendors[path.partition("/")[0]][0].adapter]
         return capability is Capability.CHAT or service_of(vendor, capability) is not None
 
     def _for_something_else(self, name: str, paths: list[str], capability: Capability) -> CallRefused:
         known = next((model for path in paths if (model := self._known(path)) is not None), None)
-        if known is not None and known.does is not capability:
+        if known is not None and not serves(known.does, capability):
             message = f"{_shown(name)} is for {known.does}, not for {capability}: POST it to {PUBLIC_PATHS[known.does]}"
         else:
             offering = [name for name, (settings, _) in self._vendors.items()

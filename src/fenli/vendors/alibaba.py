@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import EMBEDDINGS, Endpoint
+from fenli.vendors.endpoints import EMBEDDINGS, Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.rerank import Rerank
+
+_USAGE = UsageMap(
+    cache_write=(
+        "prompt_tokens_details.cache_write_tokens",
+        "prompt_tokens_details.cache_creation_input_tokens",
+    ),
+)
 
 ALIBABA = OpenAICompatible(
     id="alibaba",
@@ -23,13 +30,9 @@ ALIBABA = OpenAICompatible(
     keys_at="https://bailian.console.aliyun.com",
     thinking_field="enable_thinking",
     cache_mark=b'"cache_control"',
-    usage_map=UsageMap(
-        cache_write=(
-            "prompt_tokens_details.cache_write_tokens",
-            "prompt_tokens_details.cache_creation_input_tokens",
-        ),
-    ),
+    usage_map=_USAGE,
     endpoints=(
+        completions(_USAGE.meters),
         EMBEDDINGS,
         Endpoint(
             capability=Capability.RERANK,

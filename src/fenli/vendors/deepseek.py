@@ -5,12 +5,14 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import Endpoint
+from fenli.vendors.endpoints import Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import DISABLED, ENABLED, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.search import Search
+
+_USAGE = UsageMap(cached=("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens"))
 
 DEEPSEEK = OpenAICompatible(
     id="deepseek",
@@ -20,7 +22,7 @@ DEEPSEEK = OpenAICompatible(
     key_variables=("DEEPSEEK_API_KEY",),
     keys_at="https://platform.deepseek.com/api_keys",
     limit_field="max_tokens",
-    usage_map=UsageMap(cached=("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens")),
+    usage_map=_USAGE,
     balance=BalanceMap(
         path="/user/balance",
         within="balance_infos",
@@ -31,6 +33,7 @@ DEEPSEEK = OpenAICompatible(
         usable="is_available",
     ),
     endpoints=(
+        completions(_USAGE.meters, "/beta/completions"),
         Endpoint(
             capability=Capability.SEARCH,
             path="/v1/tools/search",

@@ -5,6 +5,7 @@ The constants are those of OpenAI's own API, and of whoever took its paths and s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.services import Codec
+from fenli.wire.services.completions import Completions
 from fenli.wire.services.embeddings import Embeddings
 from fenli.wire.services.images import Images
 from fenli.wire.services.rerank import Rerank
@@ -27,6 +29,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     codec: Codec
     instead_of: str = ""
     failures: tuple[FailurePlace, ...] = ()
+
+
+def completions(count: Callable[[bytes], dict[str, int]], path: str = "/completions") -> Endpoint:
+    """``count`` makes disjoint meters of the vendor's usage object."""
+    return Endpoint(capability=Capability.COMPLETIONS, path=path, codec=Completions(count))
 
 
 EMBEDDINGS: Final = Endpoint(capability=Capability.EMBEDDINGS, path="/embeddings", codec=Embeddings())

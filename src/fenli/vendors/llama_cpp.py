@@ -6,8 +6,8 @@ The process itself lives in `fenli.vendors.local`; its address is settled when i
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.contract import Disconnect
-from fenli.vendors.endpoints import EMBEDDINGS, RERANK
+from fenli.vendors.contract import Disconnect, UsageMap
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
@@ -20,7 +20,7 @@ LOCAL = OpenAICompatible(
     key_variables=(),
     disconnect=Disconnect.CANCEL,
     limit_field="max_tokens",
-    endpoints=(EMBEDDINGS, RERANK),
+    endpoints=(completions(UsageMap().meters), EMBEDDINGS, RERANK),
     errors=(
         ErrorRule(Kind.BAD_REQUEST, status=500, text="input is not supported"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="exceed_context_size_error"),

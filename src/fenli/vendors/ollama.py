@@ -7,7 +7,8 @@ word: start it with a context that is long enough. What it costs is for a price 
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS
+from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import EMBEDDINGS, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import Switches, ThinkingSwitch
@@ -19,7 +20,7 @@ OLLAMA = OpenAICompatible(
     base_url="http://127.0.0.1:11434/v1",
     key_variables=("OLLAMA_API_KEY",),
     limit_field="max_tokens",
-    endpoints=(EMBEDDINGS,),
+    endpoints=(completions(UsageMap().meters), EMBEDDINGS),
     errors=(
         ErrorRule(Kind.MODEL_NOT_FOUND, text="model .*not found"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="context length|exceeds? .*context"),

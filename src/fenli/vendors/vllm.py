@@ -7,7 +7,8 @@ A key is needed only where the server was started with one. What it costs is for
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, RERANK
+from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
@@ -20,7 +21,7 @@ VLLM = OpenAICompatible(
     base_url="http://127.0.0.1:8000/v1",
     key_variables=("VLLM_API_KEY",),
     failures=(FailurePlace(code="code", message="message"),),
-    endpoints=(EMBEDDINGS, RERANK),
+    endpoints=(completions(UsageMap().meters), EMBEDDINGS, RERANK),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),

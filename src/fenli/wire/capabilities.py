@@ -8,6 +8,7 @@ from typing import Final
 
 class Capability(enum.StrEnum):
     CHAT = "chat"
+    COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
     RERANK = "rerank"
     IMAGES = "images"
@@ -18,9 +19,15 @@ class Capability(enum.StrEnum):
 # Where callers ask for it.
 PATHS: Final[dict[Capability, str]] = {
     Capability.CHAT: "/v1/chat/completions",
+    Capability.COMPLETIONS: "/v1/completions",
     Capability.EMBEDDINGS: "/v1/embeddings",
     Capability.RERANK: "/v1/rerank",
     Capability.IMAGES: "/v1/images/generations",
     Capability.SPEECH: "/v1/audio/speech",
     Capability.SEARCH: "/v1/search",
 }
+
+
+def serves(does: Capability, wanted: Capability) -> bool:
+    """Whether a model that is for ``does`` can be asked for ``wanted``: those that talk can go on with a text, too."""
+    return does is wanted or (does is Capability.CHAT and wanted is Capability.COMPLETIONS)

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.completing import Completing
 from fenli.market.services.texts import Embedding, Ranking
 
 ALIBABA: Final = Flavour(
@@ -18,6 +19,7 @@ ALIBABA: Final = Flavour(
         prefix="partial",
     ),
     services={
+        "/compatible-mode/v1/completions": Completing(),
         "/compatible-mode/v1/embeddings": Embedding(),
         "/compatible-api/v1/reranks": Ranking(),
     },

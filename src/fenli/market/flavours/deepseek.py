@@ -9,15 +9,18 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller, by_currency
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.completing import Completing
 from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
+
+_USAGE: Final = UsageShape(
+    cached=("prompt_tokens_details.cached_tokens", "prompt_cache_hit_tokens"), missed="prompt_cache_miss_tokens"
+)
 
 DEEPSEEK: Final = Flavour(
     id="deepseek",
     placement=Placement.LAST_CHUNK,
-    usage=UsageShape(
-        cached=("prompt_tokens_details.cached_tokens", "prompt_cache_hit_tokens"), missed="prompt_cache_miss_tokens"
-    ),
+    usage=_USAGE,
     answer_id="",
     keep_alive=SECOND,
     fingerprint="fp_market_prod0820_fp8_kvcache",
@@ -30,6 +33,7 @@ DEEPSEEK: Final = Flavour(
         schemas=False,
     ),
     services={
+        "/beta/completions": Completing(_USAGE),
         "/v1/tools/search": Searching(sole="search-api"),
     },
     refusals=(

@@ -7,15 +7,19 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.completing import Completing
 from fenli.market.usage import UsageShape
+
+_USAGE: Final = UsageShape(reasoning=None)
 
 LOCAL: Final = Flavour(
     id="local",
     envelope=Envelope.LLAMA,
     needs_key=False,
-    usage=UsageShape(reasoning=None),
+    usage=_USAGE,
     fingerprint="b0-market",
     senses=Senses(thinking={"(?!smollm2)": ("chat_template_kwargs.enable_thinking",)}),
+    services={"/v1/completions": Completing(_USAGE)},
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid API Key", type="authentication_error"),
         Refusal(Kind.OVERLOADED, 503, "Loading model", type="unavailable_error"),

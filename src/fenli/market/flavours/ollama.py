@@ -7,16 +7,20 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.completing import Completing
 from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
+
+_USAGE: Final = UsageShape(cached=(), reasoning=None)
 
 OLLAMA: Final = Flavour(
     id="ollama",
     needs_key=False,
-    usage=UsageShape(cached=(), reasoning=None),
+    usage=_USAGE,
     fingerprint="fp_ollama",
     senses=Senses(thinking={"": ("reasoning_effort",)}),
     services={
+        "/v1/completions": Completing(_USAGE),
         "/v1/embeddings": Embedding(),
     },
     refusals=(

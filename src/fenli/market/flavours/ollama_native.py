@@ -18,4 +18,5 @@ OLLAMA_NATIVE: Final[Flavour] = msgspec.structs.replace(
     placement=Placement.LAST_CHUNK,
     reasoning_member="thinking",
     splits_arguments=False,
+    services={},
 )

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.completing import Completing
 from fenli.market.services.texts import Embedding, Ranking
 from fenli.market.usage import UsageShape
 
@@ -22,6 +23,7 @@ VLLM: Final = Flavour(
         continues="continue_final_message",
     ),
     services={
+        "/v1/completions": Completing(),
         "/v1/embeddings": Embedding(),
         "/v1/rerank": Ranking(),
     },

@@ -14,7 +14,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class Made(msgspec.Struct, frozen=True):
-    """An answer, and what the vendor charges for it: ``count`` in tokens read, ``units`` by meter for the rest."""
+    """An answer, and what the vendor charges for it: ``count`` in tokens, ``units`` by meter for the rest."""
 
     body: bytes
     count: Count = Count()

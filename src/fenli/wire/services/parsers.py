@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.wire.capabilities import Capability
+from fenli.wire.services.completions import parse_completions
 from fenli.wire.services.embeddings import parse_embeddings
 from fenli.wire.services.images import parse_images
 from fenli.wire.services.request import Parser
@@ -13,6 +14,7 @@ from fenli.wire.services.search import parse_search
 from fenli.wire.services.speech import parse_speech
 
 PARSERS: Final[dict[Capability, Parser]] = {
+    Capability.COMPLETIONS: parse_completions,
     Capability.EMBEDDINGS: parse_embeddings,
     Capability.RERANK: parse_rerank,
     Capability.IMAGES: parse_images,
