@@ -188,9 +188,12 @@ class EmulatedVendor:
             fault = parse_fault(reply.fault)
         if reply.refuse is not None:
             return self._refused(reply.refuse, request_id, fault=fault)
-        remembered = self._cache.seen(sizes)
+        marked = chat.marked()
+        remembered = self._cache.seen(sizes if marked is None else sizes[: marked[0]])
         cached = remembered if reply.cached is None else min(reply.cached, prompt_tokens)
         count = Count(prompt_tokens, cached=cached, searches=noticed.searches)
+        if marked is not None and marked[0]:
+            count = count.writing(sizes[marked[0] - 1][1], lasting=marked[1])
         return self._answer(chat, noticed, noticed.shaped(reply), count, fault, request_id, now, chance)
 
     def _answer(
@@ -209,7 +212,7 @@ class EmulatedVendor:
             words = msgspec.structs.replace(words, finish=flavour.filtered)
         words = msgspec.structs.replace(words, members=noticed.inner)
         tokens = words.tokens * choices
-        count = Count(count.prompt, tokens, count.cached, len(words.reasoning) * choices, count.searches)
+        count = msgspec.structs.replace(count, completion=tokens, reasoning=len(words.reasoning) * choices)
         told = _told(flavour, count, trouble)
         answer_id = flavour.answer_id + chance.bytes(12).hex()
         written = Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix, noticed.members)

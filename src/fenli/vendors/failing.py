@@ -15,8 +15,8 @@ UNTOLD: Final = 0  # the status of an error that came inside a 200
 
 
 class ErrorRule(msgspec.Struct, frozen=True):
-    """``code`` is a pattern for the whole of ``error.code``, ``error.type`` or a vendor's own code; ``text`` one to find
-    in the message.
+    """``code`` is a pattern for the whole of ``error.code``, ``error.type`` or a code of the vendor's own; ``text`` one
+    to find in the message.
 
     Both regardless of case. ``status`` None fits any, and any fits an error that came inside a 200. The first rule that
     fits names the kind.
