@@ -13,7 +13,7 @@ from fenli.errors import ConfigError, Kind
 from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.course import Course
-from fenli.market.dialects.openai_chat import OPENAI_CHAT, OpenAIChat
+from fenli.market.dialects.openai_chat import OPENAI_CHAT
 from fenli.market.dialects.spelling import Spelling, encode
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
 from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain, Refusal
@@ -112,8 +112,7 @@ class EmulatedVendor:
         asked_at = ask.path.partition("!")[0]
         if model is not None and model.path and asked_at not in (self.prefix + model.path, self._plain_path):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
-        senses = self.flavour.senses if isinstance(self._dialect, OpenAIChat) else None
-        script = self._script(chat, notice(senses, chat, ask), fault, request_id, now, chance)
+        script = self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
         return self._tasks.begin(script, self._request_member(request_id), now) if later else script
 
     def handshake(self, ask: Ask, now: int, chance: Stream) -> Script | None:

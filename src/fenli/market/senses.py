@@ -25,14 +25,15 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     """``thinking``: by models, the places that switch it, of which the first that is there counts; with no places they
     cannot but think. ``unasked``: models that think unless told not to; None for none.
 
-    ``search`` is a place that switches it, ``tool`` the type of a tool that does, ``searching`` the models that search
-    by themselves; ``echoed`` the name of a built-in tool whose call the caller sends back. ``sources`` is the member of
-    the answer that holds them, of its message where it begins with a dot, each like ``source``, and ``shown`` the place
-    that asks for them.
+    ``search`` is a place that switches it (behind a ``!``: one that keeps it off), ``tool`` the type of a tool that
+    does, ``searching`` the models that search by themselves; ``echoed`` the name of a built-in tool whose call the
+    caller sends back. ``sources`` is the member of the answer that holds them, of its message where it begins with a
+    dot, each like ``source``, and ``shown`` the place that asks for them.
 
-    ``prefix`` is a mark of the last message, taken at the path ``prefix_path`` alone where there is one; ``continues``
-    a place of the request. ``name`` is the place of a character's name, ``name_role`` the role of the message that has
-    it. ``schemas``: it knows JSON schemas in ``response_format``.
+    ``messages`` is where they are. ``last``: an assistant's last message is gone on from; ``prefix``: one with this
+    mark, at the path ``prefix_path`` alone where there is one; ``continues``: one in a request with this place.
+    ``name`` is the place of a character's name, ``name_role`` the role of the message that has it. ``schemas``: it
+    knows JSON schemas in ``response_format``.
     """
 
     thinking: Mapping[str, tuple[str, ...]] = {}
@@ -44,6 +45,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     sources: str = ""
     source: dict[str, Any] = msgspec.field(default_factory=lambda: SOURCE)
     shown: str = ""
+    messages: str = "messages"
+    last: bool = False
     prefix: str = ""
     prefix_path: str = ""
     continues: str = ""
@@ -90,7 +93,8 @@ def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
     if senses is None:
         return Noticed(chat.thinks, name=named[1] if named else "", json=json, schema=chat.schema or told)
     body = _decode(ask.body)
-    last = body["messages"][-1]
+    messages = _at(body, senses.messages) or [{}]
+    last = messages[-1]
     echo = senses.echoed if senses.echoed in _builtin(body) and last.get("role") != "tool" else ""
     searches = not echo and _searches(senses, chat.model, body)
     members, inner = _sources(senses, body) if searches else ({}, {})
@@ -122,6 +126,8 @@ def _thinks(senses: Senses, model: str, body: dict[str, Any]) -> bool:
 def _searches(senses: Senses, model: str, body: dict[str, Any]) -> bool:
     if senses.searching is not None and re.match(senses.searching, model, re.IGNORECASE):
         return True
+    if senses.search.startswith("!"):
+        return _at(body, senses.search[1:]) is False
     if senses.search and _at(body, senses.search) not in (None, False):
         return True
     if senses.echoed and senses.echoed in _builtin(body):
@@ -143,7 +149,8 @@ def _sources(senses: Senses, body: dict[str, Any]) -> tuple[dict[str, Any], dict
 def _begun(senses: Senses, body: dict[str, Any], last: dict[str, Any], path: str) -> str:
     marked = bool(senses.prefix) and last.get(senses.prefix) is True and path.endswith(senses.prefix_path)
     continued = bool(senses.continues) and _at(body, senses.continues) is True
-    return text_of(last.get("content")) if marked or continued else ""
+    begun = marked or continued or (senses.last and last.get("role") == "assistant")
+    return text_of(last.get("content")) if begun else ""
 
 
 def _name(senses: Senses, body: dict[str, Any], last: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from fenli.clock import SECOND
 from fenli.errors import ConfigError, Kind
 from fenli.vendors.contract import Address
 from fenli.vendors.failing import ErrorRule, Told, told
+from fenli.vendors.switches import SchemaSwitch, SchemaWay, Switches
 from fenli.vendors.translated import Translated
 from fenli.wire.frames import Frames, LineFrames
 from fenli.wire.openai_chat import ChatRequest
@@ -100,6 +101,7 @@ TIANGONG: Final = Tiangong(
     path="/saas/api/v4/generate",
     key_variables=("TIANGONG_KEY",),
     key_form="app_key:app_secret",
+    switches=Switches(schema=(SchemaSwitch(way=SchemaWay.TEXT),)),
     errors=(
         ErrorRule(Kind.TIMEOUT, code="status-2"),
         ErrorRule(Kind.CONTENT_FILTERED, code="status-4"),

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.dialects.dashscope import DASHSCOPE, GenerationUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 
 ALIBABA_NATIVE: Final = Flavour(
     id="alibaba-native",
@@ -14,6 +15,12 @@ ALIBABA_NATIVE: Final = Flavour(
     answer_id="",
     usage=GenerationUsage(),
     placement=Placement.EVERY_CHUNK,
+    senses=Senses(
+        messages="input.messages",
+        thinking={"qwq|.*-thinking": (), "": ("parameters.enable_thinking",)},
+        search="parameters.enable_search",
+        prefix="partial",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid API-key provided.", "InvalidApiKey"),
         Refusal(Kind.NO_PERMISSION, 403, "Access denied.", "AccessDenied"),

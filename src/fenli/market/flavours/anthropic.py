@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.dialects.anthropic_messages import MESSAGES, ApiKey, MessagesUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 
 ANTHROPIC: Final = Flavour(
     id="anthropic",
@@ -17,6 +18,10 @@ ANTHROPIC: Final = Flavour(
     answer_id="msg_",
     request_id_header=b"request-id",
     filtered="refusal",
+    senses=Senses(
+        thinking={r"claude-(fable|mythos|opus-5-5)": (), "": ("thinking.type",)},
+        last=True,
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "invalid x-api-key", type="authentication_error"),
         Refusal(Kind.NO_PERMISSION, 403, "This key may not use the resource.", type="permission_error"),

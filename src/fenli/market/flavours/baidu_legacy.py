@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.dialects.wenxin import WENXIN, TicketInQuery
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 from fenli.market.usage import UsageShape
 
 BAIDU_LEGACY: Final = Flavour(
@@ -19,6 +20,7 @@ BAIDU_LEGACY: Final = Flavour(
     answer_id="as-",
     shows_reasoning=False,
     splits_arguments=False,
+    senses=Senses(search="!disable_search"),
     refusals=(
         Refusal(Kind.BAD_KEY, 200, "IAM certification failed", 14),
         Refusal(Kind.BAD_KEY, 200, "Get service token failed", 13),

@@ -9,6 +9,7 @@ import msgspec
 from fenli.market.dialects.ollama import OLLAMA_CHAT, OllamaUsage
 from fenli.market.flavours.flavour import Flavour, Placement
 from fenli.market.flavours.ollama import OLLAMA
+from fenli.market.senses import Senses
 
 OLLAMA_NATIVE: Final[Flavour] = msgspec.structs.replace(
     OLLAMA,
@@ -18,5 +19,6 @@ OLLAMA_NATIVE: Final[Flavour] = msgspec.structs.replace(
     placement=Placement.LAST_CHUNK,
     reasoning_member="thinking",
     splits_arguments=False,
+    senses=Senses(thinking={"": ("think",)}),
     services={},
 )

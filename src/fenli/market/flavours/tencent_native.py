@@ -10,6 +10,7 @@ from fenli.errors import Kind
 from fenli.market.dialects.tencent_cloud import TENCENT_CLOUD, SignedRequest, TencentUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 from fenli.market.flavours.tencent import TENCENT
+from fenli.market.senses import Senses
 
 TENCENT_NATIVE: Final = Flavour(
     id="tencent-native",
@@ -22,6 +23,11 @@ TENCENT_NATIVE: Final = Flavour(
     filtered="sensitive",
     request_id_header=b"x-tc-requestid",
     members=TENCENT.members,
+    senses=Senses(
+        messages="Messages",
+        thinking={"hunyuan-a13b": ("EnableThinking",), r"hunyuan-(t1|2\.0-thinking)": ()},
+        search="EnableEnhancement",
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 200, "The provided credentials could not be validated", "AuthFailure.SignatureFailure"),
         *(
