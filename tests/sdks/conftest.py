@@ -9,14 +9,14 @@ from sdk_drivers import Drivers
 from sdk_market import SdkMarket
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SdkMarket]:
     opened = SdkMarket(tmp_path_factory.mktemp("market"))
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def drivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drivers]:
     started = Drivers(tmp_path_factory.mktemp("drivers"))
     yield started
