@@ -17,6 +17,16 @@ HINTS: Final = frozenset(
 # What `ChatBody` and `ChatRequest` carry under names of their own.
 _PLAIN: Final = frozenset({"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"})
 
+# What says no more than leaving it out does, whatever the member; and of some members. Clients send these unasked.
+_NOTHING: Final = (b"null", b"[]", b"{}", b"false")
+_USUAL: Final = {
+    "frequency_penalty": (b"0", b"0.0"),
+    "presence_penalty": (b"0", b"0.0"),
+    "top_logprobs": (b"0",),
+    "parallel_tool_calls": (b"true",),
+    "tool_choice": (b'"auto"',),
+}
+
 
 class Function(msgspec.Struct, frozen=True):
     """``arguments`` is JSON text, as it travels."""
@@ -151,12 +161,18 @@ def refuse_unknown(ask: ChatRequest, vendor: str, taken: Collection[str]) -> Non
     ``taken``: the members that its dialect carries over, beside messages, limits and hints. Raises CallRefused.
     """
     for name, value in ask.fields.items():
-        if name in taken or name in _PLAIN or name in HINTS or bytes(value) in (b"null", b"[]", b"false"):
+        if name in taken or name in _PLAIN or name in HINTS or _says_nothing(ask, name, bytes(value)):
             continue
         message = f"{vendor} has no {name!r} in the dialect it is asked in: leave it out, or ask another model"
         raise CallRefused(Code.INVALID_VALUE, message, name)
     if ask.choices > 1 and "n" not in taken:
         raise CallRefused(Code.INVALID_VALUE, f"{vendor} gives one answer a call: leave 'n' out, or send 1", "n")
+
+
+def _says_nothing(ask: ChatRequest, name: str, value: bytes) -> bool:
+    if name == "parallel_tool_calls" and value == b"false":
+        return "tools" not in ask.fields
+    return value in _NOTHING or value in _USUAL.get(name, ())
 
 
 def arguments_of(call: ToolCall, place: str) -> dict[str, Any]:
