@@ -38,10 +38,26 @@ class Fenli(Contender):
         config, data = scene.folder / "fenli.toml", scene.folder / "data"
         config.write_text(_CONFIG.format(upstream=scene.upstream))
         created = needs.command([str(_COMMAND), "key", "create", "--data", str(data), "--name", "bench", "--json"])
-        argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
-        argv += ["--port", str(scene.port), "--office-port", str(free_port())]
         headers = {"Authorization": f"Bearer {json.loads(created)['key']}"}
+        argv = self.command(scene.port, data, config)
         return Launch(argv, Target(scene.port, headers=headers), dict.fromkeys(_KEYS, "sk-upstream"))
+
+    def command(self, port: int, data: Path, config: Path) -> list[str]:
+        argv = [str(_COMMAND), "serve", "--data", str(data), "--config", str(config), "--workers", "1"]
+        return [*argv, "--port", str(port), "--office-port", str(free_port())]
+
+
+class Gateway(Fenli):
+    """The gateway process without its office: its journal waits to be posted, as it does whenever the office is away.
+
+    nginx keeps no books, so this is the like of it; what posting adds is in `Fenli`.
+    """
+
+    name = "gateway"
+    about = "fenli's gateway process alone: the same, with the journal written and not yet posted"
+
+    def command(self, port: int, data: Path, config: Path) -> list[str]:
+        return [sys.executable, "-m", "bench.lone_gateway", str(port), str(data), str(config)]
 
 
 assert samples.MODEL == "qwen-turbo", "the model that is asked for must be one that alibaba sells and that has a price"
