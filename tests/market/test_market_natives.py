@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_calls import Native
 
-from fenli.errors import Kind
+from fenli.errors import Kind, UsageError
 from fenli.market.flavours import FLAVOURS
 from fenli.market.replies import Reply, ToolCall
 
@@ -90,6 +90,14 @@ def test_only_its_key_lets_in(name: str) -> None:
         assert told.failure is not None
         assert told.failure.kind is Kind.BAD_KEY
     assert Native(name, MODELS[name]).call().failure is None
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "ollama-native"])  # it tells no sum
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_usage_that_is_missing_or_wrong_is_noticed(name: str, stream: bool) -> None:
+    assert Native(name, MODELS[name]).call(stream=stream, fault="!usage_null").answer.finished
+    with pytest.raises(UsageError):
+        Native(name, MODELS[name]).call(stream=stream, fault="!usage_inconsistent")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -14,7 +14,7 @@ from fenli.errors import CallRefused, Code
 from fenli.wire.gemini.reader import MADE
 from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, ToolCall, arguments_of
-from fenli.wire.openai_chat.media import media_of
+from fenli.wire.openai_chat.media import media_of, refuse_part
 
 # The members of a request that are carried over, beside messages and limits.
 TAKEN: Final = frozenset(
@@ -176,6 +176,9 @@ class _Turns:
         if name is None:
             told = f"{place} is the result of {number[:60]!r}, which no message before it calls"
             raise _refused(f"{place}.tool_call_id", told)
+        for at, part in enumerate(message.parts):
+            if part.get("type") != "text":
+                refuse_part(part, f"{place}.content[{at}]", self._vendor)
         return {"functionResponse": {**_id(number), "name": name, "response": _response(message.text)}}
 
 

@@ -144,15 +144,21 @@ class ChatBody(msgspec.Struct, frozen=True):
 
 _decode = msgspec.json.Decoder(ChatBody).decode
 _READ: Final = frozenset(ChatBody.__struct_fields__)
+_FORMS: Final = ("text", "json_object", "json_schema")
 
 
 def decoded(ask: ChatRequest) -> ChatBody:
     """Raises CallRefused where a member is not what the dialect says it must be."""
     wanted = {name: value for name, value in ask.fields.items() if name in _READ and bytes(value) != b"null"}
     try:
-        return _decode(encode_members(wanted))
+        chat = _decode(encode_members(wanted))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CallRefused(Code.INVALID_VALUE, f"the request is no chat completion request: {error}") from None
+    form = chat.response_format
+    if form is not None and (form.type not in _FORMS or (form.type == "json_schema" and form.json_schema is None)):
+        message = f"'response_format' must be {', '.join(_FORMS)}, the last with its schema in 'json_schema'"
+        raise CallRefused(Code.INVALID_VALUE, message, "response_format")
+    return chat
 
 
 def refuse_unknown(ask: ChatRequest, vendor: str, taken: Collection[str]) -> None:
