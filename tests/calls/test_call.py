@@ -21,7 +21,7 @@ from call_stage import (
 
 from fenli.calls.call import DRAIN_SPAN
 from fenli.clock import MILLISECOND, SECOND
-from fenli.errors import ConnectFailed, ConnectionLost, ProtocolError, TimedOut
+from fenli.errors import CallRefused, ConnectFailed, ConnectionLost, ProtocolError, TimedOut
 from fenli.ledger.records import Attempted, Grade, Held, Released, Settled
 
 ARREARS = problem(code="1113", message="arrears of sk-secret, org-77")
@@ -358,6 +358,28 @@ def test_a_vendor_without_words_for_the_request_is_not_asked_and_the_failure_bef
     assert stage.error["code"] == "vendor_overloaded"
     assert [(entry.vendor, entry.outcome, entry.final) for entry in stage.entries] == [("deepseek", "overloaded", True)]
     stage.check()
+
+
+def test_who_has_words_is_asked_in_the_place_of_who_has_none() -> None:
+    stage = CallStage("ollama-native", "deepseek", logit_bias={"1": 2}).ask().answer(200, WHOLE).settle()
+    assert [send.target.vendor_id for send in stage.sends.values()] == ["deepseek"]
+    assert (stage.header["x-fenli-vendor"], stage.header["x-fenli-attempts"]) == ("deepseek", "1")
+    stage.check()
+    stage = CallStage("deepseek", "ollama-native", "moonshot", logit_bias={"1": 2}).ask()
+    stage.answer(503, BUSY).answer(200, WHOLE).settle()
+    assert [send.target.vendor_id for send in stage.sends.values()] == ["deepseek", "moonshot"]
+    assert [(entry.vendor, entry.outcome) for entry in stage.entries] == [
+        ("deepseek", "overloaded"),
+        ("moonshot", "ok"),
+    ]
+    stage.check()
+
+
+def test_a_call_that_nobody_has_words_for_is_refused_and_in_no_book() -> None:
+    stage = CallStage("ollama-native", logit_bias={"1": 2})
+    with pytest.raises(CallRefused, match="logit_bias"):
+        stage.begin()
+    assert (stage.sends, stage.unwritten) == ({}, [])
 
 
 def test_attempts_have_a_cap() -> None:

@@ -314,6 +314,13 @@ class Call:
             answer, request = target.vendor.answer(ask, now), target.vendor.request(target.address, ask, now)
         except TicketNeeded:
             answer, request = target.vendor.answer(ask, now), None
+        except CallRefused:
+            if terms.hold is not None:
+                terms.hold.release()
+            if made or len(self.plan.targets) == 1:
+                raise
+            self._pass_over()
+            return list(self.begin(now))
         except BaseException:
             if terms.hold is not None:
                 terms.hold.release()
@@ -377,9 +384,8 @@ class Call:
     def _fail(self, attempt: Attempt, failure: Failure, now: int) -> list[Effect]:
         if failure.spent:
             self._renew(attempt)
-        if self.stage is _WAITING and self._may_go_on(failure, now):
-            terms = self._next_terms(now)
-            following = None if terms is None else self._following(attempt, terms, now)
+        if self.stage is _WAITING:
+            following = self._following(attempt, failure, now)
             if following is not None:
                 return [*self._close(attempt, failure.kind, now, final=False, failure=failure), *following]
         if len(self._open()) > 1:
@@ -397,14 +403,25 @@ class Call:
             effects.append(self._ended(attempt, failure.kind, 499))
         return effects
 
-    def _following(self, failed: Attempt, terms: Terms, now: int) -> list[Effect] | None:
-        """The attempt after ``failed``; None where its vendor's dialect has no words for the request."""
+    def _following(self, failed: Attempt, failure: Failure, now: int) -> list[Effect] | None:
+        """The attempt after ``failed``; None where there is none to make."""
         failed.over = True
-        try:
-            return self._attempt(terms, now)
-        except CallRefused:
-            failed.over = False
-            return None
+        while self._may_go_on(failure, now):
+            terms = self._next_terms(now)
+            if terms is None:
+                break
+            try:
+                return self._attempt(terms, now)
+            except CallRefused:
+                self._pass_over()
+        failed.over = False
+        return None
+
+    def _pass_over(self) -> None:
+        """The next target's vendor has no words for the request: it is not asked."""
+        targets, next_one = self.plan.targets, len(self._attempts)
+        others = targets[:next_one] + targets[next_one + 1 :]
+        self.plan = msgspec.structs.replace(self.plan, targets=others)
 
     def _renew(self, attempt: Attempt) -> None:
         """Its ticket is no longer taken: it is asked with a fresh one next, once, where it cannot have charged."""
