@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from fenli.config.options import Options
 from fenli.config.references import Reference
 from fenli.config.spans import Span
 
@@ -66,7 +67,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """One vendor. ``adapter`` says what a vendor id of your own speaks; ``models`` replaces the built-in list.
 
     ``poll_balances`` is how often it is asked what is left of our money with it, ``low_balance`` what is too little.
-    ``missing_options`` goes before the gateway's.
+    ``missing_options`` goes before the gateway's; ``options`` say what it calls them, where fenli does not know.
     """
 
     adapter: Words | None = None
@@ -78,6 +79,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     poll_balances: Span | None = None
     low_balance: Words | None = None
     missing_options: Literal["refuse", "downgrade"] | None = None
+    options: Options = field(default_factory=Options)
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

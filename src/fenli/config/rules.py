@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fenli.config.document import Gateway, Local, Office, Prices, Rates, Route, Tls, Vendor
+from fenli.config.options import NONE
 from fenli.config.problems import Path as Place
 from fenli.config.problems import Problem, did_you_mean
 from fenli.config.shape import Rule
@@ -16,6 +17,7 @@ from fenli.errors import ConfigError, MoneyError
 from fenli.values.money import picos_of
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
+from fenli.vendors.openai_compatible import OpenAICompatible
 
 _SECOND: Final = Span.parse("1s")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -65,6 +67,7 @@ class Rules:
             except ConfigError as error:
                 yield Problem((*path, "base_url"), str(error))
         yield from _balances(vendor, path)
+        yield from _options(vendor, path)
 
     def route(self, route: Route, path: Place) -> Iterator[Problem]:
         first = self._routes.setdefault(route.name, path)
@@ -97,6 +100,13 @@ class Rules:
             file = (self._folder / getattr(tls, name)).expanduser()
             if not file.is_file():
                 yield Problem((*path, name), f"there is no file {file}")
+
+
+def _options(vendor: Vendor, path: Place) -> Iterator[Problem]:
+    adapter = VENDORS.get(vendor.adapter or str(path[-1]))
+    if adapter is not None and vendor.options != NONE and not isinstance(adapter, OpenAICompatible):
+        message = f"{adapter.id} has a dialect of its own, and its options are known: leave them out"
+        yield Problem((*path, "options"), message)
 
 
 def _balances(vendor: Vendor, path: Place) -> Iterator[Problem]:

@@ -93,6 +93,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             low_balance=None if state.low_balance is None else picos_of(state.low_balance),
             deadlines=state.deadlines,
             missing_options=state.missing_options,
+            switches=state.switches,
             enabled=state.on,
             why_off=state.why,
         )

@@ -118,6 +118,7 @@ def _vendor(
         deadlines=setting.deadlines or Deadlines(),
         context=setting.context,
         missing_options=setting.missing_options,
+        switches=setting.switches,
     )
 
 

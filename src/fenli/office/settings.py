@@ -8,6 +8,7 @@ import msgspec
 
 from fenli.prices.rates import Rate
 from fenli.routing.snapshot import Deadlines, Route
+from fenli.vendors.switches import Switches
 from fenli.wire.openai_chat.options import Missing
 
 
@@ -32,6 +33,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     poll_balances: int | None = None
     low_balance: int | None = None
     missing_options: Missing = Missing.REFUSE
+    switches: Switches | None = None
     enabled: bool = True
     why_off: str = "enabled = false"
 

@@ -159,6 +159,8 @@ class Directory:
             raise CallRefused(Code.MODEL_NOT_FOUND, f"{_shown(path)} is not a model name: write vendor/model", "model")
         settings, secret = self._vendors[vendor_id]
         vendor = VENDORS[settings.adapter]
+        if settings.switches is not None:
+            vendor = vendor.switched(settings.switches)
         rows = self._offers[vendor_id]
         offers = rows.get((model, settings.currency)) or rows.get((ANY_MODEL, settings.currency))
         deadlines = settings.deadlines

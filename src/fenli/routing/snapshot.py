@@ -15,6 +15,7 @@ import msgspec
 from fenli.budgets import Budget
 from fenli.prices.offers import Offer
 from fenli.prices.rates import Rate
+from fenli.vendors.switches import Switches
 from fenli.wire.openai_chat.options import Missing
 
 
@@ -48,7 +49,8 @@ class VendorSettings(msgspec.Struct, frozen=True):
     """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books.
 
     ``context`` holds for every model of it, in tokens, where it is known better than the catalogue knows it.
-    ``missing_options``: what to do where a request asks for an option that a model lacks.
+    ``missing_options``: what to do where a request asks for an option that a model lacks; ``switches`` stand in the
+    place of the adapter's.
     """
 
     id: str
@@ -61,6 +63,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     deadlines: Deadlines = Deadlines()
     context: int | None = None
     missing_options: Missing = Missing.REFUSE
+    switches: Switches | None = None
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -136,6 +136,9 @@ class Vendor(Protocol):
         """Which of the options its models have. A request for one that they lack is not made to it unless a downgrade
         is wanted: then `request` sends what comes nearest."""
 
+    def switched(self, switches: Switches) -> Vendor:
+        """The same vendor with other switches."""
+
     def address(self, base_url: str, secret: str, model: str) -> Address:
         """Prepared once per target. Raises ConfigError when ``base_url`` is not usable."""
 

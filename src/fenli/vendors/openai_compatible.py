@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -90,6 +90,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def models(self) -> tuple[Model, ...]:
         return default_models(self.sells or self.id)
+
+    def switched(self, switches: Switches) -> Self:
+        return msgspec.structs.replace(self, switches=switches)
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)

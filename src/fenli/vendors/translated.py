@@ -7,7 +7,7 @@ caller is OpenAI's dialect, and what the caller is told is, too (`fenli.wire.tra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -115,6 +115,9 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def models(self) -> tuple[Model, ...]:
         return default_models(self.sells or self.id)
+
+    def switched(self, switches: Switches) -> Self:
+        return msgspec.structs.replace(self, switches=switches)
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)

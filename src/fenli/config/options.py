@@ -1,0 +1,94 @@
+"""What a file says of a vendor's options, where it knows better than fenli, or the vendor is one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from fenli.vendors.switches import PrefixSwitch, SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
+from fenli.wire.openai_chat.options import LEVELS
+
+Members = dict[str, Any]
+Level = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+class Thinking(Struct, frozen=True, forbid_unknown_fields=True):
+    """The members that turn thinking on and off, the place of a level and the levels there are, that of a budget."""
+
+    on: Members = {}
+    off: Members | None = None
+    effort: str | None = None
+    levels: list[Level] | None = None
+    budget: str | None = None
+
+
+class Search(Struct, frozen=True, forbid_unknown_fields=True):
+    """The members that turn a search on, or the tool that does; those that ask for sources, and for a search at all
+    events."""
+
+    on: Members = {}
+    tool: Members | None = None
+    citations: Members = {}
+    force: Members = {}
+
+
+class Prefix(Struct, frozen=True, forbid_unknown_fields=True):
+    """The mark of the last message, the members of the request, or the path, that have a beginning continued."""
+
+    mark: str | None = None
+    on: Members = {}
+    base: str | None = None
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Each stands in the place of what fenli knows, for every model of the vendor."""
+
+    thinking: Thinking | None = None
+    search: Search | None = None
+    prefix: Prefix | None = None
+    schema: Literal["taken", "object", "text"] | None = None
+
+
+NONE: Final = Options()
+
+
+def switches_of(options: Options, known: Switches) -> Switches | None:
+    """``known`` with what the file says instead; None where it says nothing."""
+    if options == NONE:
+        return None
+    changes: dict[str, Any] = {}
+    if (thinking := options.thinking) is not None:
+        changes["thinking"] = (
+            ThinkingSwitch(
+                on=places(thinking.on),
+                off=None if thinking.off is None else places(thinking.off),
+                effort=thinking.effort or "",
+                levels=LEVELS if thinking.levels is None else tuple(thinking.levels),
+                budget=thinking.budget or "",
+            ),
+        )
+    if (search := options.search) is not None:
+        tool = b"" if search.tool is None else msgspec.json.encode(search.tool)
+        citations, force = places(search.citations), places(search.force)
+        changes["search"] = (SearchSwitch(on=places(search.on), tool=tool, citations=citations, force=force),)
+    if (prefix := options.prefix) is not None:
+        changes["prefix"] = (PrefixSwitch(mark=prefix.mark or "", on=places(prefix.on), base=prefix.base or ""),)
+    if options.schema is not None:
+        changes["schema"] = (SchemaSwitch(way=SchemaWay(options.schema)),)
+    return msgspec.structs.replace(known, **changes)
+
+
+def places(members: Members) -> dict[str, bytes]:
+    """The members by their places: a dot goes down one level, and what stands there is JSON."""
+    return dict(_places(members, ""))
+
+
+def _places(members: Members, above: str) -> Iterator[tuple[str, bytes]]:
+    for name, value in members.items():
+        if isinstance(value, dict) and value:
+            yield from _places(value, f"{above}{name}.")
+        else:
+            yield above + name, msgspec.json.encode(value)
