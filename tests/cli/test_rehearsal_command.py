@@ -16,7 +16,7 @@ from fenli.config.settings import try_out
 from fenli.config.vendors import vendor_states
 from fenli.errors import ConfigError, FenliError
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import market_key
+from fenli.market.market import OwnVendor, market_key
 from fenli.market.scenario import KINDS
 from fenli.market.scenario_files import read_scenario, shipped
 from fenli.market.timeline import Timeline
@@ -44,6 +44,10 @@ enabled = false
 currency = "CNY"
 low_balance = "20"
 
+[vendors.vllm]
+base_url = "http://10.0.0.5:8000/v1"
+models = ["mine"]
+
 [vendors.acme]
 adapter = "openai"
 base_url = "https://llm.acme.example/v1"
@@ -68,13 +72,12 @@ def rehearsal(file: Path, data: Path, scenario: str | None = None, speed: str | 
 def test_every_emulated_vendor_is_on_and_none_of_them_is_the_real_one(configured: Path, tmp_path: Path) -> None:
     made = rehearsal(configured, tmp_path / "books")
     states = {state.id: state for state in vendor_states(made.config, {"SECRET_KEY": "sk-real", "ACME_API_KEY": "x"})}
-    assert {name for name, state in states.items() if state.on} == set(FLAVOURS)
-    for name in FLAVOURS:
-        state = states[name]
+    assert {name for name, state in states.items() if state.on} == {*FLAVOURS, "acme"} == set(states)
+    for name, state in states.items():
         assert state.base_url.partition("://")[2].startswith(f"127.0.0.1:{made.market.ports[name]}/{name}")
-        assert Path(state.credential.removeprefix("file:")).read_text().strip() == market_key(name)
-    assert len({*made.market.ports.values(), made.market.port}) == len(FLAVOURS) + 1
-    assert not states["acme"].on
+        assert Path(state.credential.removeprefix("file:")).read_text().strip() == market_key(state.adapter)
+    assert len({*made.market.ports.values(), made.market.port}) == len(states) + 1
+    assert made.market.own == {"acme": OwnVendor("openai", ("acme-large",)), "vllm": OwnVendor("vllm", ("mine",))}
     assert (states["moonshot"].currency, states["moonshot"].low_balance) == ("CNY", "20")
     assert made.market.currencies == {"moonshot": "CNY"}
 

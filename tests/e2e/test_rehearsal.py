@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +48,17 @@ CONFIG = """
 [[routes]]
 name = "chat"
 targets = ["moonshot/kimi-k2.6", "zhipu/glm-5.2"]
+"""
+OWN = """
+[vendors.acme]
+adapter = "zhipu"
+base_url = "https://llm.acme.example/v1"
+api_key = "${env:ACME_API_KEY}"
+models = ["acme-large"]
+
+[vendors.vllm]
+base_url = "http://10.0.0.5:8000/v1"
+models = ["mine"]
 """
 # Picos of one token, before and after the rise.
 CHEAP = {"input": 10**6, "cached": 250_000, "output": 2 * 10**6}
@@ -115,7 +126,11 @@ def test_prices_rise_a_vendor_leaves_and_both_books_agree(tmp_path: Path) -> Non
             agree(entry, served[entry["upstream_id"]], _rise(fenli.data))
         refused = [entry for entry in entries if entry["outcome"] != "ok"]
         assert {entry["vendor"] for entry in refused} == {"moonshot"}
-        assert sum(entry["grade"] == "none" for entry in refused) >= len(after)
+        # A connection that was open already is reset, once; new ones are refused, and nothing is owed for those.
+        grades = Counter(entry["grade"] for entry in refused)
+        assert grades["none"] >= len(after) - 1
+        assert grades["none"] + grades["unknown"] == len(refused)
+        assert grades["unknown"] <= 1
         assert _sums(fenli.listing("usage", "--by", "vendor")) == _sums_of(paid)
         fenli.command("ledger", "verify")
 
@@ -129,7 +144,8 @@ def test_prices_rise_a_vendor_leaves_and_both_books_agree(tmp_path: Path) -> Non
 
 def test_every_vendor_of_the_catalogue_answers_and_charges_what_we_book(tmp_path: Path) -> None:
     models = {name: vendor.models[0].id for name, vendor in VENDORS.items() if vendor.models}
-    with rehearsing(tmp_path / "books") as fenli:
+    models |= {"acme": "acme-large", "vllm": "mine"}
+    with rehearsing(tmp_path / "books", config=OWN) as fenli:
         client = openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
 
         def answer(vendor: str) -> str | None:

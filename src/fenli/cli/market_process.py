@@ -57,6 +57,7 @@ def options_of(start: MarketStart, begun: int | None) -> MarketOptions:
         begin=begun,
         prices=start.price_directories,
         currencies=start.currencies,
+        own=start.own,
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from fenli.market.market import OwnVendor
+
 
 class OfficeStart(msgspec.Struct, frozen=True):
     """``config`` is read again at every reload; ``local_url``: where the on-device model answers, if it is on."""
@@ -18,7 +20,8 @@ class OfficeStart(msgspec.Struct, frozen=True):
 
 class MarketStart(msgspec.Struct, frozen=True):
     """The market of a rehearsal. ``ports`` are the vendors' own, ``port`` the one that tells of them all. The prices of
-    the ``scenario`` (a name or a file) are written to ``scenario_prices``, which come after ``price_directories``."""
+    the ``scenario`` (a name or a file) are written to ``scenario_prices``, which come after ``price_directories``.
+    ``own``: the user's own vendors."""
 
     folder: Path
     port: int
@@ -30,6 +33,7 @@ class MarketStart(msgspec.Struct, frozen=True):
     price_directories: tuple[Path, ...]
     scenario_prices: Path
     currencies: dict[str, str]
+    own: dict[str, OwnVendor]
 
 
 class Prepare(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from fenli.cli.running import make_folder
 from fenli.config.load import Config, load_config, parse_toml, read_text
 from fenli.errors import ConfigError, FenliError
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import market_key
+from fenli.market.market import OwnVendor, market_key
 from fenli.market.options import timeline_of
 from fenli.market.scenario_files import shipped
 from fenli.prices.book import PriceBook
@@ -61,14 +61,17 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
     elif speed is not None:
         raise ConfigError(say("rehearse.speed_of_what"))
     folder = _folder(asked)
-    ports = free_ports(len(FLAVOURS) + 1)
-    doors = dict(zip(FLAVOURS, ports, strict=False))
+    adapters = _adapters(config)
+    ports = free_ports(len(adapters) + 1)
+    doors = dict(zip(adapters, ports, strict=False))
     for name in (KEYS, PRICES):
         (folder / name).mkdir(mode=0o700)
-    for vendor in doors:
-        (folder / KEYS / vendor).write_text(market_key(vendor) + "\n")
+    for vendor, adapter in adapters.items():
+        (folder / KEYS / vendor).write_text(market_key(adapter) + "\n")
     file = folder / CONFIG_FILE
-    file.write_text(say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, doors, directories)))
+    file.write_text(
+        say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, adapters, doors, directories))
+    )
     made = load_config(file)
     sections = made.document.vendors
     market = MarketStart(
@@ -82,6 +85,11 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
         price_directories=tuple(map(Path, directories)),
         scenario_prices=folder / PRICES,
         currencies={name: section.currency for name, section in sections.items() if section.currency is not None},
+        own={
+            name: OwnVendor(adapters[name], tuple(section.models or ()))
+            for name, section in sections.items()
+            if name not in VENDORS or section.models
+        },
     )
     return Rehearsal(folder, made, market)
 
@@ -114,14 +122,23 @@ def _folder(asked: Path | None) -> Path:
     return folder
 
 
-def _rehearsed(config: Config, folder: Path, doors: Mapping[str, int], directories: list[str]) -> dict[str, Any]:
+def _adapters(config: Config) -> dict[str, str]:
+    """Every vendor that is emulated: those of the catalogue as themselves, the user's own as what they speak."""
+    sections = config.document.vendors
+    own = {name: section.adapter for name, section in sections.items() if name not in VENDORS and section.adapter}
+    return {**{name: name for name in FLAVOURS}, **own}
+
+
+def _rehearsed(
+    config: Config, folder: Path, adapters: Mapping[str, str], doors: Mapping[str, int], directories: list[str]
+) -> dict[str, Any]:
     """The user's file with every vendor emulated, and its relative paths made absolute."""
     data = {} if config.file is None else parse_toml(config.file, read_text(config.file))
     sections = data.get("vendors", {})
-    known = [*VENDORS, *(name for name in sections if name not in VENDORS)]
-    vendors = {name: _vendor(name, sections.get(name, {}), folder, doors) for name in known}
     data.pop("local", None)
-    data["vendors"] = vendors
+    data["vendors"] = {
+        name: _vendor(name, adapter, doors[name], folder, sections.get(name, {})) for name, adapter in adapters.items()
+    }
     data["prices"] = {"directories": [*directories, str(folder / PRICES)]}
     if "files" in data.get("rates", {}):
         data["rates"]["files"] = [str(config.resolve(file)) for file in config.document.rates.files]
@@ -131,13 +148,13 @@ def _rehearsed(config: Config, folder: Path, doors: Mapping[str, int], directori
     return data
 
 
-def _vendor(name: str, section: dict[str, Any], folder: Path, doors: Mapping[str, int]) -> dict[str, Any]:
-    if name not in doors:
-        return {**section, "enabled": False}
-    origin, prefix = parse_base_url(VENDORS[name].base_url)
+def _vendor(name: str, adapter: str, door: int, folder: Path, section: dict[str, Any]) -> dict[str, Any]:
+    origin, prefix = parse_base_url(VENDORS[adapter].base_url)
     scheme = {"https": "http", "wss": "ws"}.get(origin.scheme, origin.scheme)
+    spoken_to = {} if name == adapter else {"adapter": adapter}
     return {
-        "base_url": f"{scheme}://127.0.0.1:{doors[name]}/{name}{prefix}",
+        **spoken_to,
+        "base_url": f"{scheme}://127.0.0.1:{door}/{name}{prefix}",
         "api_key": f"${{file:{folder / KEYS / name}}}",
         **{field: value for field, value in section.items() if field not in _OURS},
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from fenli.errors import ConfigError
 from fenli.market.accounts import Account
@@ -132,6 +134,13 @@ class Market:
         )
 
 
+class OwnVendor(msgspec.Struct, frozen=True):
+    """A vendor as the user has it: whose dialect it speaks, and the models that it has beside that one's."""
+
+    adapter: str
+    models: tuple[str, ...] = ()
+
+
 def _depth(emulated: EmulatedVendor) -> int:
     """Of several vendors at one host, the one with the longest path is meant."""
     return len(emulated.prefix)
@@ -153,3 +162,13 @@ def emulate(
     return EmulatedVendor(
         VENDORS[name], FLAVOURS[name], keys=known, behaviour=behaviour, pace=pace, faults=faults, account=account
     )
+
+
+def emulate_own(name: str, own: OwnVendor, *, behaviour: Behaviour, pace: Pace) -> EmulatedVendor:
+    """A vendor that answers as its adapter's does, under an id of its own."""
+    vendor: Any = VENDORS[own.adapter]
+    called = msgspec.structs.replace(vendor, id=name, sells=vendor.sells or own.adapter)
+    keys = frozenset([market_key(own.adapter)])
+    emulated = EmulatedVendor(called, FLAVOURS[own.adapter], keys=keys, behaviour=behaviour, pace=pace)
+    emulated.also_has(own.models)
+    return emulated

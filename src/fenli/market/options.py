@@ -14,7 +14,7 @@ from fenli.market.accounts import Account, parse_account
 from fenli.market.bills import Bills
 from fenli.market.faults import FaultRule, Faults, parse_rule
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import DEFAULT_VENDORS, Market, emulate, market_key
+from fenli.market.market import DEFAULT_VENDORS, Market, OwnVendor, emulate, emulate_own, market_key
 from fenli.market.replies import AT_ONCE, Behaviour, Echo, Pace, Synthetic
 from fenli.market.scenario_files import load_scenario
 from fenli.market.scenario_prices import scenario_rows
@@ -35,7 +35,8 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scenario``: a name or a file; it begins at ``begin`` (None: at once) and goes at ``speed`` (None: its own).
     ``prices``: directories of price files beside the built-in ones; not None, or a scenario, and everything served is
-    charged by the price book, in the ``currencies`` by vendor or each vendor's own. ``ports``: of a vendor alone, where
+    charged by the price book, in the ``currencies`` by vendor or each vendor's own. ``own``: vendors that the user
+    has beside them, and models beside theirs. ``ports``: of a vendor alone, where
     it can refuse connections."""
 
     host: str = "127.0.0.1"
@@ -55,6 +56,7 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed: str | None = None
     prices: tuple[Path, ...] | None = None
     currencies: dict[str, str] = {}
+    own: dict[str, OwnVendor] = {}
     ports: dict[str, int] = {}
 
 
@@ -85,6 +87,11 @@ def build_market(options: MarketOptions, scheduler: Scheduler) -> Market:
         )
         for name in options.vendors
     ]
+    for emulated in vendors:
+        if emulated.vendor.id in options.own:
+            emulated.also_has(options.own[emulated.vendor.id].models)
+    others = {name: own for name, own in options.own.items() if name not in options.vendors}
+    vendors += [emulate_own(name, own, behaviour=behaviour, pace=pace) for name, own in others.items()]
     timeline, bills = _staged(options, scheduler.now())
     seed = options.seed if timeline is None or options.seed is not None else timeline.scenario.seed
     chance = Chance(secrets.randbits(63) if seed is None else seed)
