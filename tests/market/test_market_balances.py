@@ -13,8 +13,8 @@ from fenli.market.accounts import Account, parse_account
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import emulate, market_key
 from fenli.market.model import EmulatedVendor
-from fenli.market.replies import Echo
 from fenli.market.options import MarketOptions, build_market
+from fenli.market.replies import Echo
 from fenli.sim.kernel import Simulation
 from fenli.values.money import PICO
 from fenli.vendors.balances import Balance

@@ -21,8 +21,8 @@ from fenli.market.__main__ import options_of
 from fenli.market.faults import FAULT_NAMES
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
-from fenli.market.served import Serving, read_served
 from fenli.market.options import MarketOptions, build_market
+from fenli.market.served import Serving, read_served
 from fenli.sim.kernel import Simulation
 from fenli.vendors.catalog import VENDORS
 
@@ -239,3 +239,28 @@ def test_options_are_checked() -> None:
     ):
         with pytest.raises(ConfigError):
             build_market(wrong, Simulation())
+
+
+def test_the_command_tells_what_happens_and_where_the_scenario_stands(tmp_path: Path) -> None:
+    file = tmp_path / "now.toml"
+    file.write_text(
+        'title = "now"\n[[events]]\nat = "0s"\nkind = "exit"\nhow = "gone"\nvendor = "zhipu"\nsays = "it is gone"\n'
+        '[[events]]\nat = "9h"\nkind = "back"\nvendor = "zhipu"\n'
+    )
+    command = [sys.executable, "-m", "fenli", "--lang", "zh", "market", "serve", "--port", "0", "--scenario", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = []
+            while not lines or "zhipu: 离场:一律返回 410" not in lines[-1]:
+                lines.append(process.stdout.readline())
+                assert lines[-1], "".join(lines)
+            assert "it is gone" in lines[-1]
+            found = re.search(r"http://[0-9.]+:[0-9]+", lines[0])
+            assert found is not None
+            with urllib.request.urlopen(found[0] + "/", timeout=10) as reply:
+                scenario = json.load(reply)["scenario"]
+            assert [each["kind"] for each in scenario["happened"]] == ["exit"]
+            assert [(each["at"], each["kind"]) for each in scenario["to_come"]] == [("9h", "back")]
+        finally:
+            process.terminate()
