@@ -112,3 +112,11 @@ def test_the_newer_version_takes_no_sampling() -> None:
     assert asked({"temperature": 1}, KEY, newer) == (
         400, "The request is not valid. temperature: Extra inputs are not permitted",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_answer_that_a_filter_ends_says_so(stream: bool) -> None:
+    native = Native("anthropic", "claude-sonnet-5-5", Reply(text="four" * 10))
+    told = native.call(stream=stream, fault="!filtered_inside@3")
+    assert (told.text, told.finish) == ("four" * 3, "content_filter")
+    assert told.usage == {"input": native.serving.prompt_tokens, "output": 3}

@@ -115,3 +115,11 @@ def test_a_blocked_prompt_is_told_in_a_good_answer() -> None:
         told = Native("google", "gemini-3.5-flash").call(stream=stream, fault="!content_filtered")
         assert told.failure is not None
         assert (told.heard.status, told.failure.kind) == (200, Kind.CONTENT_FILTERED)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_answer_that_a_filter_ends_says_so(stream: bool) -> None:
+    native = Native("google", "gemini-3.5-flash", Reply(text="four" * 10))
+    told = native.call(stream=stream, fault="!filtered_inside@3")
+    assert (told.text, told.finish) == ("four" * 3, "content_filter")
+    assert told.usage == {"input": native.serving.prompt_tokens, "output": 3}
