@@ -52,6 +52,11 @@ def test_thinking_by_model(model: str, options: dict[str, Any], config: dict[str
     assert sent(model, **options)["generationConfig"]["thinkingConfig"] == config
 
 
+def test_thinking_is_a_price_of_its_own_where_there_was_any() -> None:
+    assert GOOGLE.facts(asked(), None, {"input": 1, "output": 1, "reasoning": 1}) == {"thinking": True}
+    assert GOOGLE.facts(asked(), None, {"input": 1, "output": 1}) is None
+
+
 def test_models_from_3_on_want_a_signature_with_calls() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     history = [USER, {"role": "assistant", "tool_calls": [call]}]

@@ -8,6 +8,7 @@ cannot be kept from it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -58,6 +59,12 @@ class Google(Translated, frozen=True, kw_only=True):
 
     def usage(self, raw: bytes) -> dict[str, int]:
         return meters(raw)
+
+    def facts(
+        self, ask: ChatRequest, service_tier: str | None, usage: Mapping[str, int]
+    ) -> dict[str, bool | str] | None:
+        """Models think unasked: whether one did shows in what it counts."""
+        return {"thinking": True} if usage.get("reasoning") else None
 
     def told(self, body: bytes) -> Told:
         error = told(body)
