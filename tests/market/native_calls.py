@@ -18,6 +18,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import ChatRequest, parse_request
 
+_WORDS = {"role", "content", "reasoning_content", "tool_calls"}
 QUESTION = [{"role": "user", "content": "How many mills make a cent? 一分等于几厘?"}]
 
 
@@ -56,7 +57,8 @@ class Native:
 
 
 class Told(msgspec.Struct):
-    """What the caller is told in the end. ``failure`` is what the gateway makes of an error; the usage is in meters."""
+    """What the caller is told in the end. ``failure`` is what the gateway makes of an error; the usage is in meters;
+    ``beside`` is what else a message has."""
 
     heard: Heard
     answer: Answer
@@ -64,6 +66,7 @@ class Told(msgspec.Struct):
     reasoning: str = ""
     calls: list[dict[str, str]] = []
     finish: str | None = None
+    beside: dict[str, Any] = {}
     usage: dict[str, int] | None = None
     failure: Failure | None = None
 
@@ -101,6 +104,7 @@ class Told(msgspec.Struct):
         self.text += said.get("content") or ""
         self.reasoning += said.get("reasoning_content") or ""
         self.finish = choice["finish_reason"] or self.finish
+        self.beside |= {name: value for name, value in said.items() if name not in _WORDS}
         for at, call in enumerate(said.get("tool_calls") or ()):
             if call.get("index", at) == len(self.calls):
                 self.calls.append({"name": "", "arguments": ""})

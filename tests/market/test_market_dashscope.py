@@ -70,6 +70,18 @@ def test_events_that_repeat_it_all_do_repeat_it() -> None:
 
 
 @BOTH
+def test_what_it_found_is_told_and_each_search_is_counted(stream: bool) -> None:
+    native = Native("alibaba-native", "qwen-plus", Reply(text="Ten mills."))
+    told = native.call(stream=stream, fenli={"search": True})
+    assert told.text == "Ten mills."
+    assert told.usage is not None
+    assert told.usage["searches"] == 1
+    assert [source["title"] for source in told.beside["search_info"]["search_results"]] == ["A source"]
+    plain = native.call(stream=stream)
+    assert (plain.beside, "searches" in (plain.usage or {})) == ({}, False)
+
+
+@BOTH
 def test_a_tools_result_goes_back(stream: bool) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
     turns = [

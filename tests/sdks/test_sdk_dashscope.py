@@ -91,6 +91,14 @@ def test_thinking(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_search_shows_its_sources_and_is_counted(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
+    *_, last = ask(market, drivers, enable_search=True, search_options={"enable_source": True}, stream=stream)
+    assert [source["index"] for source in last["output"]["search_info"]["search_results"]] == [1]
+    assert last["usage"]["plugins"] == {"search": {"count": 1}}
+    is_what_was_served(market, last)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_models_that_see(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
     *_, last = ask(market, drivers, sees=True, model="qwen-vl-plus", messages=IMAGE, stream=stream)
     assert message(last)["content"][0]["text"]

@@ -140,12 +140,14 @@ class GenerationUsage(msgspec.Struct, frozen=True):
     """Implements `fenli.market.usage.UsageObject`."""
 
     def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
+        found = {"plugins": {"search": {"count": count.searches}}} if count.searches else {}
         return {
             "input_tokens": count.prompt,
             "output_tokens": count.completion,
             "total_tokens": count.prompt + count.completion + surplus,
             "prompt_tokens_details": {"cached_tokens": count.cached},
             "output_tokens_details": {"reasoning_tokens": count.reasoning},
+            **found,
         }
 
 
@@ -197,7 +199,7 @@ class DashScopePen:
     def _body(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> dict[str, Any]:
         told = {} if usage is None else {"usage": usage}
         output = {"choices": choices} if self._messages_wanted else _bare(choices[0])
-        return {"output": output, **told, "request_id": self._answer.id}
+        return {"output": output | self._answer.members, **told, "request_id": self._answer.id}
 
     def _choice(self, message: dict[str, Any], finish: str, index: int) -> dict[str, Any]:
         content: Any = message.get("content") or ""

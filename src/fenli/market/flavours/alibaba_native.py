@@ -19,6 +19,9 @@ ALIBABA_NATIVE: Final = Flavour(
         messages="input.messages",
         thinking={"qwq|.*-thinking": (), "": ("parameters.enable_thinking",)},
         search="parameters.enable_search",
+        sources="search_info.search_results",
+        source={"index": 1, "title": "A source", "url": "https://example.com/", "site_name": "Example"},
+        shown="parameters.search_options.enable_source",
         prefix="partial",
     ),
     refusals=(
