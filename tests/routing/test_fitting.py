@@ -78,6 +78,13 @@ def test_the_refusal_says_what_each_lacks_who_has_it_and_what_to_do() -> None:
     assert "downgrade" in refusal.message
 
 
+def test_a_model_that_cannot_but_think_is_told_from_those_that_can() -> None:
+    with pytest.raises(CallRefused, match="glm-5.3 always thinks. Thinking can be turned off at deepseek") as caught:
+        fitted(plan("zhipu/glm-5.3"), Options(thinking=Thinking(False)))
+    assert "metaso" not in caught.value.message
+    assert "(then it thinks as little as it can)" in caught.value.message
+
+
 def test_the_plan_that_others_share_stays_as_it_is() -> None:
     shared = plan("deepseek/deepseek-flash", downgrading=("deepseek",))
     fitted(shared, SEARCHING)

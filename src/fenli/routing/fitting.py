@@ -45,7 +45,7 @@ def fitted(plan: Plan, options: Options) -> Plan:
         else:
             lacking.append(_Lacking(target, missing))
     if not whole and not less:
-        raise _refusal(lacking)
+        raise _refusal(lacking, options)
     return msgspec.structs.replace(plan, targets=(*whole, *less))
 
 
@@ -56,12 +56,17 @@ def _labelled(target: Target, gaps: list[Gap]) -> Target:
     return msgspec.structs.replace(target, label=target.label + b"x-fenli-downgraded: " + names.encode() + b"\r\n")
 
 
-def _refusal(lacking: list[_Lacking]) -> CallRefused:
+def _refusal(lacking: list[_Lacking], options: Options) -> CallRefused:
     first = lacking[0].gap
     told = "; ".join(f"{target.vendor_id}/{target.model} {gap.lacks}" for target, gap in lacking)
-    having = [vendor.id for vendor in VENDORS.values() if vendor.switches.has(first.option)]
+    if first.option is Option.THINKING and options.thinking is not None and not options.thinking.on:
+        having = [vendor.id for vendor in VENDORS.values() if vendor.switches.quiets]
+        there = f"Thinking can be turned off at {', '.join(having)}"
+    else:
+        having = [vendor.id for vendor in VENDORS.values() if vendor.switches.has(first.option)]
+        there = f"There is {_NAMES[first.option]} at {', '.join(having)}"
     message = (
-        f"{first.member!r} cannot be had: {told}. There is {_NAMES[first.option]} at {', '.join(having)}, with some "
-        f'models: ask one of them, leave it out, or send "missing": "downgrade" in \'fenli\' ({first.instead})'
+        f"{first.member!r} cannot be had: {told}. {there}, with some models: ask one of them, leave it out, or send "
+        f'"missing": "downgrade" in \'fenli\' (then it {first.instead})'
     )
     return CallRefused(Code.OPTION_NOT_SUPPORTED, message, first.member)

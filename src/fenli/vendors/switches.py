@@ -206,6 +206,11 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True):
         found: tuple[object, ...] = getattr(self, option.value)
         return bool(found)
 
+    @property
+    def quiets(self) -> bool:
+        """Whether any of its models that think can be told not to."""
+        return any(switch.off is not None for switch in self.thinking)
+
     def holds(self, option: Option, model: str) -> bool | None:
         """Whether ``model`` has it; None where nobody knows, and it is tried."""
         if option is Option.SCHEMA:
