@@ -112,5 +112,8 @@ ALIBABA_NATIVE: Final = AlibabaNative(
         reasoning=("output_tokens_details.reasoning_tokens",),
     ),
     errors=ALIBABA.errors,
-    switches=ALIBABA.switches,
+    switches=msgspec.structs.replace(
+        ALIBABA.switches,
+        search=tuple(msgspec.structs.replace(switch, shown="message.search_info") for switch in ALIBABA.switches.search),
+    ),
 )
