@@ -90,6 +90,8 @@ def asked(body: dict[str, Any], *lines: bytes) -> tuple[int, str]:
         ({"messages": [{"role": "user", "content": []}]}, "must not be empty"),
         ({"temperature": 1.5}, "temperature"),
         ({"thinking": {"type": "enabled", "budget_tokens": 9}}, "budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": "many"}}, "budget_tokens"),
+        ({"output_config": {"format": "json"}}, "output_config.format"),
         ({"thinking": {"type": "enabled", "budget_tokens": 2048}}, "must be greater than"),
     ],
 )

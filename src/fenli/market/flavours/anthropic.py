@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.errors import Kind
-from fenli.market.dialects.anthropic_messages import MESSAGES, ApiKey, MessagesUsage
+from fenli.market.dialects.anthropic_messages import MESSAGES, ApiKey
+from fenli.market.dialects.anthropic_pen import MessagesUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 from fenli.market.senses import Senses
 
