@@ -5,17 +5,22 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from fenli.budgets.purse import Shortage
 from fenli.calls.attempt import Attempt
 from fenli.calls.call import Call, Stage
 from fenli.calls.effects import Effect, Effects, Reply
 from fenli.calls.holding import Terms, binding, unpriced, used_up
+from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, PriceError
 from fenli.ledger.records import OK
+from fenli.routing.targets import Target
 from fenli.vendors.contract import header
 from fenli.vendors.services import Service
 from fenli.wire.services import ServiceAnswer
 from fenli.wire.services.answer import JSON
+from fenli.wire.services.videos import Handle
 
 _LESS: Final = "ask for less at once"
 
@@ -72,4 +77,14 @@ class ServiceCall(Call):
         lines = answer.lines
         if cost is not None and lines is not JSON:
             lines += b"x-fenli-cost: {%b}\r\n" % cost
-        return [*effects, Reply(200, self._headers(attempt, lines, now), answer.tail(cost), ended)]
+        body = answer.tail(cost)
+        if answer.task is not None:
+            body = self._named(attempt.target, answer.task, body)
+        return [*effects, Reply(200, self._headers(attempt, lines, now), body, ended)]
+
+    def _named(self, target: Target, task: str, body: bytes) -> bytes:
+        """The answer with an id that says where the task is, in place of the vendor's name for it."""
+        handle = Handle(self.ask.model, f"{target.vendor_id}/{target.model}", task, self.started // SECOND)
+        theirs, ours = msgspec.json.encode({"id": task}), msgspec.json.encode({"id": str(handle)})
+        assert body.startswith(theirs[:-1])
+        return ours[:-1] + body[len(theirs) - 1 :]

@@ -18,6 +18,7 @@ from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
 from fenli.gateway.driver import Desk, Lender
+from fenli.gateway.films import CONTENT, Following, find
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
@@ -28,6 +29,7 @@ from fenli.routing.fitting import fitted
 from fenli.routing.snapshot import Key
 from fenli.values.ids import call_id
 from fenli.wire.capabilities import PATHS, Capability
+from fenli.wire.multipart import FORM, json_of_form
 from fenli.wire.openai_chat import error_body, parse_request, refusal_body
 from fenli.wire.services.parsers import PARSERS
 
@@ -125,7 +127,10 @@ class App:
         key = self._key(directory, headers)
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise CallRefused(Code.BAD_HTTP, _COMPRESSED)
-        ask = PARSERS[capability](exchange.body)
+        body, content_type = exchange.body, headers.get(b"content-type", b"")
+        if content_type.startswith(FORM):
+            body = json_of_form(bytes(body), content_type)
+        ask = PARSERS[capability](body)
         if key.models is not None and ask.model not in key.models:
             raise _not_allowed(key, ask.model)
         plan = directory.plan_for(capability, ask.model)
@@ -145,6 +150,23 @@ class App:
         )
         exchange.body = b""
         self.desk.begin(call, exchange)
+
+    def video(self, exchange: ServerExchange, name: str) -> None:
+        """What became of a video that was asked for."""
+        name, content, rest = name.partition(CONTENT)
+        if rest or exchange.method not in (b"GET", b"HEAD", b"DELETE") or (content and exchange.method == b"DELETE"):
+            raise _wrong_method(exchange, "GET")
+        directory = self._directory()
+        handle, target = find(directory, self._key(directory, exchange.headers), name)
+        self._number += 1
+        call = call_id(self.run, self._number)
+        following = Following(self.desk.transport, exchange, name, handle, target, call)
+        if exchange.method == b"DELETE":
+            following.cancel()
+        elif content:
+            following.hand_over()
+        else:
+            following.tell()
 
     def models(self, exchange: ServerExchange) -> None:
         if exchange.method not in (b"GET", b"HEAD"):
@@ -204,6 +226,8 @@ class App:
             handler(self, exchange)
         elif path.startswith(b"/v1/models/"):
             self.model(exchange, _unquoted(path[len(b"/v1/models/") :]))
+        elif path.startswith(b"/v1/videos/"):
+            self.video(exchange, _unquoted(path[len(b"/v1/videos/") :]))
         else:
             shown = path.decode("ascii", "replace")[:100]
             message = f"there is nothing at {shown}: try /v1/models or one of {', '.join(PATHS.values())}"
@@ -297,7 +321,7 @@ def _normal(path: bytes) -> bytes:
     """Clients join base URLs in every way: ``//``, a trailing slash, ``/v1`` doubled or absent mean the same."""
     path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
     path = _DOUBLED.sub(b"", path)
-    if path.startswith((b"/models/", b"/chat/")) or b"/v1" + path in _PATHS:
+    if path.startswith((b"/models/", b"/chat/", b"/videos/")) or b"/v1" + path in _PATHS:
         path = b"/v1" + path
     return path
 

@@ -22,6 +22,7 @@ from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script, Wait
 from fenli.market.senses import Noticed, notice
+from fenli.market.services.films import Studio
 from fenli.market.services.service import Service
 from fenli.market.tasks import Tasks
 from fenli.market.troubles import HALF, Wrong, troubled
@@ -61,6 +62,7 @@ class EmulatedVendor:
         self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
         self._cache = _PromptCache()
         self._tasks = Tasks(flavour.tasks, self.prefix)
+        self._studio = None if flavour.films is None else Studio(flavour.films, self.pace)
 
     def named(self, model: str) -> str:
         """The id of what requests call ``model``."""
@@ -96,9 +98,12 @@ class EmulatedVendor:
         if self._tells(ask):
             fault = None if way is Way.NO_BALANCE else self._asked_fault(ask, "", "", now, chance)
             return self._balance(fault, self._told_account(way), request_id, chance)
-        service = self.flavour.services.get(ask.path) if ask.method == "POST" else None
+        service = self._service(ask)
         if service is not None:
             return self._serve(service, ask, request_id, now, chance)
+        film = None if self._studio is None else self._studio.told(ask, now)
+        if film is not None:
+            return self._plain(Plain(200, film), request_id)
         if self._tasks.fetches(ask):
             return self._fetched(ask, now, request_id)
         later = self._tasks.begins(ask)
@@ -234,6 +239,13 @@ class EmulatedVendor:
             answer_id, chat.model, _status(actions), stream, count, tuple(actions),
             None if told is None else encode(told), None if fault is None else str(fault), noticed.thinks,
         )  # fmt: skip
+
+    def _service(self, ask: Ask) -> Service | None:
+        if ask.method != "POST":
+            return None
+        if self._studio is not None and ask.path == self._studio.shape.path:
+            return self._studio
+        return self.flavour.services.get(ask.path)
 
     def _serve(self, service: Service, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
         """What is not chat: made at once, and charged when it is made."""

@@ -6,10 +6,12 @@ Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, IMAGES
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, Endpoint
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.films import ArkFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import DISABLED, ENABLED, PersonaSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
 
 BYTEDANCE = OpenAICompatible(
     id="bytedance",
@@ -18,7 +20,11 @@ BYTEDANCE = OpenAICompatible(
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("ARK_API_KEY",),
     keys_at="https://console.volcengine.com/ark",
-    endpoints=(EMBEDDINGS, IMAGES),
+    endpoints=(
+        EMBEDDINGS,
+        IMAGES,
+        Endpoint(capability=Capability.VIDEOS, path="/contents/generations/tasks", codec=ArkFilms()),
+    ),
     errors=(
         ErrorRule(Kind.CONTENT_FILTERED, code=r".*SensitiveContentDetected(\..*)?"),
         ErrorRule(Kind.NO_BALANCE, code="AccountOverdueError"),

@@ -14,6 +14,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.films import MiniMaxFilms
 from fenli.vendors.minimax_media import MiniMaxImages, MiniMaxSpeech
 from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.vendors.switches import DISABLED, PersonaSwitch, Switches, ThinkingSwitch
@@ -44,6 +45,7 @@ MINIMAX = OpenAICompatible(
     failures=_FAILURES,
     endpoints=(
         Endpoint(capability=Capability.IMAGES, path="/image_generation", codec=MiniMaxImages(), failures=_FAILURES),
+        Endpoint(capability=Capability.VIDEOS, path="/video_generation", codec=MiniMaxFilms(), failures=_FAILURES),
         Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
     ),
     errors=(

@@ -13,6 +13,7 @@ from fenli.vendors.endpoints import Endpoint
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
 from fenli.wire.services import ServiceAnswer, ServiceRequest
+from fenli.wire.services.videos import Filming
 
 
 class Service:
@@ -49,6 +50,22 @@ class Service:
     def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
         body = self.endpoint.codec.body(ask, address.model)
         return Request(address.origin, b"POST", address.target, address.headers, body)
+
+    def beside(self, address: Address, method: bytes, path: str) -> Request:
+        """For what belongs to the endpoint: ``path`` stands behind the base URL, as the endpoint's own does."""
+        base = address.target.decode().removesuffix(self.endpoint.path)
+        return Request(address.origin, method, (base + path).encode(), address.headers, b"")
+
+    def refuses(self, body: bytes) -> bool:
+        """Whether a reply about a task, with a 200, is none. An ``error`` in it may be the task's own."""
+        return self._failures is not None and self._failures.told(body) is not None
+
+    @property
+    def filming(self) -> Filming:
+        """The codec of an endpoint for videos."""
+        codec = self.endpoint.codec
+        assert isinstance(codec, Filming)
+        return codec
 
     def answer(self, ask: ServiceRequest, now: int) -> ServiceAnswer:
         return ServiceAnswer(self.endpoint.codec, ask, self._failures, now)

@@ -10,6 +10,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, SPEECH, Endpoint
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.films import ZhipuFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import (
     DISABLED,
@@ -36,6 +37,7 @@ ZHIPU = OpenAICompatible(
         EMBEDDINGS,
         IMAGES,
         SPEECH,
+        Endpoint(capability=Capability.VIDEOS, path="/videos/generations", codec=ZhipuFilms()),
         Endpoint(
             capability=Capability.SEARCH,
             path="/web_search",

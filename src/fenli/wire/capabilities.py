@@ -14,6 +14,7 @@ class Capability(enum.StrEnum):
     IMAGES = "images"
     SPEECH = "speech"
     SEARCH = "search"
+    VIDEOS = "videos"
 
 
 # Where callers ask for it.
@@ -25,6 +26,7 @@ PATHS: Final[dict[Capability, str]] = {
     Capability.IMAGES: "/v1/images/generations",
     Capability.SPEECH: "/v1/audio/speech",
     Capability.SEARCH: "/v1/search",
+    Capability.VIDEOS: "/v1/videos",
 }
 
 

@@ -8,6 +8,7 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.dated import Dated
+from fenli.market.services.films import ArkFilms
 from fenli.market.services.media import Drawing
 from fenli.market.services.texts import Embedding
 
@@ -16,6 +17,7 @@ BYTEDANCE: Final = Flavour(
     answer_id="",
     model_prefixes=("ep-",),
     senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
+    films=ArkFilms(),
     services={
         "/api/v3/embeddings": Dated(Embedding()),
         "/api/v3/images/generations": Drawing(counted="generated_images"),

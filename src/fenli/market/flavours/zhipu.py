@@ -11,6 +11,7 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Place, Placement, Refusal
 from fenli.market.requests import Ask
 from fenli.market.senses import Senses
+from fenli.market.services.films import ZhipuFilms
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.searching import Searching
 from fenli.market.services.texts import Embedding
@@ -71,6 +72,7 @@ ZHIPU: Final = Flavour(
         sources="web_search",
         name="meta.bot_name",
     ),
+    films=ZhipuFilms(),
     services={
         "/api/paas/v4/embeddings": Embedding(("completion_tokens",)),
         "/api/paas/v4/images/generations": Drawing(),

@@ -18,7 +18,8 @@ _ABSENT: Final = msgspec.Raw()
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller gets. ``usage`` is JSON that tells what was used: the vendor's own object, or what the answer
     itself comes to where it has none (``{"images":2}``); None where neither does. ``shown`` is the usage object as it
-    stands in ``body``; ``lines`` are header lines."""
+    stands in ``body``; ``lines`` are header lines.
+    ``task``: what is to be asked after, where the answer is not there yet; ``body`` begins with it as its id."""
 
     body: bytes
     usage: bytes | None
@@ -26,6 +27,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     lines: bytes = JSON
     id: str | None = None
     model: str | None = None
+    task: str | None = None
 
 
 class Reply(NamedTuple):
@@ -86,6 +88,10 @@ class ServiceAnswer:
         self._pieces: list[bytes] = []
         self._size = 0
         self._delivered: Delivered | None = None
+
+    @property
+    def task(self) -> str | None:
+        return None if self._delivered is None else self._delivered.task
 
     @property
     def lines(self) -> bytes:

@@ -12,6 +12,7 @@ from fenli.wire.services.request import Parser
 from fenli.wire.services.rerank import parse_rerank
 from fenli.wire.services.search import parse_search
 from fenli.wire.services.speech import parse_speech
+from fenli.wire.services.videos import parse_videos
 
 PARSERS: Final[dict[Capability, Parser]] = {
     Capability.COMPLETIONS: parse_completions,
@@ -20,4 +21,5 @@ PARSERS: Final[dict[Capability, Parser]] = {
     Capability.IMAGES: parse_images,
     Capability.SPEECH: parse_speech,
     Capability.SEARCH: parse_search,
+    Capability.VIDEOS: parse_videos,
 }

@@ -1,0 +1,184 @@
+"""Videos, which take their time: a task is begun, asked after, and called off where its vendor lets it be.
+
+A film takes as long as an answer of `TOKENS` tokens would. One whose prompt says FAIL fails in the end. The book is
+written when a task is begun, and says what was ordered.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from fenli.market.replies import Pace
+from fenli.market.requests import Ask
+from fenli.market.services.service import Made, named
+from fenli.sim.random import Stream
+
+TOKENS: Final = 50
+_KEPT: Final = 4096
+
+
+class Task(msgspec.Struct):
+    """``at`` and ``ends`` are instants, ns; ``fails`` in the end, or was ``cancelled``."""
+
+    id: str
+    model: str
+    at: int
+    ends: int
+    fails: bool
+    cancelled: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"https://market.example/{self.id}.mp4"
+
+
+class FilmShape(Protocol):
+    """How one vendor asks and tells. Paths are whole."""
+
+    @property
+    def path(self) -> str:
+        """Where a task is begun."""
+
+    def prompt(self, body: bytes) -> str:
+        """Raises msgspec.DecodeError, or ValueError for what the vendor refuses."""
+
+    def begun(self, task: Task) -> dict[str, Any]: ...
+
+    def asked(self, ask: Ask) -> str | None:
+        """The id of the task that this asks after, or calls off; None where it is about none."""
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        """How far it is; None for what this vendor does not do with a task."""
+
+
+class Studio:
+    """The films of one emulated vendor. Implements `fenli.market.services.service.Service`."""
+
+    def __init__(self, shape: FilmShape, pace: Pace) -> None:
+        self.shape = shape
+        self._span = pace.first_token + TOKENS * pace.token
+        self._tasks: OrderedDict[str, Task] = OrderedDict()
+
+    def model(self, body: bytes) -> str:
+        return named(body).model
+
+    def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
+        prompt = self.shape.prompt(body)
+        task = Task(chance.bytes(12).hex(), model, at, at + self._span, "FAIL" in prompt)
+        self._tasks[task.id] = task
+        if len(self._tasks) > _KEPT:
+            self._tasks.popitem(last=False)
+        return Made(msgspec.json.encode(self.shape.begun(task)), units={"videos": 1})
+
+    def told(self, ask: Ask, now: int) -> bytes | None:
+        """None where this is about no task of ours."""
+        task = self._tasks.get(self.shape.asked(ask) or "")
+        told = None if task is None else self.shape.told(task, ask, now)
+        return None if told is None else msgspec.json.encode(told)
+
+
+class _Prompt(msgspec.Struct):
+    prompt: str
+    duration: int | None = None
+
+
+class _Part(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _Content(msgspec.Struct):
+    content: list[_Part]
+
+
+_decode_prompt = msgspec.json.Decoder(_Prompt).decode
+_decode_content = msgspec.json.Decoder(_Content).decode
+
+
+class ZhipuFilms(msgspec.Struct, frozen=True):
+    path: str = "/api/paas/v4/videos/generations"
+    asks: str = "/api/paas/v4/async-result/"
+
+    def prompt(self, body: bytes) -> str:
+        return _decode_prompt(body).prompt
+
+    def begun(self, task: Task) -> dict[str, Any]:
+        return {"id": task.id, "request_id": task.id, "model": task.model, "task_status": "PROCESSING"}
+
+    def asked(self, ask: Ask) -> str | None:
+        return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        told = self.begun(task)
+        if now < task.ends:
+            return told
+        if task.fails:
+            return told | {"task_status": "FAIL"}
+        film = {"url": task.url, "cover_image_url": f"{task.url}.png"}
+        return told | {"task_status": "SUCCESS", "video_result": [film]}
+
+
+class MiniMaxFilms(msgspec.Struct, frozen=True):
+    """A film is a file in the end, whose address is told apart. Its file has the task's name."""
+
+    path: str = "/v1/video_generation"
+    asks: str = "/v1/query/video_generation"
+    files: str = "/v1/files/retrieve"
+
+    def prompt(self, body: bytes) -> str:
+        asked = _decode_prompt(body)
+        if asked.duration not in (None, 6, 10):
+            raise ValueError(f"duration: {asked.duration} is not 6 or 10")
+        return asked.prompt
+
+    def begun(self, task: Task) -> dict[str, Any]:
+        return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
+
+    def asked(self, ask: Ask) -> str | None:
+        if ask.method != "GET" or ask.path not in (self.asks, self.files):
+            return None
+        query = parse_qs(urlsplit(ask.target).query)
+        return next(iter(query.get("task_id" if ask.path == self.asks else "file_id", ())), None)
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        told = self.begun(task)
+        if ask.path == self.files:
+            return told | {"file": {"file_id": task.id, "download_url": task.url}} if now >= task.ends else None
+        half = (task.at + task.ends) // 2
+        if now < task.ends:
+            return told | {"status": "Queueing" if now < half else "Processing"}
+        return told | ({"status": "Fail"} if task.fails else {"status": "Success", "file_id": task.id})
+
+
+class ArkFilms(msgspec.Struct, frozen=True):
+    path: str = "/api/v3/contents/generations/tasks"
+
+    def prompt(self, body: bytes) -> str:
+        texts = [part.text for part in _decode_content(body).content if part.type == "text"]
+        if not texts:
+            raise ValueError("content: a text is required")
+        return "".join(texts)
+
+    def begun(self, task: Task) -> dict[str, Any]:
+        return {"id": task.id}
+
+    def asked(self, ask: Ask) -> str | None:
+        mine = ask.method in ("GET", "DELETE") and ask.path.startswith(self.path + "/")
+        return ask.path.removeprefix(self.path + "/") if mine else None
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        if ask.method == "DELETE":
+            task.cancelled = True
+            return {}
+        told: dict[str, Any] = {"id": task.id, "model": task.model, "error": None}
+        if task.cancelled:
+            return told | {"status": "cancelled"}
+        if now < task.ends:
+            return told | {"status": "running" if now > task.at else "queued"}
+        if task.fails:
+            return told | {"status": "failed", "error": {"code": "InternalServiceError", "message": "it went wrong"}}
+        return told | {"status": "succeeded", "content": {"video_url": task.url}}

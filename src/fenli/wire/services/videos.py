@@ -1,0 +1,125 @@
+"""``/v1/videos``: a description in, a task out, which is asked after until its video is there; paid by the clip.
+
+What callers read is OpenAI's video object. Its id says where the task is, so that any gateway can ask for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import re
+from typing import Annotated, Any, Final, Protocol, runtime_checkable
+
+import msgspec
+
+from fenli.clock import SECOND
+from fenli.errors import CallRefused, Code
+from fenli.wire.services.answer import Codec, Delivered, Reply
+from fenli.wire.services.request import Members, ServiceRequest, filled
+from fenli.wire.services.usage import counted
+
+SECONDS_MAX: Final = 60
+_PREFIX: Final = "video_"
+_TASK: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+
+
+class Status(enum.StrEnum):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Film(msgspec.Struct, frozen=True):
+    """How far a task is. ``url`` is where the video is once it is completed; ``error`` why there is none."""
+
+    status: Status
+    url: str | None = None
+    error: str | None = None
+
+
+@runtime_checkable
+class Filming(Codec, Protocol):
+    """How a vendor is asked for videos. Paths stand behind its base URL."""
+
+    def asked(self, task: str) -> str:
+        """Where to GET how far the task is."""
+
+    def told(self, data: bytes) -> Film | str:
+        """What that said; a text is a further path to GET. Raises ValueError, or `NO_ANSWER`."""
+
+    def cancelled(self, task: str) -> str | None:
+        """Where to DELETE it; None where it cannot be called off."""
+
+
+class Handle(msgspec.Struct, frozen=True, array_like=True):
+    """``model`` is the public name, ``target`` the ``vendor/model`` that has the task; ``at`` in seconds."""
+
+    model: str
+    target: str
+    task: str
+    at: Annotated[int, msgspec.Meta(ge=0)]
+
+    def __str__(self) -> str:
+        return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+def read_handle(text: str) -> Handle | None:
+    """None for what is no id of ours."""
+    if not text.startswith(_PREFIX) or len(text) > 2_000:
+        return None
+    coded = text.removeprefix(_PREFIX)
+    try:
+        data = base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
+        handle = msgspec.json.decode(data, type=Handle)
+    except (ValueError, msgspec.DecodeError):
+        return None
+    return handle if _TASK.fullmatch(handle.task) else None
+
+
+def parse_videos(body: bytes | memoryview) -> ServiceRequest:
+    """Raises CallRefused. ``seconds`` may be a number or the text of one, as clients write it."""
+    members = Members(body)
+    filled("prompt", members.required("prompt", str, "a text"))
+    seconds_of(members.fields)
+    return members.request({"videos": 1}, {"videos": 1})
+
+
+def seconds_of(fields: dict[str, Any]) -> int | None:
+    if "seconds" not in fields:
+        return None
+    given = bytes(fields["seconds"]).strip(b'" ')
+    if given == b"null":
+        return None
+    if not given.isdigit() or len(given) > 3 or not 1 <= int(given) <= SECONDS_MAX:
+        message = f"'seconds' must be a whole number from 1 to {SECONDS_MAX}"
+        raise CallRefused(Code.INVALID_VALUE, message, "seconds")
+    return int(given)
+
+
+def begun(ask: ServiceRequest, task: str, reply: Reply) -> Delivered:
+    """The task as callers read it. Raises ValueError for what is no task's name."""
+    if not _TASK.fullmatch(task):
+        raise ValueError("it names no task")
+    seconds = seconds_of(ask.fields)
+    video = {
+        "id": task, **video_object(ask.model, reply.at // SECOND, Film(Status.QUEUED)),
+        "seconds": None if seconds is None else str(seconds), "size": ask.value("size", str, "WIDTHxHEIGHT"),
+        "prompt": ask.value("prompt", str, "a text"),
+    }  # fmt: skip
+    return Delivered(body=msgspec.json.encode(video), usage=None, id=task, task=task)
+
+
+def video_object(model: str, at: int, film: Film) -> dict[str, Any]:
+    """OpenAI's, but for its id; ``url`` beside it."""
+    error = None if film.error is None else {"code": "video_generation_failed", "message": film.error}
+    progress = 100 if film.status is Status.COMPLETED else 0
+    return {
+        "object": "video", "model": model, "created_at": at, "status": film.status, "progress": progress,
+        "error": error, "url": film.url,
+    }  # fmt: skip
+
+
+def clips(raw: bytes) -> dict[str, int]:
+    """Raises UsageError."""
+    return counted(raw, "videos")

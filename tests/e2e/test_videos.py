@@ -1,0 +1,143 @@
+"""Videos through a whole fenli: asked for, asked after, fetched and called off, with the official client."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from decimal import Decimal
+
+import openai
+import pytest
+from fenli_service import KEYS, emulated_market, serving, wait_for
+
+from fenli.market.market import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+ASKED = ("zhipu", "minimax", "bytedance")
+FILMS = {
+    "zhipu/cogvideox-3": "1",
+    "minimax/MiniMax-Hailuo-2.3": "2",
+    "bytedance/doubao-seedance-1-0-pro-250528": None,
+}
+
+
+@pytest.fixture(scope="module")
+def fenli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    vendors = [f"--vendor={vendor}" for vendor in ASKED]
+    with emulated_market("--at-once", *vendors) as port:
+        lines = ["[local]", "enabled = false"]
+        for vendor in ASKED:
+            path = parse_base_url(VENDORS[vendor].base_url)[1]
+            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
+        environ = {KEYS[vendor]: market_key(vendor) for vendor in ASKED}
+        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(fenli):
+    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *parts):
+        return None
+
+
+def get(fenli, path, method="GET", key=None):
+    request = urllib.request.Request(
+        fenli.url + path, headers={"authorization": f"Bearer {key or fenli.first_key}"}, method=method
+    )
+    try:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def entry_of(fenli, call):
+    found = wait_for(
+        "the books",
+        lambda: [entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["call"] == call],
+    )
+    (entry,) = found
+    return entry
+
+
+@pytest.mark.parametrize("model", FILMS)
+def test_a_video_is_asked_for_paid_asked_after_and_fetched(fenli, client, model):
+    raw = client.videos.with_raw_response.create(
+        model=model, prompt="墨竹摇曳", seconds="6", extra_headers={"x-fenli-cost": "true"}
+    )
+    begun = raw.parse()
+    assert (begun.object, begun.status, begun.model, begun.seconds) == ("video", "queued", model, "6")
+    entry = entry_of(fenli, raw.headers["x-fenli-call-id"])
+    price = FILMS[model]
+    assert (entry["usage"], entry["outcome"]) == ({"videos": 1}, "ok")
+    assert entry["grade"] == ("unknown" if price is None else "estimated")
+    assert (None if entry["cost"] is None else Decimal(entry["cost"])) == (None if price is None else Decimal(price))
+    told = client.videos.retrieve(begun.id)
+    assert (told.id, told.status, told.progress, told.created_at) == (begun.id, "completed", 100, begun.created_at)
+    status, headers, _ = get(fenli, f"/videos/{begun.id}/content")
+    assert (status, headers["location"]) == (302, told.model_extra["url"])
+    assert headers["location"].startswith("https://market.example/")
+
+
+@pytest.mark.parametrize("model", FILMS)
+def test_a_video_that_fails_says_so(fenli, client, model):
+    begun = client.videos.create(model=model, prompt="FAIL, please")
+    told = client.videos.retrieve(begun.id)
+    assert (told.status, bool(told.error.message)) == ("failed", True)
+    status, _, body = get(fenli, f"/videos/{begun.id}/content")
+    assert (status, json.loads(body)["error"]["code"]) == (400, "bad_request")
+
+
+def test_ark_lets_a_video_be_called_off_and_zhipu_does_not(client):
+    ark = client.videos.create(model="bytedance/doubao-seedance-1-0-pro-250528", prompt="x")
+    assert client.videos.delete(ark.id).deleted
+    assert client.videos.retrieve(ark.id).status == "failed"
+    zhipu = client.videos.create(model="zhipu/cogvideox-3", prompt="x")
+    with pytest.raises(openai.BadRequestError, match="cannot call off"):
+        client.videos.delete(zhipu.id)
+
+
+@pytest.mark.parametrize("name", ["nothing", "video_AAAA", "video_" + "W" * 3000, "video_WzFd"])
+def test_an_id_that_is_not_ours_is_not_found(fenli, name):
+    status, _, body = get(fenli, f"/videos/{name}")
+    assert (status, json.loads(body)["error"]["code"]) == (404, "path_not_found")
+
+
+def test_a_key_must_be_good_and_may_ask_after_its_own_models_alone(fenli, client):
+    begun = client.videos.create(model="zhipu/cogvideox-3", prompt="x")
+    assert get(fenli, f"/videos/{begun.id}", key="fl-nobody")[0] == 401
+    made = fenli.command("key", "create", "--model", "zhipu/cogvideox-2", "--json")
+    narrow = json.loads(made)["key"]
+    status, _, body = wait_for(
+        "the key", lambda: answer if (answer := get(fenli, f"/videos/{begun.id}", key=narrow))[0] != 401 else None
+    )
+    assert (status, json.loads(body)["error"]["code"]) == (403, "model_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("form", "telling"),
+    [({"prompt": "x", "seconds": "900"}, "from 1 to 60"), ({"prompt": ""}, "empty"), ({}, "'prompt' is missing")],
+)
+def test_what_cannot_be_filmed_is_refused(fenli, form, telling):
+    request = urllib.request.Request(
+        fenli.url + "/videos",
+        json.dumps({"model": "zhipu/cogvideox-3", **form}).encode(),
+        {"authorization": f"Bearer {fenli.first_key}"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    assert telling in json.loads(caught.value.read())["error"]["message"]
+
+
+def test_a_picture_to_begin_with_goes_along(client):
+    begun = client.videos.create(
+        model="zhipu/cogvideox-3", prompt="x", input_reference=("a.png", b"\x89PNG", "image/png")
+    )
+    assert client.videos.retrieve(begun.id).status == "completed"

@@ -1,0 +1,130 @@
+"""What emulated vendors offer beside chat: their own shapes, refusals, counts, and films that take their time."""
+
+from __future__ import annotations
+
+import base64
+import json
+from array import array
+from typing import Any
+
+import pytest
+from faces import VirtualFace, echoing
+
+from fenli.clock import SECOND
+from fenli.http.transport import Request
+from fenli.market.flavours import FLAVOURS
+from fenli.market.market import emulate, market_key
+from fenli.market.replies import AT_ONCE, Pace
+from fenli.market.script import Outcome
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+
+def send(face: VirtualFace, vendor: str, path: str, body: Any = None, *, method: bytes = b"POST", key: str = ""):
+    """Status and body, at the vendor's own host."""
+    lines = f"Host: market\r\nAuthorization: Bearer {key or market_key(vendor)}\r\n"
+    origin = parse_base_url(VENDORS[vendor].base_url)[0]
+    data = b"" if body is None else json.dumps(body).encode()
+    heard = face.ask(Request(origin, method, path.encode(), lines.encode(), data))
+    try:
+        return heard.status, json.loads(heard.body)
+    except ValueError:
+        return heard.status, heard.body
+
+
+def face_of(*vendors: str, pace: Pace = AT_ONCE) -> VirtualFace:
+    return VirtualFace(echoing(*vendors, pace=pace))
+
+
+def test_vectors_are_the_same_for_the_same_text_however_they_are_written():
+    face = face_of("openai")
+    body = {"model": "text-embedding-3-small", "input": ["分厘", "x", "分厘"], "dimensions": 3}
+    _, plain = send(face, "openai", "/v1/embeddings", body)
+    vectors = [item["embedding"] for item in plain["data"]]
+    assert vectors[0] == vectors[2] != vectors[1]
+    _, coded = send(face, "openai", "/v1/embeddings", body | {"encoding_format": "base64"})
+    assert [array("f", base64.b64decode(item["embedding"])).tolist() for item in coded["data"]] == vectors
+    _, numbers = send(face, "openai", "/v1/embeddings", {"model": "text-embedding-3-small", "input": [[1, 2], [3]]})
+    assert (len(numbers["data"]), numbers["usage"]["total_tokens"]) == (2, 3)
+    assert [one.prompt_tokens for one in face.served()] == [5, 5, 3]
+
+
+@pytest.mark.parametrize("vendor", [name for name, flavour in FLAVOURS.items() if flavour.services or flavour.films])
+def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
+    adapter = VENDORS[vendor]
+    prefix = parse_base_url(adapter.base_url)[1]
+    paths = {prefix.removesuffix(endpoint.instead_of) + endpoint.path for endpoint in adapter.endpoints}
+    films = FLAVOURS[vendor].films
+    assert set(FLAVOURS[vendor].services) | ({films.path} if films else set()) <= paths
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path", "body"),
+    [
+        ("openai", "/v1/embeddings", {"model": "text-embedding-3-small", "input": ""}),
+        ("openai", "/v1/embeddings", {"model": "text-embedding-3-small", "input": "a", "dimensions": 0}),
+        ("openai", "/v1/audio/speech", {"model": "tts-1", "input": "a", "response_format": "midi"}),
+        ("zhipu", "/api/paas/v4/images/generations", {"model": "cogview-4", "prompt": "a", "n": 99}),
+        ("zhipu", "/api/paas/v4/web_search", {"search_engine": "search_std"}),
+        ("huawei", "/v1/images/generations", {"model": "qwen-image", "prompt": "a"}),
+        ("minimax", "/v1/image_generation", {"model": "image-01", "prompt": "a", "aspect_ratio": "7:5"}),
+        ("minimax", "/v1/t2a_v2", {"model": "speech-02-hd", "text": "a", "stream": True}),
+        ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-02", "prompt": "a", "duration": 7}),
+        ("bytedance", "/api/v3/contents/generations/tasks", {"model": "doubao-seedance-1-0-pro-250528", "content": []}),
+        ("metaso", "/api/v1/search", {"q": "a", "size": "many"}),
+    ],
+)
+def test_what_a_vendor_does_not_take_is_refused_its_own_way_and_costs_nothing(vendor, path, body):
+    face = face_of(vendor)
+    status, said = send(face, vendor, path, body)
+    assert status >= 400 or said.get("base_resp", {}).get("status_code") or said.get("errCode")
+    assert [(one.outcome, one.units) for one in face.served()] == [(Outcome.REFUSED, {})]
+
+
+def test_a_wrong_key_and_an_unknown_model_are_refused():
+    face = face_of("openai")
+    body = {"model": "tts-9", "input": "hi"}
+    assert send(face, "openai", "/v1/audio/speech", body, key="sk-no")[0] == 401
+    assert send(face, "openai", "/v1/audio/speech", body)[0] == 404
+
+
+def later(face: VirtualFace, span: int) -> None:
+    face.sim.call_later(span, lambda: None)
+    face.sim.run()
+
+
+def test_minimaxs_film_queues_is_made_and_becomes_a_file():
+    face = VirtualFace([emulate("minimax", pace=Pace(2 * SECOND, SECOND))])
+    _, begun = send(face, "minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-02", "prompt": "a"})
+    ask = f"/v1/query/video_generation?task_id={begun['task_id']}"
+    assert send(face, "minimax", ask, method=b"GET")[1]["status"] == "Queueing"
+    later(face, 30 * SECOND)
+    assert send(face, "minimax", ask, method=b"GET")[1]["status"] == "Processing"
+    later(face, 30 * SECOND)
+    _, done = send(face, "minimax", ask, method=b"GET")
+    assert done["status"] == "Success"
+    _, file = send(face, "minimax", f"/v1/files/retrieve?file_id={done['file_id']}", method=b"GET")
+    assert file["file"]["download_url"].endswith(".mp4")
+    assert [one.units for one in face.served() if one.units] == [{"videos": 1}]
+
+
+def test_arks_film_runs_until_it_is_called_off():
+    face = VirtualFace([emulate("bytedance", pace=Pace(2 * SECOND, SECOND))])
+    body = {"model": "doubao-seedance-1-0-pro-250528", "content": [{"type": "text", "text": "a"}]}
+    _, begun = send(face, "bytedance", "/api/v3/contents/generations/tasks", body)
+    ask = f"/api/v3/contents/generations/tasks/{begun['id']}"
+    assert send(face, "bytedance", ask, method=b"GET")[1]["status"] == "running"
+    assert send(face, "bytedance", ask, method=b"DELETE") == (200, {})
+    later(face, 100 * SECOND)
+    assert send(face, "bytedance", ask, method=b"GET")[1]["status"] == "cancelled"
+    assert send(face, "bytedance", ask + "x", method=b"GET")[0] >= 400
+
+
+def test_zhipus_film_fails_when_it_was_told_to():
+    face = VirtualFace([emulate("zhipu", pace=Pace(2 * SECOND, SECOND))])
+    path = "/api/paas/v4/videos/generations"
+    _, begun = send(face, "zhipu", path, {"model": "cogvideox-3", "prompt": "FAIL"})
+    ask = f"/api/paas/v4/async-result/{begun['id']}"
+    assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "PROCESSING"
+    later(face, 100 * SECOND)
+    assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "FAIL"

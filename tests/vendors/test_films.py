@@ -1,0 +1,138 @@
+"""Videos: what each vendor is asked, and what it says of a task."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fenli.errors import CallRefused
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.services import Service, service_of
+from fenli.wire.capabilities import Capability
+from fenli.wire.services.parsers import PARSERS
+from fenli.wire.services.videos import Film, Handle, Status, read_handle
+
+URL = "https://v.example/1.mp4"
+FULL = {"prompt": "cat", "seconds": "6", "input_reference": "data:image/png;base64,AA==", "seed": 7}
+
+
+def filming(name: str) -> Service:
+    found = service_of(VENDORS[name], Capability.VIDEOS)
+    assert found is not None
+    return found
+
+
+def ask_of(**members):
+    return PARSERS[Capability.VIDEOS](json.dumps({"model": "public", **members}).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "body"),
+    [
+        ("zhipu", b"/api/paas/v4/videos/generations",
+         {"model": "m", "prompt": "cat", "duration": 6, "image_url": FULL["input_reference"], "seed": 7}),
+        ("minimax", b"/v1/video_generation",
+         {"model": "m", "prompt": "cat", "duration": 6, "first_frame_image": FULL["input_reference"], "seed": 7}),
+        ("bytedance", b"/api/v3/contents/generations/tasks",
+         {"model": "m", "seed": 7, "duration": 6, "content": [
+             {"type": "text", "text": "cat"},
+             {"type": "image_url", "image_url": {"url": FULL["input_reference"]}, "role": "first_frame"}]}),
+    ],
+)  # fmt: skip
+def test_what_is_sent(name, target, body):
+    service = filming(name)
+    address = service.address(VENDORS[name].base_url, "sk", "m")
+    request = service.request(address, ask_of(**FULL), 0)
+    assert (request.target, json.loads(bytes(request.body))) == (target, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "target"),
+    [
+        ("zhipu", b"GET", b"/api/paas/v4/async-result/t-1"),
+        ("minimax-intl", b"GET", b"/v1/query/video_generation?task_id=t-1"),
+        ("bytedance", b"DELETE", b"/api/v3/contents/generations/tasks/t-1"),
+    ],
+)
+def test_where_a_task_is_asked_after(name, method, target):
+    service = filming(name)
+    address = service.address(VENDORS[name].base_url, "sk", "m")
+    path = service.filming.asked("t-1") if method == b"GET" else service.filming.cancelled("t-1")
+    request = service.beside(address, method, path)
+    assert (request.method, request.target, request.headers) == (method, target, address.headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "film"),
+    [
+        ("zhipu", {"task_status": "PROCESSING"}, Film(Status.IN_PROGRESS)),
+        ("zhipu", {"task_status": "SUCCESS", "video_result": [{"url": URL}]}, Film(Status.COMPLETED, URL)),
+        ("minimax", {"status": "Preparing"}, Film(Status.QUEUED)),
+        ("minimax", {"status": "Queueing"}, Film(Status.QUEUED)),
+        ("minimax", {"status": "Processing"}, Film(Status.IN_PROGRESS)),
+        ("minimax", {"status": "Success", "file_id": 12}, "/files/retrieve?file_id=12"),
+        ("minimax", {"file": {"download_url": URL}}, Film(Status.COMPLETED, URL)),
+        ("bytedance", {"status": "queued", "error": None}, Film(Status.QUEUED)),
+        ("bytedance", {"status": "running"}, Film(Status.IN_PROGRESS)),
+        ("bytedance", {"status": "succeeded", "content": {"video_url": URL}}, Film(Status.COMPLETED, URL)),
+        ("bytedance", {"status": "failed", "error": {"code": "x", "message": "no"}}, Film(Status.FAILED, error="no")),
+        ("bytedance", {"status": "expired"}, Film(Status.FAILED, error="expired")),
+    ],
+)
+def test_what_is_said_of_a_task(name, said, film):
+    assert filming(name).filming.told(json.dumps(said).encode()) == film
+
+
+@pytest.mark.parametrize("name", ["zhipu", "minimax"])
+def test_a_failure_without_a_word_has_one_here(name):
+    said = {"task_status": "FAIL", "status": "Fail"}
+    film = filming(name).filming.told(json.dumps(said).encode())
+    assert (film.status, bool(film.error)) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("zhipu", {"task_status": "SUCCESS"}),
+        ("zhipu", {"task_status": "SUCCESS", "video_result": [{"url": "https://x\r\nset-cookie: a"}]}),
+        ("zhipu", {"task_status": "SUCCESS", "video_result": [{"url": "javascript:alert(1)"}]}),
+        ("minimax", {"status": "Success", "file_id": "../../keys"}),
+        ("minimax", {}),
+        ("bytedance", {"status": "succeeded"}),
+        ("bytedance", []),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(name, said):
+    with pytest.raises(ValueError):  # noqa: PT011  msgspec's own and ours
+        filming(name).filming.told(json.dumps(said).encode())
+
+
+@pytest.mark.parametrize("task", [{}, {"id": ""}, {"id": "a/b"}, {"id": "x" * 300}, {"id": "a?b=c"}])
+def test_a_task_without_a_name_is_no_task(task):
+    answer = filming("zhipu").answer(ask_of(prompt="x"), 0)
+    answer.feed(json.dumps(task).encode())
+    answer.end()
+    assert answer.damage
+
+
+def test_ark_is_not_asked_for_a_size():
+    with pytest.raises(CallRefused, match="'resolution' and a 'ratio'"):
+        filming("bytedance").check(ask_of(prompt="x", size="1x1"))
+
+
+@given(st.builds(Handle, st.text(), st.text(), st.from_regex(r"[A-Za-z0-9_.-]{1,200}", fullmatch=True), st.integers(0)))
+def test_an_id_says_where_its_task_is(handle):
+    name = str(handle)
+    assert name.isascii()
+    assert not set(name) & set("/?#% ")
+    if len(name) <= 2_000:
+        assert read_handle(name) == handle
+
+
+@given(st.text())
+def test_noise_is_no_id(text):
+    assert read_handle(text) is None or text.startswith("video_")
+    assert read_handle("video_" + text) is None or len(text) > 8

@@ -1,0 +1,68 @@
+"""Forms become the JSON that they stand for, or are refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fenli.errors import CallRefused
+from fenli.wire.multipart import json_of_form
+
+TYPE = b"multipart/form-data; boundary=b"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters='"\r\n\\'), min_size=1, max_size=20)
+
+
+@given(fields=st.dictionaries(NAMES, st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
+def test_what_a_client_writes_is_read_back(fields):
+    parts = [
+        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), text.encode())
+        for name, text in fields.items()
+    ]
+    if not any(b"\r\n--b" in part for part in parts):
+        assert json.loads(json_of_form(form(*parts), TYPE)) == fields
+
+
+def test_a_file_is_a_data_url():
+    head = b'content-disposition: form-data; filename="a.png"; name="image"\r\nContent-Type: image/png\r\n\r\n'
+    kind = b'multipart/form-data; boundary="a-long-one"; charset=utf-8'
+    body = (form(head + b"\x89PNG\r\n--b")).replace(b"--b\r\n", b"--a-long-one\r\n", 1)
+    body = body.replace(b"--b--", b"--a-long-one--")
+    assert json.loads(json_of_form(body, kind)) == {"image": "data:image/png;base64,iVBORw0KLS1i"}
+
+
+def test_a_type_that_is_none_is_not_passed_on():
+    body = form(b'Content-Disposition: form-data; name="f"; filename="x"\r\nContent-Type: a"b\r\n\r\nhi')
+    assert json.loads(json_of_form(body, TYPE)) == {"f": "data:application/octet-stream;base64,aGk="}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "telling"),
+    [
+        (form(b'Content-Disposition: form-data; name="a"\r\n\r\nx'), b"multipart/form-data", "no boundary"),
+        (b"", TYPE, "does not end"),
+        (b"--b--", TYPE, "does not end"),
+        (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx', TYPE, "does not end"),
+        (form(b"no head"), TYPE, "no head"),
+        (form(b"Content-Disposition: form-data\r\n\r\nx"), TYPE, "no name"),
+        (form(b'Content-Disposition: form-data; name="a"\r\n\r\n\xff'), TYPE, "not UTF-8"),
+        (form(*[b'Content-Disposition: form-data; name="a"\r\n\r\nx'] * 200), TYPE, "more than 100"),
+    ],
+)
+def test_a_form_that_is_none_is_refused(body, kind, telling):
+    with pytest.raises(CallRefused, match=telling):
+        json_of_form(body, kind)
+
+
+@given(body=st.binary(max_size=200))
+def test_noise_is_refused_and_never_a_crash(body):
+    with pytest.raises(CallRefused):
+        json_of_form(body, b"multipart/form-data; boundary=nothing-like-it")
