@@ -99,3 +99,29 @@ def test_refusals(market: SdkMarket, drivers: Drivers, sdk: str) -> None:
     raised = ask(market, drivers, sdk, "embeddings", model=EMBEDDINGS[sdk] + "!no_balance", input="x")["raised"]
     assert raised["class"] == poor
     assert market.served()[-1].outcome == "refused"
+
+
+def film(sdk: str, prompt: str) -> dict[str, Any]:
+    """What is asked for a film."""
+    if sdk == "zai":
+        return {"model": "cogvideox-3", "prompt": prompt}
+    return {"model": "doubao-seedance-1-0-pro-250528", "content": [{"type": "text", "text": prompt}]}
+
+
+@pytest.mark.parametrize(("sdk", "done"), [("zai", "SUCCESS"), ("ark", "succeeded")])
+def test_videos(market: SdkMarket, drivers: Drivers, sdk: str, done: str) -> None:
+    answer = ask(market, drivers, sdk, "videos", **film(sdk, "a cat"))
+    assert answer["said"][-1] == done
+    assert [url.endswith(".mp4") for url in answer["urls"]] == [True]
+    assert market.served()[-1].units == {"videos": 1}
+
+
+@pytest.mark.parametrize(("sdk", "failed"), [("zai", "FAIL"), ("ark", "failed")])
+def test_a_video_that_fails(market: SdkMarket, drivers: Drivers, sdk: str, failed: str) -> None:
+    answer = ask(market, drivers, sdk, "videos", **film(sdk, "FAIL"))
+    assert (answer["said"][-1], answer["urls"]) == (failed, [])
+
+
+def test_a_video_that_is_called_off(market: SdkMarket, drivers: Drivers) -> None:
+    answer = ask(market, drivers, "ark", "called off", **film("ark", "a cat"))
+    assert answer["said"] == ["cancelled"]

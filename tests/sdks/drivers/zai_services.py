@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Any
 
@@ -27,6 +28,14 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         case "search":
             reply = made.web_search.web_search(**asked)
             return {"results": [one.model_dump() for one in reply.search_result]}
+        case "videos":
+            task = made.videos.generations(**asked)
+            said = [task.task_status]
+            while said[-1] == "PROCESSING":
+                time.sleep(0.02)
+                task = made.videos.retrieve_videos_result(id=task.id)
+                said.append(task.task_status)
+            return {"said": said, "urls": [film.url for film in task.video_result or ()]}
         case other:
             raise NotImplementedError(other)
 
