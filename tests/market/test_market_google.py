@@ -77,7 +77,9 @@ RESULT = {"role": "user", "parts": [{"functionResponse": {"name": "now", "respon
     ("body", "said"),
     [
         ({"messages": []}, "unknown field `messages`"),
-        ({"generationConfig": {"maxTokens": 9}}, 'Unknown name "maxTokens"'),
+        ({"generationConfig": {"maxTokens": 9}}, "unknown field `maxTokens`"),
+        ({"generationConfig": {"temperature": "warm"}}, "generationConfig.temperature"),
+        ({"contents": [{"role": "model", "parts": [{"functionCall": "now"}]}]}, "functionCall"),
         ({"generationConfig": {"temperature": 3}}, "temperature"),
         ({"generationConfig": {"stopSequences": list("abcdef")}}, "stop_sequences"),
         ({"contents": []}, "contents is not specified"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fenli.errors import Kind
-from fenli.market.dialects.gemini import GENERATE_CONTENT, GenerateContentUsage, GoogleKey
+from fenli.market.dialects.gemini import GENERATE_CONTENT, GoogleKey
+from fenli.market.dialects.gemini_pen import GenerateContentUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 
 GOOGLE: Final = Flavour(
