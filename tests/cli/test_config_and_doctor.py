@@ -73,6 +73,16 @@ def test_doctor_is_well_on_a_fresh_machine(fenli: Fenli) -> None:
     assert "deepseek is off (DEEPSEEK_API_KEY is not set)" in fenli.out("doctor")
 
 
+def test_doctor_sees_a_key_of_another_shape_and_an_address_that_is_missing(fenli: Fenli) -> None:
+    keys = {"TENCENTCLOUD_SECRET": "only-the-secret", "QIANFAN_AK_SK": "ak:sk", "HUAWEI_PANGU_KEY": "AK:SK"}
+    fenli.environ |= keys
+    checks = {check["what"]: check["state"] for check in fenli.json("doctor")}
+    assert checks["tencent-native is off (the key of tencent-native is written SecretId:SecretKey)"] == "warn"
+    assert checks["baidu-legacy is on (QIANFAN_AK_SK)"] == "ok"
+    [pangu] = [what for what in checks if what.startswith("huawei-pangu")]
+    assert "set base_url to https://pangu.REGION.myhuaweicloud.com" in pangu
+
+
 def test_doctor_fails_on_a_taken_port_and_a_wrong_file(fenli: Fenli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         fenli.write("fenli.toml", OFF + f"[gateway]\nport = {taken.getsockname()[1]}\n")

@@ -23,9 +23,11 @@ from fenli.cli.supervisor import answers
 from fenli.config.load import Config, load_config
 from fenli.config.on_device import on_device
 from fenli.config.settings import try_out
-from fenli.config.vendors import vendor_states
+from fenli.config.vendors import VendorState, vendor_states
 from fenli.errors import ConfigError, FenliError
+from fenli.routing.credentials import resolve_secret
 from fenli.values import format_instant, parse_instant
+from fenli.vendors.catalog import VENDORS
 
 BUILT: Final = "2026-11-01T00:00:00Z"  # a clock before it is wrong
 FREE_BYTES: Final = 1_000_000_000
@@ -118,13 +120,26 @@ def vendors(loaded: Config) -> Iterator[Check]:
     states = vendor_states(loaded, os.environ)
     for state in states:
         named = state.id in loaded.document.vendors
-        if state.on:
+        unusable = _unusable(state) if state.on else None
+        if unusable is not None:
+            what = say("doctor.vendor_off", vendor=state.id, why=unusable)
+            yield warn("vendor", what, say("doctor.vendor_unusable.next"))
+        elif state.on:
             yield ok("vendor", say("doctor.vendor_on", vendor=state.id, why=state.why))
         elif named and loaded.document.vendors[state.id].enabled:
             what = say("doctor.vendor_off", vendor=state.id, why=state.why)
             yield warn("vendor", what, say("doctor.vendor_off.next"))
         else:
             yield ok("vendor", say("doctor.vendor_off", vendor=state.id, why=state.why))
+
+
+def _unusable(state: VendorState) -> str | None:
+    """Why a key that is there, or an address, is none for this vendor."""
+    try:
+        VENDORS[state.adapter].address(state.base_url, resolve_secret(state.credential), "check")
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def local(loaded: Config) -> Iterator[Check]:

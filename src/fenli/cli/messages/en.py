@@ -191,6 +191,7 @@ MESSAGES: Final = {
     ),
     "rehearse.only_with_market": "--scenario and --speed are of a rehearsal: write them beside --market",
     "rehearse.speed_of_what": "--speed is a scenario's: name one with --scenario, or leave it out",
+    "rehearse.no_ports": "no {count} ports in a row are free between {first} and {last}: end what listens there",
     "rehearse.file_head": "# Written by fenli serve --market: every vendor is the emulated one.",
     # what happens in a scenario
     "happens.price": "prices {prices} (in/out for a million tokens)",
@@ -560,6 +561,7 @@ MESSAGES: Final = {
     "doctor.vendor_on": "{vendor} is on ({why})",
     "doctor.vendor_off": "{vendor} is off ({why})",
     "doctor.vendor_off.next": "set the variable and start again, or enabled = false",
+    "doctor.vendor_unusable.next": "put that right and start again, or enabled = false",
     "doctor.local_on": "{model} ({file}, {megabytes} MB), xllamacpp is installed",
     "doctor.local_off": "off: {why}",
     "doctor.local.next": "mend [local], or enabled = false",

@@ -180,6 +180,7 @@ MESSAGES: Final = {
     "rehearse.books_of_one": "{data} 中是演练的账目:请用 --data 换一个目录,或用 --market 重新演练",
     "rehearse.only_with_market": "--scenario 与 --speed 属于演练:请与 --market 一起使用",
     "rehearse.speed_of_what": "--speed 是情景的速度:请用 --scenario 指定情景,或去掉它",
+    "rehearse.no_ports": "{first} 到 {last} 之间没有连续 {count} 个空闲端口:请结束占用者",
     "rehearse.file_head": "# 由 fenli serve --market 写成:所有厂商都是模拟的。",
     # 情景中发生的事
     "happens.price": "价格 {prices}(百万 token 的输入/输出)",
@@ -549,6 +550,7 @@ MESSAGES: Final = {
     "doctor.vendor_on": "{vendor} 已启用({why})",
     "doctor.vendor_off": "{vendor} 未启用({why})",
     "doctor.vendor_off.next": "设置该变量后重新启动,或写 enabled = false",
+    "doctor.vendor_unusable.next": "改正后重新启动,或写 enabled = false",
     "doctor.local_on": "{model}({file},{megabytes} MB),已安装 xllamacpp",
     "doctor.local_off": "未启用:{why}",
     "doctor.local.next": "请修正 [local],或写 enabled = false",
