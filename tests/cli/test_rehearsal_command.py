@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ from fenli_command import Fenli
 
 from fenli.cli.happenings import line_of
 from fenli.cli.language import LANGUAGES, speak
-from fenli.cli.rehearsal import Rehearsal, free_ports, is_rehearsal, rehearse
+from fenli.cli.orders import Rehearsed
+from fenli.cli.rehearsal import free_ports, rehearse
+from fenli.cli.running import is_rehearsal
 from fenli.config.load import load_config
 from fenli.config.on_device import on_device
 from fenli.config.settings import try_out
 from fenli.config.vendors import vendor_states
 from fenli.errors import ConfigError, FenliError
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import OwnVendor, market_key
+from fenli.market.market import market_key
 from fenli.market.scenario import KINDS
 from fenli.market.scenario_files import read_scenario, shipped
 from fenli.market.timeline import Timeline
@@ -65,38 +68,42 @@ def configured(tmp_path: Path) -> Path:
     return file
 
 
-def rehearsal(file: Path, data: Path, scenario: str | None = None, speed: str | None = None) -> Rehearsal:
+def rehearsal(file: Path, data: Path, scenario: str | None = None, speed: str | None = None) -> Rehearsed:
     return rehearse(load_config(file), data, scenario, speed)
 
 
 def test_every_emulated_vendor_is_on_and_none_of_them_is_the_real_one(configured: Path, tmp_path: Path) -> None:
     made = rehearsal(configured, tmp_path / "books")
-    states = {state.id: state for state in vendor_states(made.config, {"SECRET_KEY": "sk-real", "ACME_API_KEY": "x"})}
+    states = {
+        state.id: state
+        for state in vendor_states(load_config(made.config), {"SECRET_KEY": "sk-real", "ACME_API_KEY": "x"})
+    }
     assert {name for name, state in states.items() if state.on} == {*FLAVOURS, "acme"} == set(states)
     for name, state in states.items():
         assert state.base_url.partition("://")[2].startswith(f"127.0.0.1:{made.market.ports[name]}/{name}")
         assert Path(state.credential.removeprefix("file:")).read_text().strip() == market_key(state.adapter)
     assert len({*made.market.ports.values(), made.market.port}) == len(states) + 1
-    assert made.market.own == {"acme": OwnVendor("openai", ("acme-large",)), "vllm": OwnVendor("vllm", ("mine",))}
+    assert made.market.own == {"acme": ("openai", ("acme-large",)), "vllm": ("vllm", ("mine",))}
     assert (states["moonshot"].currency, states["moonshot"].low_balance) == ("CNY", "20")
     assert made.market.currencies == {"moonshot": "CNY"}
 
 
 def test_the_rest_of_the_file_stays_and_its_paths_still_lead_there(configured: Path, tmp_path: Path) -> None:
     made = rehearsal(configured, tmp_path / "books")
-    document = made.config.document
+    config = load_config(made.config)
+    document = config.document
     assert [route.name for route in document.routes] == ["chat"]
     assert document.gateway.port == 0
     assert document.prices.directories == [str(tmp_path / "mine"), str(tmp_path / "books" / "prices")]
     assert document.rates.files == [str(tmp_path / "rates.toml")]
-    assert try_out(made.config, on_device(made.config)).routes[0].targets == ("moonshot/kimi-k2.6", "zhipu/glm-5.2")
+    assert try_out(config, on_device(config)).routes[0].targets == ("moonshot/kimi-k2.6", "zhipu/glm-5.2")
     assert is_rehearsal(tmp_path / "books")
     assert not is_rehearsal(tmp_path)
 
 
 def test_without_a_file_everything_is_as_by_default(tmp_path: Path) -> None:
     made = rehearse(load_config(None), tmp_path / "books", "kimi-exits-at-noon", "100")
-    assert made.config.file == tmp_path / "books" / "rehearsal.toml"
+    assert made.config == tmp_path / "books" / "rehearsal.toml"
     assert (made.market.scenario, made.market.speed) == ("kimi-exits-at-noon", "100")
 
 
@@ -133,8 +140,15 @@ def test_the_folder_of_real_books_in_the_environment_is_left_alone(
     assert not (tmp_path / "real").exists()
 
 
-def test_ports_are_free_and_different() -> None:
-    assert len(set(free_ports(50))) == 50
+def test_ports_are_free_and_none_that_the_system_gives_away() -> None:
+    ports = free_ports(50)
+    assert len(set(ports)) == 50
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports[7]))
+        taken.listen()
+        others = free_ports(50)
+    assert not set(others) & set(ports)
+    assert max((*ports, *others)) < 32_768
 
 
 def test_scenario_and_speed_are_of_a_rehearsal(fenli: Fenli) -> None:

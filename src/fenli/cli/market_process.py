@@ -20,6 +20,7 @@ from fenli.cli.language import say, speak
 from fenli.cli.orders import MarketStart
 from fenli.clock import MILLISECOND, SECOND, SystemClock
 from fenli.errors import FenliError
+from fenli.market.market import OwnVendor
 from fenli.market.opening import say_line, serve_market
 from fenli.market.options import MarketOptions, timeline_of
 from fenli.market.scenario_prices import price_files, scenario_rows
@@ -57,7 +58,7 @@ def options_of(start: MarketStart, begun: int | None) -> MarketOptions:
         begin=begun,
         prices=start.price_directories,
         currencies=start.currencies,
-        own=start.own,
+        own={name: OwnVendor(*own) for name, own in start.own.items()},
     )
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from fenli.market.market import OwnVendor
-
 
 class OfficeStart(msgspec.Struct, frozen=True):
     """``config`` is read again at every reload; ``local_url``: where the on-device model answers, if it is on."""
@@ -21,7 +19,7 @@ class OfficeStart(msgspec.Struct, frozen=True):
 class MarketStart(msgspec.Struct, frozen=True):
     """The market of a rehearsal. ``ports`` are the vendors' own, ``port`` the one that tells of them all. The prices of
     the ``scenario`` (a name or a file) are written to ``scenario_prices``, which come after ``price_directories``.
-    ``own``: the user's own vendors."""
+    ``own``: the user's own vendors, by id: what each speaks like, and its models."""
 
     folder: Path
     port: int
@@ -33,7 +31,25 @@ class MarketStart(msgspec.Struct, frozen=True):
     price_directories: tuple[Path, ...]
     scenario_prices: Path
     currencies: dict[str, str]
-    own: dict[str, OwnVendor]
+    own: dict[str, tuple[str, tuple[str, ...]]]
+
+
+class Rehearse(msgspec.Struct, frozen=True):
+    """What a rehearsal was asked for: the user's configuration, and as on the command line."""
+
+    config: Path | None
+    data: Path | None
+    scenario: str | None
+    speed: str | None
+    language: str
+
+
+class Rehearsed(msgspec.Struct, frozen=True):
+    """``config`` is the file in ``folder`` that the gateway and its office read."""
+
+    folder: Path
+    config: Path
+    market: MarketStart
 
 
 class Prepare(msgspec.Struct, frozen=True):

@@ -15,15 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from fenli.cli.language import say, spoken
-from fenli.cli.orders import MarketStart
-from fenli.cli.running import make_folder
+from fenli.cli.orders import MarketStart, Rehearsed
+from fenli.cli.running import REHEARSAL_FILE, make_folder
 from fenli.config.load import Config, load_config, parse_toml, read_text
 from fenli.errors import ConfigError, FenliError
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import OwnVendor, market_key
+from fenli.market.market import market_key
 from fenli.market.options import timeline_of
 from fenli.market.scenario_files import shipped
 from fenli.prices.book import PriceBook
@@ -31,10 +29,10 @@ from fenli.values.toml_text import toml_of
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-CONFIG_FILE: Final = "rehearsal.toml"
 KEYS: Final = "market-keys"
 PRICES: Final = "prices"
 SERVED: Final = "served.jsonl"
+FIRST_PORT, LAST_PORT, BLOCK = 16_384, 32_768, 64
 _OURS: Final = (
     "adapter",
     "base_url",
@@ -43,15 +41,7 @@ _OURS: Final = (
 )  # what a rehearsal says of a vendor, whatever the file does
 
 
-class Rehearsal(msgspec.Struct, frozen=True):
-    """``config`` is the file in ``folder`` that the gateway and its office read."""
-
-    folder: Path
-    config: Config
-    market: MarketStart
-
-
-def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: str | None) -> Rehearsal:
+def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: str | None) -> Rehearsed:
     """Raises FenliError for a folder that has anything in it, ConfigError for a scenario that cannot be."""
     if scenario is not None and scenario not in shipped():
         scenario = str(Path(scenario).expanduser().absolute()) if Path(scenario).expanduser().exists() else scenario
@@ -68,7 +58,7 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
         (folder / name).mkdir(mode=0o700)
     for vendor, adapter in adapters.items():
         (folder / KEYS / vendor).write_text(market_key(adapter) + "\n")
-    file = folder / CONFIG_FILE
+    file = folder / REHEARSAL_FILE
     file.write_text(
         say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, adapters, doors, directories))
     )
@@ -86,28 +76,29 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
         scenario_prices=folder / PRICES,
         currencies={name: section.currency for name, section in sections.items() if section.currency is not None},
         own={
-            name: OwnVendor(adapters[name], tuple(section.models or ()))
+            name: (adapters[name], tuple(section.models or ()))
             for name, section in sections.items()
             if name not in VENDORS or section.models
         },
     )
-    return Rehearsal(folder, made, market)
-
-
-def is_rehearsal(folder: Path) -> bool:
-    """Whether the books in it are of a rehearsal."""
-    return (folder / CONFIG_FILE).exists()
+    return Rehearsed(folder, file, market)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on, all different."""
-    with contextlib.ExitStack() as probes:
-        found = []
-        for _ in range(count):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(int(probe.getsockname()[1]))
-        return found
+    """So many ports in a row that nobody listens on. They are used seconds later, so they are none of those that
+    systems give away by themselves, and other rehearsals begin their search elsewhere. Raises FenliError."""
+    size = max(count, BLOCK)
+    starts = range(FIRST_PORT, LAST_PORT - size, size)
+    own = os.getpid() % len(starts)
+    for start in (*starts[own:], *starts[:own]):
+        ports = list(range(start, start + count))
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for port in ports:
+                probe = probes.enter_context(socket.socket())
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+            return ports
+    raise FenliError(say("rehearse.no_ports", count=count, first=FIRST_PORT, last=LAST_PORT))
 
 
 def _folder(asked: Path | None) -> Path:

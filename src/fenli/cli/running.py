@@ -15,6 +15,7 @@ from fenli.errors import FenliError
 
 SERVE_FILE: Final = "serve.json"
 LOCK_FILE: Final = "lock"
+REHEARSAL_FILE: Final = "rehearsal.toml"
 LOCAL_KEY_FILE: Final = "local-key"
 
 
@@ -58,6 +59,11 @@ def lock(data: Path) -> int:
         pid = (other and other.supervisor) or "?"
         raise FenliError(say("serve.locked", data=data, pid=pid)) from None
     return descriptor
+
+
+def is_rehearsal(data: Path) -> bool:
+    """Whether the books there are of a rehearsal."""
+    return (data / REHEARSAL_FILE).exists()
 
 
 def is_locked(data: Path) -> bool:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fenli.cli.banner import Banner, RehearsalBanner, tell
-from fenli.cli.language import say
+from fenli.cli.child import decode, encode
+from fenli.cli.language import say, spoken
 from fenli.cli.options import ConfigFile, Data, configuration, data_folder
-from fenli.cli.orders import MarketStart, OfficeStart
-from fenli.cli.rehearsal import is_rehearsal, rehearse
-from fenli.cli.running import lock, make_folder, make_local_key
+from fenli.cli.orders import MarketStart, OfficeStart, Rehearse, Rehearsed
+from fenli.cli.running import is_rehearsal, lock, make_folder, make_local_key
 from fenli.cli.supervisor import Plan, Supervisor
-from fenli.config.load import Config
+from fenli.config.load import Config, load_config
 from fenli.config.on_device import OnDevice, on_device
 from fenli.config.vendors import vendor_states
 from fenli.errors import ConfigError, FenliError
@@ -76,8 +78,8 @@ def _what_for(
 ) -> tuple[Config, Path, MarketStart | None]:
     """The configuration and the folder to serve by, and the market that is rehearsed with, if it is a rehearsal."""
     if market:
-        rehearsal = rehearse(loaded, data, scenario, speed)
-        return rehearsal.config, rehearsal.folder, rehearsal.market
+        made = _rehearsed(Rehearse(loaded.file, data, scenario, speed, spoken()))
+        return load_config(made.config), made.folder, made.market
     if scenario is not None or speed is not None:
         raise ConfigError(say("rehearse.only_with_market"))
     folder = data_folder(data)
@@ -85,6 +87,16 @@ def _what_for(
         raise FenliError(say("rehearse.books_of_one", data=folder))
     make_folder(folder)
     return loaded, folder, None
+
+
+def _rehearsed(order: Rehearse) -> Rehearsed:
+    """Made ready in a process of its own: what knows the whole market is not kept."""
+    command = [sys.executable, "-P", "-m", "fenli.cli.rehearse_process"]
+    done = subprocess.run(command, input=encode(order), capture_output=True, check=False)  # noqa: S603  our own module
+    if done.returncode:
+        kind = ConfigError if done.returncode == 2 else FenliError
+        raise kind(done.stderr.decode(errors="replace").strip())
+    return decode(done.stdout, Rehearsed)
 
 
 def free_port(host: str, port: int, option: str) -> int:

@@ -148,8 +148,7 @@ class Supervisor:
         )
 
     def _market_answers(self) -> bool:
-        market = self._plan.market
-        return market is not None and listens("127.0.0.1", market.port)
+        return self._plan.market is not None and is_market("127.0.0.1", self._plan.market.port)
 
     async def _keep_local(self, local: LocalModel) -> None:
         pause = 1.0
@@ -231,6 +230,18 @@ def answers(host: str, port: int, tls: bool) -> bool:
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def is_market(host: str, port: int) -> bool:
+    """Whether a market answers there, and nobody else."""
+    connection = http.client.HTTPConnection(host, port, timeout=1)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().read().startswith(b'{"vendors":')
     except (OSError, http.client.HTTPException):
         return False
     finally:
