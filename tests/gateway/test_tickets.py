@@ -16,7 +16,7 @@ from house import VENDOR_SECRET, House, reply
 
 from fenli.budgets.purse import Purse
 from fenli.clock import MILLISECOND, SECOND
-from fenli.errors import Failure, Kind, TicketNeeded, TicketRefused
+from fenli.errors import ConnectionLost, Failure, Kind, TicketNeeded, TicketRefused
 from fenli.gateway.app import App
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
@@ -148,6 +148,7 @@ class Staged:
             step = min(until - self.sim.now(), 250 * MILLISECOND if span <= 60 * SECOND else 600 * SECOND)
             self.sim.run(until=self.sim.now() + step)
             self.app.desk.wake()
+            self.recorder.retry()
         self.sim.run(until=until)
 
     @property
@@ -388,3 +389,78 @@ def test_the_key_must_have_its_parts() -> None:
         directory = Directory(Snapshot("v", 0, (), (settings,), (), {}), lambda _, key=key: key)
         [problem] = directory.problems
         assert problem.startswith(f"{vendor} is off: the key of {vendor} is written")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_whatever_happens_every_call_ends_once_and_nobody_is_asked_twice_at_a_time(seed: int) -> None:
+    """Sixty days of callers who leave, tickets that are not to be had, revoked ones, and a disk that fails now and
+    then."""
+    staged, chance = Staged(), Chance(seed).stream("days")
+    under_way: dict[bytes, int] = {}
+    most: dict[bytes, int] = {}
+    send = staged._transport.send
+
+    class Watched:
+        """A receiver that knows how many requests for a ticket are under way, and hears of a failure now and then."""
+
+        def __init__(self, receiver: Receiver, place: bytes) -> None:
+            self.receiver, self.place = receiver, place
+            under_way[place] = under_way.get(place, 0) + 1
+            most[place] = max(most.get(place, 0), under_way[place])
+            self.fails = chance.probability(0.3)
+
+        def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+            if not self.fails:
+                self.receiver.head_received(status, headers)
+
+        def body_received(self, data: bytes) -> None:
+            if not self.fails:
+                self.receiver.body_received(data)
+
+        def completed(self) -> None:
+            under_way[self.place] -= 1
+            if self.fails:
+                self.receiver.failed(ConnectionLost("cut", sent=True))
+            else:
+                self.receiver.completed()
+
+    def watched(request: Request, deadlines: TransportDeadlines, receiver: Receiver) -> Sending:
+        staged.asked.append(request)
+        place = request.target.partition(b"?")[0]
+        asks = any(path in place for path in TICKETS)
+        return send(request, deadlines, Watched(receiver, place) if asks else receiver)  # type: ignore[arg-type]
+
+    staged.send = watched  # type: ignore[method-assign]
+    callers, gone = [], 0
+    models = ["baidu-legacy/ernie-3.5-8k", "huawei-pangu/pangu-1", "either"]
+    for _ in range(120):
+        staged.full = chance.probability(0.05)
+        for _ in range(chance.integer(1, 4)):
+            caller = staged.call(chance.choice(models), stream=chance.probability(0.5))
+            callers.append(caller)
+            if chance.probability(0.15):
+                staged.sim.run(until=staged.sim.now() + chance.integer(0, 5 * MILLISECOND))
+                if not caller.over:
+                    caller.listener.client_gone()
+                    gone += 1
+                    caller.over = True
+        if chance.probability(0.1):
+            for name in ("baidu-legacy/ernie-3.5-8k", "huawei-pangu/pangu-1"):
+                holder = staged.snapshots.directory.plan(name).targets[0].address.ticket  # type: ignore[union-attr]
+                assert holder is not None
+                if holder.ticket is not None:
+                    holder.keep(Ticket("1.revoked", staged.sim.now() - 1, staged.sim.now() + DAY))
+        staged.go(SECOND)
+        staged.full = False
+        staged.go(30 * SECOND)
+        staged.go(chance.integer(1, 24) * 3_600 * SECOND)
+    assert all(caller.over for caller in callers)
+    assert not staged.app.desk.drivers
+    entries = staged.entries()
+    unwritten = sum(caller.status == 503 for caller in callers)
+    assert sum(entry.final for entry in entries) == len(callers) - unwritten
+    outcomes = {entry.outcome for entry in entries}
+    assert {"ok", "client_gone", "truncated", "bad_key"} <= outcomes
+    assert all(entry.grade == "none" for entry in entries if entry.outcome in ("truncated", "bad_key"))
+    assert min(gone, unwritten) > 0
+    assert set(most.values()) == {1}
