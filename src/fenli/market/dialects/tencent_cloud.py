@@ -1,4 +1,4 @@
-"""Tencent Cloud's API 3.0, as it serves Hunyuan: signed requests, failures inside a 200, streams without an end mark."""
+"""Tencent Cloud's API 3.0, as it serves Hunyuan: signed requests, failures in a 200, streams without an end mark."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from fenli.sim.random import Stream
 from fenli.wire.signing import sign_tc3
 
 _AUTHORIZATION: Final = re.compile(
-    r"TC3-HMAC-SHA256 Credential=([^/]+)/[0-9-]{10}/hunyuan/tc3_request, SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]+"
+    r"TC3-HMAC-SHA256 Credential=([^/]+)/[0-9-]{10}/hunyuan/tc3_request, "
+    r"SignedHeaders=([a-z0-9;-]+), Signature=[0-9a-f]+"
 )
 _UNSIGNED_BODY: Final = "UNSIGNED-PAYLOAD"
 _SKEW: Final = 300
