@@ -79,7 +79,7 @@ def test_the_refusal_says_what_each_lacks_who_has_it_and_what_to_do() -> None:
 
 
 def test_a_model_that_cannot_but_think_is_told_from_those_that_can() -> None:
-    with pytest.raises(CallRefused, match="glm-5.3 always thinks. Thinking can be turned off at deepseek") as caught:
+    with pytest.raises(CallRefused, match=r"glm-5.3 always thinks. Thinking can be turned off at deepseek") as caught:
         fitted(plan("zhipu/glm-5.3"), Options(thinking=Thinking(False)))
     assert "metaso" not in caught.value.message
     assert "(then it thinks as little as it can)" in caught.value.message

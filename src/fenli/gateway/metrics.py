@@ -188,7 +188,12 @@ def render(shared: Iterable[Counters]) -> str:
     return "\n".join(
         [
             *_family("fenli_calls_total", "Calls that ended.", ("vendor", "model", "outcome", "stream"), calls),
-            *_family("fenli_tokens_total", "Tokens; meters are disjoint.", ("vendor", "model", "meter"), tokens),
+            *_family(
+                "fenli_tokens_total",
+                "Units by meter, tokens mostly; meters are disjoint.",
+                ("vendor", "model", "meter"),
+                tokens,
+            ),
             *_family("fenli_unpriced_calls_total", "Answered, at an unknown cost.", ("vendor", "model"), unknown),
             *_family("fenli_refused_total", "Requests that went to no vendor.", ("code",), refused),
             *_family(

@@ -114,6 +114,8 @@ ALIBABA_NATIVE: Final = AlibabaNative(
     errors=ALIBABA.errors,
     switches=msgspec.structs.replace(
         ALIBABA.switches,
-        search=tuple(msgspec.structs.replace(switch, shown="message.search_info") for switch in ALIBABA.switches.search),
+        search=tuple(
+            msgspec.structs.replace(switch, shown="message.search_info") for switch in ALIBABA.switches.search
+        ),
     ),
 )
