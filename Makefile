@@ -38,6 +38,7 @@ bench-replay: setup ## rate ten million past calls again, beside a bare sum over
 
 docs: setup ## write the pages and tables that are made of the code's own data
 	@.venv/bin/python tools/options_tables.py
+	@.venv/bin/python tools/matrix_table.py
 	@.venv/bin/python tools/vendor_pages.py
 
 lock: ## resolve the dependencies again; ARGS="--upgrade" moves them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Exchange:
         self.lines = b""
         self.got = b""
         self.over = False
+        self.aborted = False
 
     def reply(self, status: int, headers: bytes, body: bytes) -> None:
         self.start(status, headers)
@@ -65,7 +66,7 @@ class Exchange:
         self.over = True
 
     def abort(self) -> None:
-        self.over = True
+        self.over = self.aborted = True
 
     def header(self, name: str) -> str:
         lines = dict(line.split(": ", 1) for line in self.lines.decode().split("\r\n") if line)
@@ -121,7 +122,8 @@ def _base_url(emulated: EmulatedVendor) -> str:
 
 class Rehearsal:
     """Every emulated vendor of ``names`` is on. Each thinks unasked where it can be told not to, so that being told so
-    shows. ``offers`` are by vendor. With a ``timeline`` the vendors live through its scenario."""
+    shows. ``offers`` are by vendor, and so are ``currencies`` that are not CNY. With a ``timeline`` the vendors live
+    through its scenario."""
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class Rehearsal:
         *,
         routes: tuple[Route, ...] = (),
         offers: dict[str, tuple[Offer, ...]] | None = None,
+        currencies: Mapping[str, str] | None = None,
         timeline: Timeline | None = None,
         bills: Bills | None = None,
     ) -> None:
@@ -147,7 +150,7 @@ class Rehearsal:
             VendorSettings(
                 id=one.vendor.id, adapter=one.vendor.id, base_url=_base_url(one),
                 credential=market_key(one.vendor.id), models=tuple(model.id for model in one.vendor.models),
-                currency="CNY",
+                currency=(currencies or {}).get(one.vendor.id, "CNY"),
             )
             for one in emulated
         )  # fmt: skip
@@ -167,6 +170,10 @@ class Rehearsal:
     def ask(self, model: str, *, cost: bool = False, **fields: Any) -> Exchange:
         headers = {b"x-fenli-cost": b"true"} if cost else {}
         body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}], **fields}).encode()
+        return self.send(body, headers)
+
+    def send(self, body: bytes, headers: dict[bytes, bytes]) -> Exchange:
+        """The exchange once it is over."""
         exchange = Exchange(body, headers, self.sim.now())
         self.app.handle(exchange)  # type: ignore[arg-type]
         while not exchange.over:
