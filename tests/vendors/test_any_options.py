@@ -28,7 +28,7 @@ MESSAGES = st.lists(
         optional={"content": st.none() | TEXT | PARTS | JSON, "name": TEXT},
     ),
     max_size=4,
-)
+) | st.lists(JSON, max_size=3)
 PERSONAS = st.fixed_dictionaries(
     {"bot_name": TEXT},
     optional={

@@ -158,7 +158,7 @@ def read_options(fields: Mapping[str, bytes | msgspec.Raw]) -> Options | None:
     _check_once(search, "web_search_options", fields)
     persona = _persona_of(neutral.persona)
     prefix = bool(_read(_flag, neutral.prefix, "fenli.prefix", "true or false"))
-    if prefix or persona is not None or schema is not None:
+    if prefix or persona is not None:
         _check_turns(fields, prefix=prefix)
     missing = _read(_missing, neutral.missing, "fenli.missing", '"refuse" or "downgrade"')
     return Options(thinking, search, prefix, persona, schema, missing)
