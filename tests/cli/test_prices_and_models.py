@@ -70,3 +70,14 @@ def test_models_are_those_of_the_vendors_that_are_on(fenli: Fenli) -> None:
     text = fenli.out("models")
     assert "deepseek/deepseek-v4-pro" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_models_for_something_else_are_shown_in_their_own_unit(fenli: Fenli) -> None:
+    fenli.write("fenli.toml", "[local]\nenabled = false\n")
+    fenli.environ["ZHIPUAI_API_KEY"] = "x"
+    listed = {model["name"]: model for model in fenli.json("models")}
+    assert (listed["zhipu/cogview-4"]["for"], listed["zhipu/glm-4.6"]["for"]) == ("images", "chat")
+    text = " ".join(fenli.out("models").split())
+    assert "zhipu/cogview-4 images 0.06 CNY / image" in text
+    assert "zhipu/embedding-3 embeddings 0.5 CNY / 1M tokens" in text
+    assert "zhipu/glm-tts speech unpriced" in text

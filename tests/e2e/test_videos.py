@@ -15,6 +15,7 @@ from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
+pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
 ASKED = ("zhipu", "minimax", "bytedance")
 FILMS = {
     "zhipu/cogvideox-3": "1",

@@ -9,7 +9,7 @@ import msgspec
 from fenli.cli.language import say
 from fenli.cli.options import ConfigFile, Json, configuration
 from fenli.cli.output import aligned, as_json, line, table
-from fenli.cli.price_rows import default_row, price, rows_in_force
+from fenli.cli.price_rows import default_row, price, rows_in_force, unit_words
 from fenli.clock import SystemClock
 from fenli.config.load import Config
 from fenli.config.on_device import on_device
@@ -19,12 +19,13 @@ from fenli.prices.offers import Offer
 from fenli.routing.snapshot import VendorSettings
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Model
+from fenli.wire.capabilities import Capability
 
 
 class Callable(msgspec.Struct, frozen=True):
     """A model that can be called: how large, and the row a short default request takes now (None: unpriced).
 
-    ``successor`` is what its vendor offers in place of an older one."""
+    ``successor`` is what its vendor offers in place of an older one; ``does``: what it can be asked for."""
 
     vendor: str
     model: str
@@ -33,6 +34,7 @@ class Callable(msgspec.Struct, frozen=True):
     offer: Offer | None
     varies: bool
     successor: str = ""
+    does: Capability = Capability.CHAT
 
 
 def models(config: ConfigFile = None, json: Json = False) -> None:
@@ -47,6 +49,15 @@ def models(config: ConfigFile = None, json: Json = False) -> None:
     if not found:
         line(say("serve.nothing_on"))
         return
+    _show_chats([one for one in found if one.does is Capability.CHAT])
+    others = [one for one in found if one.does is not Capability.CHAT]
+    if others:
+        line()
+        rows = [[f"{one.vendor}/{one.model}", one.does, _in_its_unit(one)] for one in others]
+        table([say("column.model"), say("column.does"), say("column.price")], rows)
+
+
+def _show_chats(found: list[Callable]) -> None:
     prices = [aligned([_price(one, meter) for one in found]) for meter in ("input", "output")]
     rows = [
         [f"{one.vendor}/{one.model}", f"{one.context:,}" if one.context else "-", *(column[index] for column in prices),
@@ -78,14 +89,21 @@ def list_models(config: Config) -> list[Callable]:
 def _model(book: PriceBook, vendor: VendorSettings, model: Model, now: int) -> Callable:
     name, context = model.id, vendor.context or model.context
     if vendor.id not in book.vendors():
-        return Callable(vendor.id, name, context, None, None, False, model.successor)
+        return Callable(vendor.id, name, context, None, None, False, model.successor, model.does)
     offer = default_row(book, vendor.id, name, now, vendor.currency)
     varies = len(rows_in_force(book, vendor.id, name, now, vendor.currency)) > 1
-    return Callable(vendor.id, name, context, vendor.currency, offer, varies, model.successor)
+    return Callable(vendor.id, name, context, vendor.currency, offer, varies, model.successor, model.does)
 
 
 def _price(one: Callable, meter: str) -> str:
     return say("models.unpriced") if one.offer is None else price(one.offer, meter) or "-"
+
+
+def _in_its_unit(one: Callable) -> str:
+    offer = one.offer
+    if offer is None:
+        return say("models.unpriced")
+    return ", ".join(f"{price(offer, meter)} {one.currency} / {unit_words(offer.unit)}" for meter in offer.prices)
 
 
 def _as_data(one: Callable) -> dict[str, Any]:
@@ -94,6 +112,7 @@ def _as_data(one: Callable) -> dict[str, Any]:
         "name": f"{one.vendor}/{one.model}",
         "vendor": one.vendor,
         "model": one.model,
+        "for": one.does,
         "context": one.context,
         "successor": one.successor or None,
         "currency": one.currency,

@@ -441,6 +441,7 @@ MESSAGES: Final = {
     # columns
     "column.id": "id",
     "column.name": "name",
+    "column.does": "what for",
     "column.models": "models",
     "column.created": "created",
     "column.revoked": "revoked",

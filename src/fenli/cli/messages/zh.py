@@ -430,6 +430,7 @@ MESSAGES: Final = {
     # 列
     "column.id": "id",
     "column.name": "名称",
+    "column.does": "用途",
     "column.models": "模型",
     "column.created": "创建",
     "column.revoked": "吊销",
