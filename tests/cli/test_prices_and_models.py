@@ -81,3 +81,13 @@ def test_models_for_something_else_are_shown_in_their_own_unit(fenli: Fenli) -> 
     assert "zhipu/cogview-4 images 0.06 CNY / image" in text
     assert "zhipu/embedding-3 embeddings 0.5 CNY / 1M tokens" in text
     assert "zhipu/glm-tts speech unpriced" in text
+
+
+def test_a_way_in_beside_anothers_costs_what_the_other_does(fenli: Fenli) -> None:
+    fenli.write("fenli.toml", "[local]\nenabled = false\n")
+    fenli.environ |= {"HUNYUAN_API_KEY": "x", "TENCENTCLOUD_SECRET": "id:secret"}
+    listed = {model["name"]: model for model in fenli.json("models")}
+    native, plain = (listed[f"{vendor}/hunyuan-turbos-latest"] for vendor in ("tencent-native", "tencent"))
+    own = {"name", "vendor"}
+    assert {name: native[name] for name in native.keys() - own} == {name: plain[name] for name in plain.keys() - own}
+    assert plain["currency"] == "CNY"

@@ -183,3 +183,13 @@ def test_a_wrong_setting_is_named_with_the_nearest_right_one(book: PriceBook, se
     with pytest.raises(ConfigError, match=message) as caught:
         compiled(book, settings)
     assert "sk-raw" not in str(caught.value)
+
+
+def test_who_sells_a_choice_of_anothers_models_lists_no_more(book: PriceBook) -> None:
+    """What Baidu's newer API has is not to be had through the older one; Hunyuan's signed API has all of Hunyuan."""
+    snapshot = compiled(book, QIANFAN_AK_SK="ak:sk", TENCENTCLOUD_SECRET="id:secret", HUNYUAN_API_KEY="x")
+    legacy = vendor(snapshot, "baidu-legacy").models
+    assert "ernie-3.5-8k" in legacy
+    assert "ernie-5.1" not in legacy
+    assert {row.vendor for row in snapshot.offers["baidu-legacy"]} == {"baidu"}
+    assert vendor(snapshot, "tencent-native").models == vendor(snapshot, "tencent").models

@@ -80,18 +80,21 @@ def _show_chats(found: list[Callable]) -> None:
 def list_models(config: Config) -> list[Callable]:
     book, now, local = price_book(config), SystemClock().now(), on_device(config)
     found = []
-    for vendor in try_out(config, local, book).vendors:
+    snapshot = try_out(config, local, book)
+    for vendor in snapshot.vendors:
         known = {model.id: model for model in VENDORS[vendor.adapter].models}
-        found += [_model(book, vendor, known.get(name) or Model(name), now) for name in vendor.models]
+        sold_by = next((offer.vendor for offer in snapshot.offers.get(vendor.id, ())), vendor.id)
+        found += [_model(book, vendor, sold_by, known.get(name) or Model(name), now) for name in vendor.models]
     return found
 
 
-def _model(book: PriceBook, vendor: VendorSettings, model: Model, now: int) -> Callable:
+def _model(book: PriceBook, vendor: VendorSettings, sold_by: str, model: Model, now: int) -> Callable:
+    """``sold_by``: the vendor whose prices hold."""
     name, context = model.id, vendor.context or model.context
-    if vendor.id not in book.vendors():
+    if sold_by not in book.vendors():
         return Callable(vendor.id, name, context, None, None, False, model.successor, model.does)
-    offer = default_row(book, vendor.id, name, now, vendor.currency)
-    varies = len(rows_in_force(book, vendor.id, name, now, vendor.currency)) > 1
+    offer = default_row(book, sold_by, name, now, vendor.currency)
+    varies = len(rows_in_force(book, sold_by, name, now, vendor.currency)) > 1
     return Callable(vendor.id, name, context, vendor.currency, offer, varies, model.successor, model.does)
 
 

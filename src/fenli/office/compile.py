@@ -189,7 +189,8 @@ def _models(
             own = read_models(path)
     priced = _price_name(setting, vendor, book)
     names = [model.id for model in own]
-    if priced is not None:
+    chosen = priced == vendor.sells and vendor.models != VENDORS[priced].models  # of another's models, a few
+    if priced is not None and not chosen:
         names += [model for model in book.models(priced) if any(_talks(row, now) for row in book.offers(priced, model))]
     departed = {departed.id for departed in departed_models(vendor.sells or vendor.id)}
     return tuple(name for name in dict.fromkeys(names) if name not in departed)
