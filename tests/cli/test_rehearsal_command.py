@@ -84,6 +84,8 @@ def test_every_emulated_vendor_is_on_and_none_of_them_is_the_real_one(configured
         assert Path(state.credential.removeprefix("file:")).read_text().strip() == market_key(state.adapter)
     assert len({*made.market.ports.values(), made.market.port}) == len(states) + 1
     assert made.market.own == {"acme": ("openai", ("acme-large",)), "vllm": ("vllm", ("mine",))}
+    assert states["alibaba-native"].price_list == made.market.lists["alibaba-native"] == "alibaba"
+    assert states["alibaba"].price_list is None
     assert (states["moonshot"].currency, states["moonshot"].low_balance) == ("CNY", "20")
     assert made.market.currencies == {"moonshot": "CNY"}
 

@@ -105,6 +105,18 @@ def test_what_the_local_model_runs_with_is_in_the_snapshot(book: PriceBook) -> N
     assert vendor(compiled(book, Settings(vendors=(local,))), "local").context == 2048
 
 
+def test_another_address_pays_by_the_list_that_is_named(book: PriceBook) -> None:
+    proxy = VendorSetting(id="proxy", adapter="deepseek", base_url="https://proxy.example", price_list="deepseek")
+    snapshot = compiled(book, Settings(vendors=(VendorSetting(id="deepseek"), msgspec.structs.replace(
+        proxy, credential="env:DEEPSEEK_API_KEY"))))  # fmt: skip
+    assert snapshot.offers["proxy"] == snapshot.offers["deepseek"] != ()
+    assert vendor(snapshot, "proxy").currency == "CNY"
+    with pytest.raises(
+        ConfigError, match=r"vendor 'proxy': there is no price list 'deepsek': did you mean 'deepseek'\?"
+    ):
+        compiled(book, Settings(vendors=(msgspec.structs.replace(proxy, price_list="deepsek"),)))
+
+
 def test_a_price_for_any_model_reaches_names_that_no_catalogue_lists(book: PriceBook) -> None:
     local = VendorSetting(id="local", base_url="http://127.0.0.1:9999/v1", models=("own-weights",))
     found = Directory(compiled(book, Settings(vendors=(local,))), lambda _: "")

@@ -58,6 +58,7 @@ def options_of(start: MarketStart, begun: int | None) -> MarketOptions:
         begin=begun,
         prices=start.price_directories,
         currencies=start.currencies,
+        lists=start.lists,
         own={name: OwnVendor(*own) for name, own in start.own.items()},
     )
 

@@ -19,7 +19,8 @@ class OfficeStart(msgspec.Struct, frozen=True):
 class MarketStart(msgspec.Struct, frozen=True):
     """The market of a rehearsal. ``ports`` are the vendors' own, ``port`` the one that tells of them all. The prices of
     the ``scenario`` (a name or a file) are written to ``scenario_prices``, which come after ``price_directories``.
-    ``own``: the user's own vendors, by id: what each speaks like, and its models."""
+    ``lists``: whose prices a vendor has, where not its own. ``own``: the user's own vendors, by id: what each speaks
+    like, and its models."""
 
     folder: Path
     port: int
@@ -31,6 +32,7 @@ class MarketStart(msgspec.Struct, frozen=True):
     price_directories: tuple[Path, ...]
     scenario_prices: Path
     currencies: dict[str, str]
+    lists: dict[str, str]
     own: dict[str, tuple[str, tuple[str, ...]]]
 
 

@@ -46,8 +46,9 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
     if scenario is not None and scenario not in shipped():
         scenario = str(Path(scenario).expanduser().absolute()) if Path(scenario).expanduser().exists() else scenario
     directories = [str(config.resolve(directory)) for directory in config.document.prices.directories]
+    book = PriceBook.load(*map(Path, directories))
     if scenario is not None:  # a mistake in it is found before anything is made
-        timeline_of(scenario, PriceBook.load(*map(Path, directories)), 0, speed)
+        timeline_of(scenario, book, 0, speed)
     elif speed is not None:
         raise ConfigError(say("rehearse.speed_of_what"))
     folder = _folder(asked)
@@ -59,8 +60,9 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
     for vendor, adapter in adapters.items():
         (folder / KEYS / vendor).write_text(market_key(adapter) + "\n")
     file = folder / REHEARSAL_FILE
+    lists = _lists(config, book)
     file.write_text(
-        say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, adapters, doors, directories))
+        say("rehearse.file_head") + "\n\n" + toml_of(_rehearsed(config, folder, adapters, doors, directories, lists))
     )
     made = load_config(file)
     sections = made.document.vendors
@@ -75,6 +77,7 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
         price_directories=tuple(map(Path, directories)),
         scenario_prices=folder / PRICES,
         currencies={name: section.currency for name, section in sections.items() if section.currency is not None},
+        lists={name: section.price_list for name, section in sections.items() if section.price_list is not None},
         own={
             name: (adapters[name], tuple(section.models or ()))
             for name, section in sections.items()
@@ -120,15 +123,29 @@ def _adapters(config: Config) -> dict[str, str]:
     return {**{name: name for name in FLAVOURS}, **own}
 
 
+def _lists(config: Config, book: PriceBook) -> dict[str, str]:
+    """Whose prices hold at the emulated addresses, as at the real ones: of vendors that sell another one's models."""
+    known, sections = book.vendors(), config.document.vendors
+    sellers = (VENDORS[name] for name in FLAVOURS if name not in known and VENDORS[name].sells in known)
+    return {
+        vendor.id: vendor.sells
+        for vendor in sellers
+        if vendor.id not in sections or sections[vendor.id].base_url in (None, vendor.base_url)
+    }
+
+
 def _rehearsed(
-    config: Config, folder: Path, adapters: Mapping[str, str], doors: Mapping[str, int], directories: list[str]
-) -> dict[str, Any]:
+    config: Config, folder: Path, adapters: Mapping[str, str], doors: Mapping[str, int], directories: list[str],
+    lists: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
     """The user's file with every vendor emulated, and its relative paths made absolute."""
     data = {} if config.file is None else parse_toml(config.file, read_text(config.file))
     sections = data.get("vendors", {})
     data.pop("local", None)
+    said = {name: {"price_list": listed} for name, listed in lists.items()}
     data["vendors"] = {
-        name: _vendor(name, adapter, doors[name], folder, sections.get(name, {})) for name, adapter in adapters.items()
+        name: _vendor(name, adapter, doors[name], folder, said.get(name, {}) | sections.get(name, {}))
+        for name, adapter in adapters.items()
     }
     data["prices"] = {"directories": [*directories, str(folder / PRICES)]}
     if "files" in data.get("rates", {}):

@@ -65,6 +65,7 @@ class Office(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     """One vendor. ``adapter`` says what a vendor id of your own speaks; ``models`` replaces the built-in list.
+    ``price_list`` names the vendor whose prices hold here.
 
     ``poll_balances`` is how often it is asked what is left of our money with it, ``low_balance`` what is too little.
     ``missing_options`` goes before the gateway's; ``options`` say what it calls them, where fenli does not know.
@@ -74,6 +75,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     base_url: Words | None = None
     api_key: Reference | None = None
     currency: Currency | None = None
+    price_list: Words | None = None
     models: list[Words] | None = None
     enabled: bool = True
     poll_balances: Span | None = None

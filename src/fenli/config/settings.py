@@ -89,6 +89,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             credential=str(state.credential),  # a plain one: the snapshot is encoded
             models=state.models,
             currency=state.currency,
+            price_list=state.price_list,
             poll_balances=state.poll_balances,
             low_balance=None if state.low_balance is None else picos_of(state.low_balance),
             deadlines=state.deadlines,

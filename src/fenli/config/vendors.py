@@ -23,7 +23,8 @@ LOCAL = "local"
 class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     """``why`` says what switched the vendor on or off. ``models`` and ``currency`` are None where the built-in ones
     hold, ``switches`` where its own do; ``credential`` is a reference, empty where no key is needed. ``poll_balances``
-    (ns) is what is said of this vendor alone; ``low_balance`` is a decimal."""
+    (ns) is what is said of this vendor alone; ``low_balance`` is a decimal. ``price_list``: the
+    vendor whose prices are said to hold."""
 
     id: str
     on: bool
@@ -33,6 +34,7 @@ class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     credential: str = ""
     models: tuple[str, ...] | None = None
     currency: str | None = None
+    price_list: str | None = None
     poll_balances: Span | None = None
     low_balance: str | None = None
     deadlines: Deadlines = Deadlines()
@@ -68,6 +70,7 @@ def _states(config: Config, environ: Mapping[str, str]) -> Iterator[VendorState]
             credential=credential,
             models=tuple(section.models) if section.models else None,
             currency=section.currency,
+            price_list=section.price_list,
             poll_balances=section.poll_balances,
             low_balance=section.low_balance,
             deadlines=deadlines_of(config.document.gateway.deadlines, section.deadlines),

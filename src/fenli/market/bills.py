@@ -12,11 +12,19 @@ from fenli.prices.tariff import Rating
 
 
 class Bills:
-    """By ``book``; a vendor charges in its home currency where ``currencies`` name no other."""
+    """By ``book``; a vendor charges in its home currency where ``currencies`` name no other, and by its own list where
+    ``lists`` name no other vendor's."""
 
-    def __init__(self, book: PriceBook, currencies: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, book: PriceBook, currencies: Mapping[str, str] | None = None, lists: Mapping[str, str] | None = None
+    ) -> None:
         self.book = book
         self._currencies = currencies or {}
+        self._lists = lists or {}
+
+    def models(self, vendor: str) -> list[str]:
+        """Everything that is on its list."""
+        return self.book.models(self._lists.get(vendor, vendor))
 
     def charge(
         self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int, units: Mapping[str, int]
@@ -27,7 +35,7 @@ class Bills:
         None where there is no price (nobody can say what it costs, and that is not nothing) or nothing was used.
         """
         used = meters(count) | dict(units)
-        tariff = self.book.tariff(vendor, model, self._currencies.get(vendor))
+        tariff = self.book.tariff(self._lists.get(vendor, vendor), model, self._currencies.get(vendor))
         if tariff is None or not used:
             return None
         try:

@@ -64,7 +64,7 @@ class Market:
             if timeline is not None:
                 emulated.course = Course(timeline.spans(name))
             if bills is not None:
-                emulated.also_has(bills.book.models(name))
+                emulated.also_has(bills.models(name))
 
     def find(self, host: str, path: str) -> tuple[EmulatedVendor, str] | None:
         """The vendor that such a request is for, and the path as it would see it."""

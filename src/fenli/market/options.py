@@ -35,9 +35,9 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     ``scenario``: a name or a file; it begins at ``begin`` (None: at once) and goes at ``speed`` (None: its own).
     ``prices``: directories of price files beside the built-in ones; not None, or a scenario, and everything served is
-    charged by the price book, in the ``currencies`` by vendor or each vendor's own. ``own``: vendors that the user
-    has beside them, and models beside theirs. ``ports``: of a vendor alone, where
-    it can refuse connections."""
+    charged by the price book, in the ``currencies`` and by the ``lists`` by vendor, or each vendor's own. ``own``:
+    vendors that the user has beside them, and models beside theirs. ``ports``: of a vendor alone, where it can refuse
+    connections."""
 
     host: str = "127.0.0.1"
     port: int = 8420
@@ -56,6 +56,7 @@ class MarketOptions(msgspec.Struct, frozen=True, kw_only=True):
     speed: str | None = None
     prices: tuple[Path, ...] | None = None
     currencies: dict[str, str] = {}
+    lists: dict[str, str] = {}
     own: dict[str, OwnVendor] = {}
     ports: dict[str, int] = {}
 
@@ -104,14 +105,14 @@ def _staged(options: MarketOptions, now: int) -> tuple[Timeline | None, Bills | 
         return None, None
     book = PriceBook.load(*(options.prices or ()))
     if options.scenario is None:
-        return None, Bills(book, options.currencies)
+        return None, Bills(book, options.currencies, options.lists)
     timeline = timeline_of(options.scenario, book, now if options.begin is None else options.begin, options.speed)
     absent = [name for name in timeline.scenario.vendors if name not in options.vendors]
     if absent:
         raise ConfigError(
             f"{options.scenario}: {', '.join(absent)} of it is not served here: leave --vendor out, or add it"
         )
-    return timeline, Bills(book.with_rows(scenario_rows(timeline, book)), options.currencies)
+    return timeline, Bills(book.with_rows(scenario_rows(timeline, book)), options.currencies, options.lists)
 
 
 def timeline_of(scenario: str, book: PriceBook, begin: int, speed: str | None) -> Timeline:

@@ -48,8 +48,10 @@ def compile_snapshot(
     """Raises ConfigError that names the wrong setting and the nearest right one. No secret gets into the snapshot."""
     if settings.attempts_max < 1:
         raise ConfigError(f"attempts_max is {settings.attempts_max}: a call needs at least one attempt")
-    vendors = tuple(_vendor(setting, settings, book, environ, now) for setting in _switched_on(settings, environ))
-    offers = {vendor.id: _offers(vendor, book, now) for vendor in vendors}
+    on = tuple(_switched_on(settings, environ))
+    vendors = tuple(_vendor(setting, settings, book, environ, now) for setting in on)
+    lists = {setting.id: _price_name(setting, _adapter(setting), book) for setting in on}
+    offers = {vendor.id: _offers(vendor, lists[vendor.id], book, now) for vendor in vendors}
     snapshot = Snapshot(
         version="",
         compiled_at=0,
@@ -135,8 +137,14 @@ def _adapter(setting: VendorSetting) -> Vendor:
 
 
 def _price_name(setting: VendorSetting, vendor: Vendor, book: PriceBook) -> str | None:
-    """Whose prices hold. A second account of a vendor pays what the first one does; another address does not."""
+    """Whose prices hold: the list that is named, else the vendor's own. A second account of a vendor pays what the
+    first one does; another address does not. Raises ConfigError for a list that does not exist."""
     known = book.vendors()
+    if setting.price_list is not None:
+        if setting.price_list not in known:
+            near = _suggestion(setting.price_list, known)
+            raise ConfigError(f"vendor {setting.id!r}: there is no price list {setting.price_list!r}{near}")
+        return setting.price_list
     if setting.id in known:
         return setting.id
     if setting.base_url not in (None, vendor.base_url):
@@ -206,10 +214,9 @@ def _over(row: Offer, now: int) -> bool:
     return row.effective_to is not None and row.effective_to <= now - OFFER_KEPT
 
 
-def _offers(vendor: VendorSettings, book: PriceBook, now: int) -> tuple[Offer, ...]:
-    """The rows of every model in the vendor's currency, each under the name that callers use; ids stay."""
-    setting = VendorSetting(id=vendor.id, base_url=vendor.base_url)
-    priced = _price_name(setting, VENDORS[vendor.adapter], book)
+def _offers(vendor: VendorSettings, priced: str | None, book: PriceBook, now: int) -> tuple[Offer, ...]:
+    """The rows of every model in the vendor's currency, each under the name that callers use; ids stay. ``priced`` is
+    whose prices hold."""
     if priced is None:
         return ()
     aliases = (alias.name for alias in book.aliases(priced))

@@ -19,7 +19,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     None). ``credential``: ``env:NAME``, ``file:/path``, ``""`` for none; None takes the vendor's own variable.
     ``models`` replaces the whole list of its models; ``context`` is the limit of each, in tokens. ``poll_balances`` is
     how often it is asked what is left, ns; ``low_balance`` what is too little, picos. ``why_off`` is the reason where
-    ``enabled`` is False.
+    ``enabled`` is False. ``price_list``: the vendor whose prices hold, where that does not follow from the rest.
     """
 
     id: str
@@ -28,6 +28,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     credential: str | None = None
     models: tuple[str, ...] | None = None
     currency: str | None = None
+    price_list: str | None = None
     context: int | None = None
     deadlines: Deadlines | None = None
     poll_balances: int | None = None

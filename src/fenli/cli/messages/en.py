@@ -196,7 +196,7 @@ MESSAGES: Final = {
     # what happens in a scenario
     "happens.price": "prices {prices} (in/out for a million tokens)",
     "happens.latency": "slower: {pace}",
-    "happens.errors": "of the requests fail: {shares}",
+    "happens.errors": "requests fail: {shares}",
     "happens.brown_out": "a brown-out: {share} of the requests refused, {pace}",
     "happens.cuts": "{share} of the answers break off",
     "happens.rate_limit": "a limit: {limits}",
