@@ -15,8 +15,8 @@ from fenli.wire.openai_chat.decoded import ChatBody
 from fenli.wire.openai_chat.whole import given
 from fenli.wire.translated import Said
 
-_AS_THEY_CAME: Final = frozenset({"temperature", "top_p", "n", "presence_penalty", "frequency_penalty", "user"})
-TAKEN: Final = _AS_THEY_CAME
+# Members that go on as they came.
+TAKEN: Final = frozenset({"temperature", "top_p", "n", "presence_penalty", "frequency_penalty", "user"})
 
 
 def encode_chat(chat: ChatBody, fields: dict[str, bytes | msgspec.Raw], *, limit: int | None, stream: bool) -> bytes:
@@ -32,7 +32,7 @@ def encode_chat(chat: ChatBody, fields: dict[str, bytes | msgspec.Raw], *, limit
     body: dict[str, Any] = {"messages": messages, "stream": stream}
     if limit is not None:
         body["max_tokens"] = limit
-    body |= {name: msgspec.Raw(value) for name, value in fields.items() if name in _AS_THEY_CAME}
+    body |= {name: msgspec.Raw(value) for name, value in fields.items() if name in TAKEN}
     return msgspec.json.encode(body)
 
 

@@ -16,13 +16,12 @@ from fenli.wire.openai_chat.whole import given
 from fenli.wire.translated import CallPart, Said
 
 # Members that go on as they came.
-_AS_THEY_CAME: Final = frozenset(
+TAKEN: Final = frozenset(
     {
         "know_ids", "knowledge_config", "n", "plugins", "repetition_penalty", "stop", "temperature", "thinking",
         "tool_choice", "tools", "top_p", "user",
     }
 )  # fmt: skip
-TAKEN: Final = _AS_THEY_CAME
 _FINISHES: Final = {"sensitive": "content_filter", "context": "length"}
 
 
@@ -34,7 +33,7 @@ def encode_chat(
     body: dict[str, Any] = {"model": msgspec.Raw(model), "messages": messages, "stream": stream}
     if limit is not None:
         body["max_new_tokens"] = limit
-    body |= {name: msgspec.Raw(value) for name, value in fields.items() if name in _AS_THEY_CAME}
+    body |= {name: msgspec.Raw(value) for name, value in fields.items() if name in TAKEN}
     return msgspec.json.encode(body)
 
 
