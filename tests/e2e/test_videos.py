@@ -16,11 +16,12 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
-ASKED = ("zhipu", "minimax", "bytedance")
+ASKED = ("zhipu", "minimax", "bytedance", "alibaba")
 FILMS = {
     "zhipu/cogvideox-3": "1",
     "minimax/MiniMax-Hailuo-2.3": "2",
     "bytedance/doubao-seedance-1-0-pro-250528": None,
+    "alibaba/wan2.7-t2v": "6",  # 1 CNY a second
 }
 
 
@@ -77,7 +78,8 @@ def test_a_video_is_asked_for_paid_asked_after_and_fetched(fenli, client, model)
     assert (begun.object, begun.status, begun.model, begun.seconds) == ("video", "queued", model, "6")
     entry = entry_of(fenli, raw.headers["x-fenli-call-id"])
     price = FILMS[model]
-    assert (entry["usage"], entry["outcome"]) == ({"videos": 1}, "ok")
+    units = {"video_seconds": 6} if model.startswith("alibaba/") else {"videos": 1}
+    assert (entry["usage"], entry["outcome"]) == (units, "ok")
     assert entry["grade"] == ("unknown" if price is None else "estimated")
     assert (None if entry["cost"] is None else Decimal(entry["cost"])) == (None if price is None else Decimal(price))
     told = client.videos.retrieve(begun.id)
@@ -89,7 +91,7 @@ def test_a_video_is_asked_for_paid_asked_after_and_fetched(fenli, client, model)
 
 @pytest.mark.parametrize("model", FILMS)
 def test_a_video_that_fails_says_so(fenli, client, model):
-    begun = client.videos.create(model=model, prompt="FAIL, please")
+    begun = client.videos.create(model=model, prompt="FAIL, please", seconds="6")
     told = client.videos.retrieve(begun.id)
     assert (told.status, bool(told.error.message)) == ("failed", True)
     status, _, body = get(fenli, f"/videos/{begun.id}/content")
@@ -124,7 +126,12 @@ def test_a_key_must_be_good_and_may_ask_after_its_own_models_alone(fenli, client
 
 @pytest.mark.parametrize(
     ("form", "telling"),
-    [({"prompt": "x", "seconds": "900"}, "from 1 to 60"), ({"prompt": ""}, "empty"), ({}, "'prompt' is missing")],
+    [
+        ({"prompt": "x", "model": "alibaba/wan2.7-t2v"}, "by the second"),
+        ({"prompt": "x", "seconds": "900"}, "from 1 to 60"),
+        ({"prompt": ""}, "empty"),
+        ({}, "'prompt' is missing"),
+    ],
 )
 def test_what_cannot_be_filmed_is_refused(fenli, form, telling):
     request = urllib.request.Request(

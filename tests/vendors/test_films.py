@@ -40,6 +40,9 @@ def ask_of(**members):
          {"model": "m", "seed": 7, "duration": 6, "content": [
              {"type": "text", "text": "cat"},
              {"type": "image_url", "image_url": {"url": FULL["input_reference"]}, "role": "first_frame"}]}),
+        ("alibaba", b"/api/v1/services/aigc/video-generation/video-synthesis",
+         {"model": "m", "input": {"prompt": "cat", "img_url": FULL["input_reference"]},
+          "parameters": {"duration": 6, "seed": 7}}),
     ],
 )  # fmt: skip
 def test_what_is_sent(name, target, body):
@@ -55,6 +58,7 @@ def test_what_is_sent(name, target, body):
         ("zhipu", b"GET", b"/api/paas/v4/async-result/t-1"),
         ("minimax-intl", b"GET", b"/v1/query/video_generation?task_id=t-1"),
         ("bytedance", b"DELETE", b"/api/v3/contents/generations/tasks/t-1"),
+        ("alibaba", b"GET", b"/api/v1/tasks/t-1"),
     ],
 )
 def test_where_a_task_is_asked_after(name, method, target):
@@ -79,6 +83,11 @@ def test_where_a_task_is_asked_after(name, method, target):
         ("bytedance", {"status": "running"}, Film(Status.IN_PROGRESS)),
         ("bytedance", {"status": "succeeded", "content": {"video_url": URL}}, Film(Status.COMPLETED, URL)),
         ("bytedance", {"status": "failed", "error": {"code": "x", "message": "no"}}, Film(Status.FAILED, error="no")),
+        ("alibaba", {"output": {"task_status": "PENDING"}}, Film(Status.QUEUED)),
+        ("alibaba", {"output": {"task_status": "RUNNING"}}, Film(Status.IN_PROGRESS)),
+        ("alibaba", {"output": {"task_status": "SUCCEEDED", "video_url": URL}}, Film(Status.COMPLETED, URL)),
+        ("alibaba", {"output": {"task_status": "FAILED", "message": "no"}}, Film(Status.FAILED, error="no")),
+        ("alibaba", {"output": {"task_status": "CANCELED"}}, Film(Status.FAILED, error="CANCELED")),
         ("bytedance", {"status": "expired"}, Film(Status.FAILED, error="expired")),
     ],
 )
@@ -103,6 +112,8 @@ def test_a_failure_without_a_word_has_one_here(name):
         ("minimax", {}),
         ("bytedance", {"status": "succeeded"}),
         ("bytedance", []),
+        ("alibaba", {"output": {"task_status": "SUCCEEDED"}}),
+        ("alibaba", {}),
     ],
 )
 def test_what_cannot_be_followed_is_refused(name, said):
@@ -116,6 +127,24 @@ def test_a_task_without_a_name_is_no_task(task):
     answer.feed(json.dumps(task).encode())
     answer.end()
     assert answer.damage
+
+
+def test_dashscope_is_told_the_length_and_that_the_video_is_asked_after():
+    service = filming("alibaba")
+    with pytest.raises(CallRefused, match="by the second"):
+        service.check(ask_of(prompt="x"))
+    address = service.address(VENDORS["alibaba"].base_url, "sk", "m")
+    request = service.request(address, ask_of(prompt="x", seconds=5, size="1280x720"), 0)
+    assert request.headers == address.headers + b"X-DashScope-Async: enable\r\n"
+    assert json.loads(bytes(request.body))["parameters"] == {"duration": 5, "size": "1280*720"}
+    assert service.beside(address, b"GET", "/api/v1/tasks/t").headers == address.headers
+
+
+def test_a_request_comes_to_what_the_vendor_that_is_asked_charges():
+    ask = ask_of(prompt="x", seconds="8")
+    for name, units in (("zhipu", {"videos": 1}), ("alibaba", {"video_seconds": 8}), ("minimax", {"videos": 1})):
+        filming(name).charge(ask)
+        assert (ask.most, ask.estimate(0)) == (units, units)
 
 
 def test_ark_is_not_asked_for_a_size():

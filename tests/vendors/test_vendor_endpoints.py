@@ -57,6 +57,10 @@ def sent(name: str, model: str, capability: Capability, members: dict[str, Any])
         ("deepseek", "search-api", "search", SEARCH, "https://api.deepseek.com/v1/tools/search",
          {"query": "q", "count": 3}),
         ("stepfun", "search", "search", SEARCH, "https://api.stepfun.com/v1/search", {"query": "q", "n": 3}),
+        ("alibaba", "qwen-image-plus", "images", DRAW | {"n": 2, "size": "1664x928", "watermark": False},
+         "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation",
+         {"model": "qwen-image-plus", "input": {"messages": [{"role": "user", "content": [{"text": "cat"}]}]},
+          "parameters": {"n": 2, "size": "1664*928", "watermark": False}}),
         ("metaso", "search", "search", SEARCH | {"scope": "document"}, "https://metaso.cn/api/v1/search",
          {"q": "q", "size": 3, "scope": "document"}),
         ("vllm", "bge", "rerank", RERANK, "http://127.0.0.1/v1/rerank", {"model": "bge", **RERANK}),
@@ -113,6 +117,16 @@ def test_minimaxs_images_are_said_again_in_openais_words():
     assert json.loads(reader.usage)["metadata"] == {"failed_count": "1"}
 
 
+def test_dashscopes_images_are_said_again_in_openais_words():
+    parts = [{"image": "u1"}, {"text": "what it thought of"}, {"image": "u2"}]
+    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": parts}}
+    answer = {"request_id": "r1", "output": {"choices": [choice]}, "usage": {"image_count": 2, "width": 1664}}
+    reader = whole("alibaba", Capability.IMAGES, DRAW, answer)
+    assert json.loads(reader.tail(None))["data"] == [{"url": "u1"}, {"url": "u2"}]
+    assert service("alibaba", Capability.IMAGES).usage(reader.usage) == {"images": 2}
+    assert whole("alibaba", Capability.IMAGES, DRAW, {"output": {"choices": []}}).damage
+
+
 def test_minimaxs_sound_comes_out_of_its_digits():
     answer = {"data": {"audio": "49443300ff", "status": 2}, "extra_info": {"usage_characters": 14}, "trace_id": "t2"}
     reader = whole("minimax", Capability.SPEECH, SPEAK, answer)
@@ -136,6 +150,7 @@ def test_what_is_no_sound_is_damage(audio):
         ("metaso", "search", SEARCH, {"errCode": 1000, "errMsg": "no such parameter"}, Kind.BAD_REQUEST),
         ("huawei", "embeddings", EMBED, {"error_code": "ModelArts.81101", "error_msg": "rpm"}, Kind.RATE_LIMITED),
         ("zhipu", "images", DRAW, {"error": {"code": "1301", "message": "no"}}, Kind.CONTENT_FILTERED),
+        ("alibaba", "embeddings", EMBED, {"error": {"code": "Arrearage", "message": "no"}}, Kind.NO_BALANCE),
     ],
 )  # fmt: skip
 def test_a_failure_inside_a_200_is_one(name, capability, members, answer, kind):

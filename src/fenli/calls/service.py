@@ -40,6 +40,7 @@ class ServiceCall(Call):
         ask, target = self.ask, self.plan.targets[len(self._attempts)]
         assert isinstance(target.vendor, Service)
         target.vendor.check(ask)
+        target.vendor.charge(ask)
         accounts = binding(self.purse, self.key, target) if self.purse.accounts else ()
         binds = any(now >= account.budget.effective_from for account in accounts)
         name, tariff = f"{target.vendor_id}/{target.model}", target.tariff

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.dashscope_media import DashScopeFilms, DashScopeImages
 from fenli.vendors.endpoints import EMBEDDINGS, Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.rerank import Rerank
+from fenli.wire.services.videos import by_the_second
 
 _USAGE = UsageMap(
     cache_write=(
@@ -39,6 +41,20 @@ ALIBABA = OpenAICompatible(
             path="/compatible-api/v1/reranks",
             instead_of="/compatible-mode/v1",
             codec=Rerank(),
+        ),
+        Endpoint(
+            capability=Capability.IMAGES,
+            path="/api/v1/services/aigc/multimodal-generation/generation",
+            instead_of="/compatible-mode/v1",
+            codec=DashScopeImages(),
+        ),
+        Endpoint(
+            capability=Capability.VIDEOS,
+            path="/api/v1/services/aigc/video-generation/video-synthesis",
+            instead_of="/compatible-mode/v1",
+            codec=DashScopeFilms(),
+            lines=b"X-DashScope-Async: enable\r\n",
+            charges=by_the_second,
         ),
     ),
     errors=(

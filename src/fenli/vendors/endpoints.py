@@ -12,7 +12,7 @@ import msgspec
 
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
-from fenli.wire.services import Codec
+from fenli.wire.services import Codec, ServiceRequest
 from fenli.wire.services.completions import Completions
 from fenli.wire.services.embeddings import Embeddings
 from fenli.wire.services.images import Images
@@ -22,13 +22,16 @@ from fenli.wire.services.speech import Speech
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``path`` stands behind the vendor's base URL; where ``instead_of`` is named, in place of that end of it.
-    ``failures``: where an answer with a 200 tells one, beside ``error``."""
+    ``failures``: where an answer with a 200 tells one, beside ``error``. ``lines``: further header lines of a request.
+    ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most."""
 
     capability: Capability
     path: str
     codec: Codec
     instead_of: str = ""
     failures: tuple[FailurePlace, ...] = ()
+    lines: bytes = b""
+    charges: Callable[[ServiceRequest], dict[str, int]] | None = None
 
 
 def completions(count: Callable[[bytes], dict[str, int]], path: str = "/completions") -> Endpoint:

@@ -107,7 +107,7 @@ class ZhipuFilms(_Clips, frozen=True):
         if task.task_status != "SUCCESS":
             return Film(Status.IN_PROGRESS)
         url = next((result.url for result in task.video_result or () if result.url), None)
-        return _there(url)
+        return Film.there(url)
 
 
 class MiniMaxFilms(_Clips, frozen=True):
@@ -130,7 +130,7 @@ class MiniMaxFilms(_Clips, frozen=True):
 
     def told(self, data: bytes) -> Film | str:
         try:
-            return _there(_decode_filed(data).file.download_url)
+            return Film.there(_decode_filed(data).file.download_url)
         except msgspec.ValidationError:
             task = _decode_minimax(data)
         if task.status == "Success":
@@ -170,7 +170,7 @@ class ArkFilms(_Clips, frozen=True):
         task = _decode_ark(data)
         match task.status:
             case "succeeded":
-                return _there(None if task.content is None else task.content.video_url)
+                return Film.there(None if task.content is None else task.content.video_url)
             case "failed" | "cancelled" | "expired":
                 said = None if task.error is None else task.error.message
                 return Film(Status.FAILED, error=said or task.status)
@@ -185,9 +185,3 @@ class ArkFilms(_Clips, frozen=True):
 def _passed(ask: ServiceRequest, model: bytes) -> dict[str, Member]:
     """What the caller sent beside what has another name here."""
     return {"model": model} | {name: value for name, value in ask.fields.items() if name not in _OURS}
-
-
-def _there(url: str | None) -> Film:
-    if not url or not url.startswith(("http://", "https://")) or not url.isascii() or not url.isprintable():
-        raise ValueError("it is done and has no address")
-    return Film(Status.COMPLETED, url)

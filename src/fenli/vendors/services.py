@@ -47,9 +47,14 @@ class Service:
         """Raises CallRefused for what this vendor cannot be told."""
         self.endpoint.codec.check(ask)
 
+    def charge(self, ask: ServiceRequest) -> None:
+        """Has the request say what it comes to here."""
+        charges = self.endpoint.charges
+        ask.charged(None if charges is None else charges(ask))
+
     def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
         body = self.endpoint.codec.body(ask, address.model)
-        return Request(address.origin, b"POST", address.target, address.headers, body)
+        return Request(address.origin, b"POST", address.target, address.headers + self.endpoint.lines, body)
 
     def beside(self, address: Address, method: bytes, path: str) -> Request:
         """For what belongs to the endpoint: ``path`` stands behind the base URL, as the endpoint's own does."""

@@ -8,6 +8,8 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.completing import Completing
+from fenli.market.services.films import DashScopeFilms
+from fenli.market.services.media import DashScopeDrawing
 from fenli.market.services.texts import Embedding, Ranking
 
 ALIBABA: Final = Flavour(
@@ -18,7 +20,9 @@ ALIBABA: Final = Flavour(
         search="enable_search",
         prefix="partial",
     ),
+    films=DashScopeFilms(),
     services={
+        "/api/v1/services/aigc/multimodal-generation/generation": DashScopeDrawing(),
         "/compatible-mode/v1/completions": Completing(),
         "/compatible-mode/v1/embeddings": Embedding(),
         "/compatible-api/v1/reranks": Ranking(),

@@ -18,6 +18,7 @@ from fenli.market.services.service import Made, named
 from fenli.sim.random import Stream
 
 TOKENS: Final = 50
+CLIP: Final = {"videos": 1}
 _KEPT: Final = 4096
 
 
@@ -46,6 +47,9 @@ class FilmShape(Protocol):
     def prompt(self, body: bytes) -> str:
         """Raises msgspec.DecodeError, or ValueError for what the vendor refuses."""
 
+    def units(self, body: bytes) -> dict[str, int]:
+        """What it is charged for."""
+
     def begun(self, task: Task) -> dict[str, Any]: ...
 
     def asked(self, ask: Ask) -> str | None:
@@ -72,7 +76,7 @@ class Studio:
         self._tasks[task.id] = task
         if len(self._tasks) > _KEPT:
             self._tasks.popitem(last=False)
-        return Made(msgspec.json.encode(self.shape.begun(task)), units={"videos": 1})
+        return Made(msgspec.json.encode(self.shape.begun(task)), units=self.shape.units(body))
 
     def told(self, ask: Ask, now: int) -> bytes | None:
         """None where this is about no task of ours."""
@@ -106,6 +110,9 @@ class ZhipuFilms(msgspec.Struct, frozen=True):
     def prompt(self, body: bytes) -> str:
         return _decode_prompt(body).prompt
 
+    def units(self, body: bytes) -> dict[str, int]:
+        return CLIP
+
     def begun(self, task: Task) -> dict[str, Any]:
         return {"id": task.id, "request_id": task.id, "model": task.model, "task_status": "PROCESSING"}
 
@@ -135,6 +142,9 @@ class MiniMaxFilms(msgspec.Struct, frozen=True):
             raise ValueError(f"duration: {asked.duration} is not 6 or 10")
         return asked.prompt
 
+    def units(self, body: bytes) -> dict[str, int]:
+        return CLIP
+
     def begun(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
 
@@ -163,6 +173,9 @@ class ArkFilms(msgspec.Struct, frozen=True):
             raise ValueError("content: a text is required")
         return "".join(texts)
 
+    def units(self, body: bytes) -> dict[str, int]:
+        return CLIP
+
     def begun(self, task: Task) -> dict[str, Any]:
         return {"id": task.id}
 
@@ -182,3 +195,49 @@ class ArkFilms(msgspec.Struct, frozen=True):
         if task.fails:
             return told | {"status": "failed", "error": {"code": "InternalServiceError", "message": "it went wrong"}}
         return told | {"status": "succeeded", "content": {"video_url": task.url}}
+
+
+class _Wish(msgspec.Struct):
+    prompt: str
+
+
+class _Length(msgspec.Struct):
+    duration: int = 5
+    size: str | None = None
+
+
+class _Synthesis(msgspec.Struct):
+    input: _Wish
+    parameters: _Length
+
+
+_decode_synthesis = msgspec.json.Decoder(_Synthesis).decode
+
+
+class DashScopeFilms(msgspec.Struct, frozen=True):
+    """Counts seconds, and only takes what says that it will be asked after."""
+
+    path: str = "/api/v1/services/aigc/video-generation/video-synthesis"
+    asks: str = "/api/v1/tasks/"
+
+    def prompt(self, body: bytes) -> str:
+        asked = _decode_synthesis(body)
+        if asked.parameters.size is not None and "*" not in asked.parameters.size:
+            raise ValueError(f"size: {asked.parameters.size}")
+        return asked.input.prompt
+
+    def units(self, body: bytes) -> dict[str, int]:
+        return {"video_seconds": _decode_synthesis(body).parameters.duration}
+
+    def begun(self, task: Task) -> dict[str, Any]:
+        return {"request_id": task.id, "output": {"task_id": task.id, "task_status": "PENDING"}}
+
+    def asked(self, ask: Ask) -> str | None:
+        return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        output: dict[str, Any] = {"task_id": task.id, "task_status": "RUNNING"}
+        if now >= task.ends:
+            failed = {"task_status": "FAILED", "code": "InternalError", "message": "it went wrong"}
+            output |= failed if task.fails else {"task_status": "SUCCEEDED", "video_url": task.url}
+        return {"request_id": task.id, "output": output}

@@ -108,6 +108,51 @@ class MiniMaxDrawing(msgspec.Struct, frozen=True):
         return Made(msgspec.json.encode(answer), units={"images": wanted})
 
 
+class _Part(msgspec.Struct):
+    text: str
+
+
+class _Asking(msgspec.Struct):
+    content: list[_Part]
+
+
+class _Messages(msgspec.Struct):
+    messages: list[_Asking]
+
+
+class _Many(msgspec.Struct):
+    n: int = 1
+    size: str | None = None
+
+
+class _Generation(msgspec.Struct):
+    input: _Messages
+    parameters: _Many
+
+
+_decode_generation = msgspec.json.Decoder(_Generation).decode
+
+
+class DashScopeDrawing(msgspec.Struct, frozen=True):
+    """An image is a part of a message. Implements `fenli.market.services.service.Service`."""
+
+    def model(self, body: bytes) -> str:
+        return named(body).model
+
+    def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
+        asked = _decode_generation(body)
+        wanted, size = asked.parameters.n, asked.parameters.size
+        if not 1 <= wanted <= N_MAX or (size is not None and "*" not in size):
+            raise ValueError(f"n: {wanted}, size: {size}")
+        if not asked.input.messages or not any(part.text for part in asked.input.messages[-1].content):
+            raise ValueError("input.messages: a text is required")
+        parts = [{"image": _address(chance)} for _ in range(wanted)]
+        choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": parts}}
+        usage = {"image_count": wanted}
+        answer = {"request_id": chance.bytes(12).hex(), "output": {"choices": [choice]}, "usage": usage}
+        return Made(msgspec.json.encode(answer), units={"images": wanted}, told=usage)
+
+
 class Speaking(msgspec.Struct, frozen=True):
     """The answer is the sound. Implements `fenli.market.services.service.Service`."""
 

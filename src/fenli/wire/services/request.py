@@ -23,7 +23,7 @@ class ServiceRequest:
     stream = False
     is_text = False
 
-    __slots__ = ("fields", "model", "most", "size", "sure")
+    __slots__ = ("_usual", "fields", "model", "most", "size", "sure")
 
     def __init__(
         self, fields: dict[str, Member], model: str, size: int, most: dict[str, int], sure: dict[str, int] | None
@@ -33,6 +33,11 @@ class ServiceRequest:
         self.size = size
         self.most = most
         self.sure = sure
+        self._usual = (most, sure)
+
+    def charged(self, units: dict[str, int] | None) -> None:
+        """Comes to these units with the vendor that is asked next; None: to the usual ones."""
+        self.most, self.sure = self._usual if units is None else (units, units)
 
     def estimate(self, counted: int) -> dict[str, int] | None:
         return self.sure

@@ -37,6 +37,13 @@ class Film(msgspec.Struct, frozen=True):
     url: str | None = None
     error: str | None = None
 
+    @classmethod
+    def there(cls, url: str | None) -> Film:
+        """Raises ValueError for what nobody can be sent to."""
+        if not url or not url.startswith(("http://", "https://")) or not url.isascii() or not url.isprintable():
+            raise ValueError("it is done and has no address")
+        return cls(Status.COMPLETED, url)
+
 
 @runtime_checkable
 class Filming(Codec, Protocol):
@@ -118,6 +125,11 @@ def video_object(model: str, at: int, film: Film) -> dict[str, Any]:
         "object": "video", "model": model, "created_at": at, "status": film.status, "progress": progress,
         "error": error, "url": film.url,
     }  # fmt: skip
+
+
+def by_the_second(ask: ServiceRequest) -> dict[str, int]:
+    """What a video comes to where its seconds are charged; they are named in what a codec's check lets pass."""
+    return {"video_seconds": seconds_of(ask.fields) or SECONDS_MAX}
 
 
 def clips(raw: bytes) -> dict[str, int]:
