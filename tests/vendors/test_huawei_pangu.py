@@ -28,11 +28,13 @@ def test_a_deployment_is_a_path_and_the_ticket_a_header() -> None:
 
 def test_a_user_asks_the_iam_of_the_region() -> None:
     request = HUAWEI_PANGU.booth(BASE, "acme/ada:pass:word").request
-    assert (request.origin.host, request.target) == ("iam.cn-southwest-2.myhuaweicloud.com", b"/v3/auth/tokens")
+    assert (request.origin.host, request.target) == (
+        "iam.cn-southwest-2.myhuaweicloud.com", b"/v3/auth/tokens?nocatalog=true",
+    )  # fmt: skip
     assert json.loads(bytes(request.body)) == {"auth": {
         "identity": {"methods": ["password"], "password": {"user": {
             "name": "ada", "password": "pass:word", "domain": {"name": "acme"}}}},
-        "scope": {"project": {"name": "cn-southwest-2"}},
+        "scope": {"project": {"id": "0a1b"}},
     }}  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def test_an_access_key_asks_in_its_own_way() -> None:
 
 def test_at_another_host_it_is_asked_for_below_the_same_address() -> None:
     request = HUAWEI_PANGU.booth("http://proxy.example.com/pangu/v1/p1/deployments", "AK1:SK1").request
-    assert (request.origin.host, request.target) == ("proxy.example.com", b"/pangu/v3/auth/tokens")
+    assert (request.origin.host, request.target) == ("proxy.example.com", b"/pangu/v3/auth/tokens?nocatalog=true")
     assert json.loads(bytes(request.body))["auth"]["scope"] == {"project": {"id": "p1"}}
 
 

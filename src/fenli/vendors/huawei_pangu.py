@@ -1,7 +1,7 @@
 """华为 Huawei Pangu, a deployment of one's own: the model is the deployment, and an IAM user gets a ticket for a day.
 
 The base URL names region and project; there is no default. A key is ``DOMAIN/USER:PASSWORD`` or ``AK:SK``. Sources:
-huaweicloudsdkpangulargemodels 3.1, pangu-kits-app-dev-py (IAM tokens), Huawei Cloud's API gateway's error codes.
+huaweicloudsdkpangulargemodels 3.1, pangu-kits-app-dev-py, Huawei Cloud's pages on IAM's tokens and its gateway's codes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.pangu import TAKEN, PanguReader, encode_chat, failure_of
 
-_TOKENS: Final = "/v3/auth/tokens"
+_TOKENS: Final = "/v3/auth/tokens?nocatalog=true"
 _DAY: Final = 24 * 3_600 * SECOND
 _REGION: Final = re.compile(r"pangu\.([a-z0-9-]+)\.myhuaweicloud\.com")
 _PROJECT: Final = re.compile(r"(.*)/v1/([^/]+)/deployments")
@@ -49,11 +49,9 @@ class HuaweiPangu(Ticketed, frozen=True, kw_only=True):
             raise ConfigError(_UNSET.format(id=self.id))
         region = _REGION.fullmatch(origin.host)
         before, project = found.groups()
-        scope = {"id": project}
         if region is not None:
             origin, before = Origin(origin.scheme, f"iam.{region[1]}.myhuaweicloud.com", origin.port), ""
-            scope = {"name": region[1]}
-        body = {"auth": {"identity": self._identity(secret), "scope": {"project": scope}}}
+        body = {"auth": {"identity": self._identity(secret), "scope": {"project": {"id": project}}}}
         target, headers = f"{before}{_TOKENS}".encode(), head_lines(self.id, origin, ())
         return Booth(Request(origin, b"POST", target, headers, msgspec.json.encode(body)), read_ticket)
 
