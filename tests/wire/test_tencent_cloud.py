@@ -106,6 +106,15 @@ def test_a_failure_inside_a_stream_ends_it() -> None:
     assert not answer.begun
 
 
+@pytest.mark.parametrize("well", [None, {"Msg": "", "Code": 0}])
+def test_a_place_for_failures_that_tells_none_is_no_failure(well: Any) -> None:
+    answer = streamed(TencentCloudReader)
+    answer.feed(b"data: " + json.dumps(part({"Content": "4"}, "stop", ErrorMsg=well)).encode() + b"\n\n")
+    answer.end()
+    assert answer.error is None
+    assert answer.finished
+
+
 def test_the_conversation_is_said_in_the_dialects_words() -> None:
     body = encoded(
         stream=True, temperature=0.5, stop="X", seed=7,

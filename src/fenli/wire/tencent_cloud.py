@@ -62,7 +62,7 @@ class TencentCloudReader:
         part = _decode(data)
         if part.Response is not None:
             part = part.Response
-        error = given(part.Error) or given(part.ErrorMsg)
+        error = given(part.Error) or _failed(part.ErrorMsg)
         if error is not None:
             return [Said(error=error)]
         beside = {shown: value for own, shown in _BESIDE if (value := getattr(part, own)) is not None}
@@ -101,6 +101,12 @@ def failure_of(body: bytes) -> tuple[str, str]:
         told = told.Response
     inner = told.Error or told.ErrorMsg or told
     return str(inner.Code or ""), inner.Message or inner.Msg
+
+
+def _failed(raw: msgspec.Raw) -> bytes | None:
+    """What went wrong in the middle of an answer; None where its number says that nothing did."""
+    told = given(raw)
+    return told if told is not None and _decode_failure(told).Code not in (None, 0, "0", "") else None
 
 
 class _Failure(msgspec.Struct):
