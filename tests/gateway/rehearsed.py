@@ -136,7 +136,7 @@ class Rehearsal:
         bills: Bills | None = None,
     ) -> None:
         self.sim = Simulation(START)
-        self.offers = offers
+        self.offers = offers or {}
         chance = Chance(7)
         emulated = []
         for name in names:

@@ -10,6 +10,7 @@ from fenli.http.transport import Origin
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.deepseek import DEEPSEEK
 from fenli.vendors.llama_cpp import LOCAL
+from fenli.vendors.ollama import OLLAMA
 from fenli.vendors.openai import OPENAI
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.wire.openai_chat import ChatRequest, StreamAnswer, WholeAnswer, parse_request
@@ -183,3 +184,22 @@ def test_an_error_inside_a_200_may_name_its_status() -> None:
 def test_an_error_inside_a_200_is_known_by_its_words_too() -> None:
     assert DEEPSEEK.classify(200, [], b'{"message":"Content Exists Risk"}').kind is Kind.CONTENT_FILTERED
     assert DEEPSEEK.classify(500, [], b'{"error":{"message":"Content Exists Risk"}}').kind is Kind.SERVER_ERROR
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (b'{"code":"invalid_request_error","type":"authentication_error"}', Kind.BAD_KEY),
+        (b'{"type":"permission_error"}', Kind.NO_PERMISSION),
+        (b'{"type":"insufficient_balance"}', Kind.NO_BALANCE),
+        (b'{"code":"rate_limit_reached","type":"rate_limit_error"}', Kind.RATE_LIMITED),
+        (b'{"code":"TooManyRequests"}', Kind.RATE_LIMITED),
+        (b'{"code":"service_unavailable"}', Kind.OVERLOADED),
+        (b'{"type":"overloaded_error"}', Kind.OVERLOADED),
+        (b'{"type":"content_filter"}', Kind.CONTENT_FILTERED),
+        (b'{"code":"invalid_request_error","type":"unknown_error"}', Kind.SERVER_ERROR),
+    ],
+)
+def test_an_error_inside_a_200_is_known_by_a_code_that_many_vendors_share(error: bytes, kind: Kind) -> None:
+    assert OLLAMA.classify(200, [], error).kind is kind
+    assert OLLAMA.classify(500, [], error).kind is Kind.SERVER_ERROR  # a status says it better

@@ -66,6 +66,17 @@ _BY_STATUS: Final = {
     529: Kind.OVERLOADED,
 }
 
+# What the words that many vendors share for their codes and types mean where an error came without a status. None of
+# them makes it the caller's fault but what a filter says: some call everything an invalid request.
+_BY_WORD: Final = {
+    Kind.BAD_KEY: "authentication(_error)?|unauthorized|(invalid|incorrect)_api_key(_error)?",
+    Kind.NO_PERMISSION: "permission_?denied(_error)?|permission_error|(request_)?forbidden",
+    Kind.NO_BALANCE: "insufficient_balance",
+    Kind.RATE_LIMITED: "rate_?limit(ed|_error|_exceeded|_reached)?|too_?many_?requests|requests",
+    Kind.OVERLOADED: "(server_?|engine_?)?overloaded(_error)?|service_?unavailable(_?error)?",
+    Kind.CONTENT_FILTERED: "content_filter(ed)?|content_policy_violation|censorship_block",
+}
+
 
 def told(body: bytes) -> Told:
     """What stands in the ``error`` of an envelope (an object or a text), or in the body itself."""
@@ -89,12 +100,18 @@ def kind_of(rules: Iterable[ErrorRule], status: int, told: Told) -> Kind:
     for rule in rules:
         if rule.status is not None and rule.status != status != UNTOLD:
             continue
-        if rule.code is not None and not any(re.fullmatch(rule.code, code, re.IGNORECASE) for code in told.codes):
+        if rule.code is not None and not _says(told, rule.code):
             continue
         if rule.text is not None and not re.search(rule.text, told.message, re.IGNORECASE):
             continue
         return rule.kind
+    if status == UNTOLD:
+        return next((kind for kind, words in _BY_WORD.items() if _says(told, words)), Kind.SERVER_ERROR)
     return _BY_STATUS.get(status) or (Kind.BAD_REQUEST if 400 <= status < 500 else Kind.SERVER_ERROR)
+
+
+def _says(told: Told, words: str) -> bool:
+    return any(re.fullmatch(words, code, re.IGNORECASE) for code in told.codes)
 
 
 def _told_status(codes: Sequence[str]) -> int:
