@@ -22,7 +22,15 @@ THINKING = {
     "chat_template_kwargs.thinking": {"chat_template_kwargs": {"thinking": True}},
     "chat_template_kwargs.enable_thinking": {"chat_template_kwargs": {"enable_thinking": True}},
 }
-# A model of each that thinks when told to, and only then.
+OFF = {
+    "thinking.type": {"thinking": {"type": "disabled"}},
+    "enable_thinking": {"enable_thinking": False},
+    "reasoning_effort": {"reasoning_effort": "none"},
+    "chat_template_kwargs.thinking": {"chat_template_kwargs": {"thinking": False}},
+    "chat_template_kwargs.enable_thinking": {"chat_template_kwargs": {"enable_thinking": False}},
+}
+UNASKED = ("deepseek", "huawei", "vllm", "ollama")
+# A model of each that can be told to think and not to.
 HYBRIDS = {
     "deepseek": "deepseek-flash",
     "moonshot": "kimi-k2.6",
@@ -55,8 +63,10 @@ def test_thinking_is_switched_in_the_vendors_own_place_alone(vendor: str, place:
     assert senses is not None
     model = HYBRIDS[vendor]
     own = next(places for names, places in senses.thinking.items() if re.match(names, model, re.IGNORECASE))
-    assert noticed(vendor, model, **THINKING[place]).thinks is (place in own)
-    assert not noticed(vendor, model).thinks
+    unasked = vendor in UNASKED
+    assert noticed(vendor, model).thinks is unasked
+    assert noticed(vendor, model, **THINKING[place]).thinks is (place in own or unasked)
+    assert noticed(vendor, model, **OFF[place]).thinks is (place not in own and unasked)
 
 
 def test_a_model_that_thinks_unasked_can_be_told_not_to() -> None:

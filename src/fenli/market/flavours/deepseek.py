@@ -28,6 +28,7 @@ DEEPSEEK: Final = Flavour(
     teller=Teller("/user/balance", "CNY", by_currency),
     senses=Senses(
         thinking={"deepseek-reasoner": (), "": ("thinking.type", "reasoning_effort")},
+        unasked="deepseek-(flash|v4)",
         prefix="prefix",
         prefix_path="/beta/chat/completions",
         schemas=False,

@@ -24,6 +24,7 @@ HUAWEI: Final = Flavour(
             "qwen3": ("chat_template_kwargs.enable_thinking",),
             "deepseek-r1": (),
         },
+        unasked="qwen3",
     ),
     services={
         "/v1/embeddings": Embedding(),

@@ -18,7 +18,7 @@ OLLAMA: Final = Flavour(
     needs_key=False,
     usage=_USAGE,
     fingerprint="fp_ollama",
-    senses=Senses(thinking={"": ("reasoning_effort",)}),
+    senses=Senses(thinking={"": ("reasoning_effort",)}, unasked=r".*minicpm4\.1"),
     services={
         "/v1/completions": Completing(_USAGE),
         "/v1/embeddings": Embedding(),

@@ -20,6 +20,7 @@ VLLM: Final = Flavour(
     members={"prompt_logprobs": None},
     senses=Senses(
         thinking={"(.*/)?gpt-oss": (), "": ("chat_template_kwargs.enable_thinking",)},
+        unasked=r".*MiniCPM4\.1",
         continues="continue_final_message",
     ),
     services={
