@@ -36,10 +36,10 @@ class AppTransport(httpx2.BaseTransport):
         return httpx2.Response(exchange.status, headers=[(name, value) for name, value in lines], stream=stream)
 
 
-def client_of(transport: AppTransport, retries: int = 0) -> openai.OpenAI:
+def client_of(transport: AppTransport) -> openai.OpenAI:
     return openai.OpenAI(
         base_url="http://gateway.example/v1",
         api_key=SECRET,
-        max_retries=retries,
+        max_retries=0,
         http_client=httpx2.Client(transport=transport),
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from matrix_list import matrix
 from rehearsed import Rehearsal
 from rehearsed_client import AppTransport, client_of
 
@@ -34,13 +34,6 @@ from fenli.values.money import decimal_of
 from fenli.values.usage import READ, WRITTEN
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.openai_compatible import OpenAICompatible
-
-ROOT = Path(__file__).parents[2]
-_spec = spec_from_file_location("matrix_table", ROOT / "tools" / "matrix_table.py")
-assert _spec is not None
-assert _spec.loader is not None
-matrix = module_from_spec(_spec)
-_spec.loader.exec_module(matrix)
 
 RUNS = [pytest.param(run, id=f"{run.vendor}-{run.mode}") for run in matrix.runs()]
 # Who has no word for it: an answer just stops at its limit, or where a filter ended it.

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import openai
 import pytest
+from matrix_list import matrix
 from rehearsed import Exchange, Rehearsal
 from rehearsed_client import AppTransport, client_of
 
@@ -91,8 +92,7 @@ class Failing:
 
     def ask(self, name: str, *, stream: bool) -> str:
         """The text of an answer that came to its end. Raises what the client does."""
-        prefixes = FLAVOURS[name].model_prefixes
-        model = next((model.id for model in VENDORS[name].models if model.does == "chat"), "".join(prefixes[:1]))
+        model = next(matrix.chat_models(name))
         answer = self.client.chat.completions.create(model=f"{name}/{model}", messages=QUESTION, stream=stream)
         if not stream:
             return answer.choices[0].message.content or ""
