@@ -333,3 +333,13 @@ def test_the_vendors_books_agree(fenli):
     ]
     assert theirs
     assert theirs == sorted((entry["vendor"], *entry["usage"].items()) for entry in ours)
+
+
+def test_what_was_paid_in_units_is_verified_and_can_be_rated_again(fenli):
+    _, headers, _ = post(fenli, "/v1/images/generations", {"model": "zhipu/glm-image", "prompt": "a cat", "n": 2})
+    assert Decimal(entry_of(fenli, headers)["cost"]) == Decimal("0.2")
+    assert "Sound" in fenli.command("ledger", "verify")
+    fenli.command("archive", "write")
+    rated = fenli.command("replay", "--model", "zhipu/glm-image")
+    (line,) = [line.split() for line in rated.splitlines() if line.startswith("zhipu/glm-image")]
+    assert line[4:6] == ["0.2", "0.2"]  # paid, and now
