@@ -323,6 +323,8 @@ def test_each_model_says_what_it_is_for(client):
 
 def test_the_vendors_books_agree(fenli):
     """Whatever the market says it served in units is in our books, and nothing else."""
+    _, headers, _ = post(fenli, "/v1/search", {"model": "zhipu/search-std", "query": "q"})
+    entry_of(fenli, headers)
     with urllib.request.urlopen(f"http://127.0.0.1:{fenli.market_port}/market/served", timeout=30) as answer:
         served = [json.loads(line) for line in answer.read().splitlines()]
     theirs = sorted((one["vendor"], *one["units"].items()) for one in served if one.get("units"))
