@@ -17,6 +17,8 @@ from fenli.gateway.leases import Leases
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.snapshots import SnapshotFile
+from fenli.ledger.journal import MAGIC, Header, Reader
+from fenli.ledger.records import Released, Settled
 from fenli.market.bills import Bills
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import Market, market_key
@@ -108,8 +110,11 @@ class _Loop:
 
 
 class _Disk:
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
     def write(self, frame: bytes) -> None:
-        pass
+        self.frames.append(frame)
 
     def sync(self) -> None:
         pass
@@ -159,7 +164,8 @@ class Rehearsal:
         snapshots.directory = Directory(
             Snapshot("v", 0, (key,), settings, routes, self.offers), lambda reference: reference
         )
-        recorder = Recorder(_Disk(), self.sim.call_soon, sync_each=False)
+        self._disk = _Disk()
+        self._recorder = recorder = Recorder(self._disk, self.sim.call_soon, sync_each=False)
         purse = Purse()
         leases = Leases(purse, Path("/nonexistent"), "r", self.sim, _Loop(self.sim), recorder)
         self.app = App(
@@ -179,6 +185,14 @@ class Rehearsal:
         while not exchange.over:
             assert self.sim.step()
         return exchange
+
+    @property
+    def booked(self) -> Settled | Released:
+        """How the journal says that the last attempt ended."""
+        self._recorder.flush()
+        reader = Reader(len(MAGIC), Header("r", 1, START))
+        records = [record for frame in self._disk.frames[-2:] for record in reader.feed(frame)]
+        return [record for record in records if isinstance(record, Settled | Released)][-1]
 
     @property
     def served(self) -> list[Serving]:

@@ -19,6 +19,7 @@ from rehearsed import Rehearsal
 from rehearsed_client import AppTransport, client_of
 
 from fenli.errors import NoOffer
+from fenli.ledger.records import OK, Grade, Settled
 from fenli.market.bills import Bills
 from fenli.market.faults import parse_fault
 from fenli.market.flavours import FLAVOURS
@@ -242,14 +243,21 @@ def check_cost(run: Any, stage: Stage) -> None:
     name = price_name(stage.book, run.vendor)
     tariff = stage.book.tariff(name, run.model)
     assert tariff is not None
+    booked = stage.rehearsal.booked
+    assert isinstance(booked, Settled)
+    assert (booked.outcome, booked.final, booked.status) == (OK, True, 101 if FLAVOURS[run.vendor].in_messages else 200)
+    assert booked.usage == stage.meters()
+    raw, sent = json.loads(booked.raw_usage or b""), json.loads(served.told or "")
+    assert raw | sent == raw
     try:
         rating = tariff.rate(stage.meters(), served.at, Facts(thinking=served.reasoning_tokens > 0))
     except NoOffer:
         assert stage.meters()["searches"] == 1  # it counts them, and nobody says what one costs
-        assert (usage["cost"], served.cost) == (None, None)
+        assert (usage["cost"], served.cost, booked.picos, booked.grade) == (None, None, None, Grade.UNKNOWN)
         return
     details = usage["cost_details"]
     assert (details["currency"], details["grade"]) == (stage.book.currency(name), "measured")
+    assert (booked.picos, booked.offer, booked.currency) == (rating.picos, rating.offer, rating.currency)
     assert (usage["cost"], details["offer"]) == (Decimal(decimal_of(rating.picos)), rating.offer)
     assert usage["cost"] > 0 or rating.picos == 0
     all_told = not served.searches or "searches" in stage.meters()

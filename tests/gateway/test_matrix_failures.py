@@ -20,6 +20,7 @@ from rehearsed import Exchange, Rehearsal
 from rehearsed_client import AppTransport, client_of
 
 from fenli.errors import Kind
+from fenli.ledger.records import Released
 from fenli.market.faults import Fault, FaultRule, Trouble
 from fenli.market.flavours import FLAVOURS
 from fenli.market.flavours.flavour import Refusal
@@ -131,6 +132,9 @@ def test_a_refusal_is_the_kind_that_it_is_with_the_right_advice(
     else:
         assert (error.status_code, error.code) == (STATUS[code], code)
     assert retried is again
+    booked = failing.rehearsal.booked
+    assert isinstance(booked, Released)  # nothing is owed
+    assert (booked.outcome, booked.final) == (refusal.kind, True)
     waits = refusal.kind in (Kind.RATE_LIMITED, Kind.OVERLOADED)
     assert failing.last.header("retry-after") == ("7" if waits else "")
     assert failing.last.header("x-fenli-vendor") == name
