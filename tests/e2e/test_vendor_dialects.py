@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from decimal import Decimal
@@ -150,14 +151,22 @@ def test_tokens_and_cost_are_exact(answered, vendor, stream):
     assert told.model_extra["cost_details"]["currency"] == currency
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("vendor", [vendor for vendor in PRICES if vendor not in WITHOUT_TOOLS])
-def test_tools_come_back_as_calls(client, vendor):
+def test_tools_come_back_as_calls(client, vendor, stream):
     tool = {
         "type": "function",
         "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
     }
-    answer = client.chat.completions.create(model=f"{vendor}/{PRICES[vendor][0]}", messages=QUESTION, tools=[tool])
-    assert answer.choices[0].message.tool_calls[0].function.name == "weather"
+    answer = client.chat.completions.create(
+        model=f"{vendor}/{PRICES[vendor][0]}", messages=QUESTION, tools=[tool], stream=stream
+    )
+    choices = [choice for part in answer for choice in part.choices] if stream else answer.choices
+    said = [choice.delta if stream else choice.message for choice in choices]
+    functions = [call.function for part in said for call in part.tool_calls or ()]
+    assert "".join(function.name or "" for function in functions) == "weather"
+    assert json.loads("".join(function.arguments or "" for function in functions)) == {"city": '上海 "厘"'}
+    assert choices[-1].finish_reason == "tool_calls"
 
 
 @pytest.fixture(scope="module")
