@@ -182,7 +182,8 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 def test_every_path_is_documented() -> None:
     documented = {path for row in rows(section("docs/api.md", "Endpoints")) for path in SPAN.findall(row[1])}
     served = {path.decode() for path in _PATHS} - {"/models", "/chat/completions"}
-    assert documented == served | {"/v1/models/{name}", "/v1/videos/{id}", "/v1/videos/{id}/content"}
+    within = {f"/v1/{kind}/{{id}}{rest}" for kind in ("videos", "files") for rest in ("", "/content")}
+    assert documented == served | within | {"/v1/models/{name}"}
 
 
 def test_every_header_of_ours_is_documented() -> None:

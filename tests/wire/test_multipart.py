@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.errors import CallRefused
-from fenli.wire.multipart import json_of_form
+from fenli.wire.multipart import form_of, json_of_form, parts_of
 
 TYPE = b"multipart/form-data; boundary=b"
 
@@ -66,3 +66,17 @@ def test_a_form_that_is_none_is_refused(body, kind, telling):
 def test_noise_is_refused_and_never_a_crash(body):
     with pytest.raises(CallRefused):
         json_of_form(body, b"multipart/form-data; boundary=nothing-like-it")
+
+
+@given(texts=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5), data=st.binary(max_size=200))
+def test_a_form_is_put_together_as_it_came_but_for_the_name_of_its_file(texts, data):
+    head = b'Content-Disposition: form-data; name="file"; filename="a \xc3\xa9.txt"\r\nContent-Type: text/plain'
+    fields = [b'Content-Disposition: form-data; name="t"\r\n\r\n%b' % text.encode() for text in texts]
+    parts = [*fields, head + b"\r\n\r\n" + data]
+    if any(b"\r\n--b" in part for part in parts):
+        return
+    came = parts_of(form(*parts), TYPE)
+    assert form_of(came, TYPE) == form(*parts)
+    assert ([part.text for part in came[:-1]], came[-1].file, came[-1].data) == (texts, "a é.txt", data)
+    renamed = parts_of(form_of([came[-1].called("x-é\\1.txt")], TYPE), TYPE)
+    assert [(part.name, part.file, part.data) for part in renamed] == [("file", "x-é\\1.txt", data)]

@@ -18,6 +18,7 @@ from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
 from fenli.gateway.driver import Desk, Lender
+from fenli.gateway.files import Filing
 from fenli.gateway.films import CONTENT, Following, find
 from fenli.gateway.metrics import Metrics
 from fenli.gateway.recorder import Recorder
@@ -168,6 +169,15 @@ class App:
         else:
             following.tell()
 
+    def files(self, exchange: ServerExchange, name: str = "") -> None:
+        """What vendors keep for callers; ``name`` is what stands behind the path."""
+        directory = self._directory()
+        key = self._key(directory, exchange.headers)
+        if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise CallRefused(Code.BAD_HTTP, _COMPRESSED)
+        self._number += 1
+        Filing(self.desk.transport, exchange, directory, key, call_id(self.run, self._number)).serve(name)
+
     def models(self, exchange: ServerExchange) -> None:
         if exchange.method not in (b"GET", b"HEAD"):
             raise _wrong_method(exchange, "GET")
@@ -228,6 +238,8 @@ class App:
             self.model(exchange, _unquoted(path[len(b"/v1/models/") :]))
         elif path.startswith(b"/v1/videos/"):
             self.video(exchange, _unquoted(path[len(b"/v1/videos/") :]))
+        elif path.startswith(b"/v1/files/"):
+            self.files(exchange, _unquoted(path[len(b"/v1/files/") :]))
         else:
             shown = path.decode("ascii", "replace")[:100]
             message = f"there is nothing at {shown}: try /v1/models or one of {', '.join(PATHS.values())}"
@@ -321,7 +333,7 @@ def _normal(path: bytes) -> bytes:
     """Clients join base URLs in every way: ``//``, a trailing slash, ``/v1`` doubled or absent mean the same."""
     path = _SLASHES.sub(b"/", path).rstrip(b"/") or b"/"
     path = _DOUBLED.sub(b"", path)
-    if path.startswith((b"/models/", b"/chat/", b"/videos/")) or b"/v1" + path in _PATHS:
+    if path.startswith((b"/models/", b"/chat/", b"/videos/", b"/files/")) or b"/v1" + path in _PATHS:
         path = b"/v1" + path
     return path
 
@@ -335,6 +347,7 @@ _PATHS: Final[dict[bytes, Handler]] = {
     b"/chat/completions": App.chat,
     b"/v1/models": App.models,
     b"/models": App.models,
+    PATHS[Capability.FILES].encode(): App.files,
     b"/healthz": App.alive,
     b"/readyz": App.ready,
     b"/metrics": App.measures,

@@ -43,14 +43,15 @@ async def fetch(transport: Transport, request: Request, deadlines: Deadlines, wi
 
 
 class Gathering:
-    """Implements `fenli.http.transport.Receiver`. ``done`` is told the whole reply, or why there is none, once."""
+    """Implements `fenli.http.transport.Receiver`. ``done`` is told the whole reply, or why there is none, once; a body
+    has ``room`` bytes at most."""
 
-    def __init__(self, done: Callable[[Fetched | Exception], object]) -> None:
+    def __init__(self, done: Callable[[Fetched | Exception], object], room: int = BODY_MAX) -> None:
         self._done: Callable[[Fetched | Exception], object] | None = done
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
-        self._room = BODY_MAX
+        self._room = self._most = room
 
     def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self._status, self._headers = status, headers
@@ -58,7 +59,7 @@ class Gathering:
     def body_received(self, data: bytes) -> None:
         self._room -= len(data)
         if self._room < 0:
-            self.failed(ProtocolError(f"the reply is larger than {BODY_MAX} bytes", sent=True))
+            self.failed(ProtocolError(f"the reply is larger than {self._most} bytes", sent=True))
         else:
             self._pieces.append(data)
 

@@ -22,6 +22,7 @@ from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script, Wait
 from fenli.market.senses import Noticed, notice
+from fenli.market.services.files import Cabinet
 from fenli.market.services.films import Studio
 from fenli.market.services.service import Service
 from fenli.market.tasks import Tasks
@@ -62,6 +63,7 @@ class EmulatedVendor:
         self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
         self._cache = _PromptCache()
         self._tasks = Tasks(flavour.tasks, self.prefix)
+        self._cabinet = None if flavour.files is None else Cabinet(flavour.files)
         self._studio = None if flavour.films is None else Studio(flavour.films, self.pace)
 
     def named(self, model: str) -> str:
@@ -104,6 +106,8 @@ class EmulatedVendor:
         film = None if self._studio is None else self._studio.told(ask, now)
         if film is not None:
             return self._plain(Plain(200, film), request_id)
+        if self._cabinet is not None and self._cabinet.is_about(ask):
+            return self._kept(self._cabinet, ask, request_id, now, chance)
         if self._tasks.fetches(ask):
             return self._fetched(ask, now, request_id)
         later = self._tasks.begins(ask)
@@ -348,6 +352,19 @@ class EmulatedVendor:
 
     def _wrong(self, refusal: Refusal) -> Wrong:
         return Wrong(HALF, self._dialect.error_body(self.flavour, refusal, ""))
+
+    def _kept(self, cabinet: Cabinet, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
+        """A file, or what is told of it: no model is asked, and nothing charged."""
+        fault = self._asked_fault(ask, "", "", now, chance)
+        if fault is not None and isinstance(fault.what, Kind):
+            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        try:
+            told = cabinet.told(ask, now, chance)
+        except ValueError as error:
+            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+        if told is None:
+            return self._nowhere(ask, request_id)
+        return self._plain(Plain(200, told[0], ((b"content-type", told[1]),)), request_id)
 
     def _plain(self, plain: Plain, request_id: str) -> Script:
         head = Head(plain.status, (*self._headers(request_id), *plain.headers))

@@ -97,6 +97,11 @@ class Directory:
         known = (self._known(path) for path in paths)
         return next((model.does for model in known if model is not None), Capability.CHAT)
 
+    def offering(self, capability: Capability) -> list[str]:
+        """The vendors that are on and have it beside chat."""
+        return [name for name, (settings, _) in self._vendors.items()
+                if service_of(VENDORS[settings.adapter], capability) is not None]  # fmt: skip
+
     def _make(self, name: str, capability: Capability = Capability.CHAT) -> Plan:
         paths = self._paths(name)
         on = [path for path in paths if path.partition("/")[0] in self._vendors]
@@ -146,8 +151,7 @@ class Directory:
         if known is not None and not serves(known.does, capability):
             message = f"{_shown(name)} is for {known.does}, not for {capability}: POST it to {PUBLIC_PATHS[known.does]}"
         else:
-            offering = [name for name, (settings, _) in self._vendors.items()
-                        if service_of(VENDORS[settings.adapter], capability) is not None]  # fmt: skip
+            offering = self.offering(capability)
             vendor = paths[0].partition("/")[0]
             hint = f"ask one of {', '.join(offering)}" if offering else "no vendor that is on here has any"
             message = f"fenli knows no {capability} of {vendor}: {hint}"

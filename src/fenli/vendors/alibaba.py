@@ -8,7 +8,7 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
 from fenli.vendors.dashscope_media import DashScopeFilms, DashScopeImages
-from fenli.vendors.endpoints import EMBEDDINGS, Endpoint, completions
+from fenli.vendors.endpoints import EMBEDDINGS, FILES, Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SearchSwitch, Switches, ThinkingSwitch
@@ -36,6 +36,7 @@ ALIBABA = OpenAICompatible(
     endpoints=(
         completions(_USAGE.meters),
         EMBEDDINGS,
+        FILES,
         Endpoint(
             capability=Capability.RERANK,
             path="/compatible-api/v1/reranks",

@@ -22,12 +22,13 @@ from fenli.wire.services.speech import Speech
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``path`` stands behind the vendor's base URL; where ``instead_of`` is named, in place of that end of it.
+    ``codec`` is None where nothing is asked of a model there: files are only kept.
     ``failures``: where an answer with a 200 tells one, beside ``error``. ``lines``: further header lines of a request.
     ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most."""
 
     capability: Capability
     path: str
-    codec: Codec
+    codec: Codec | None = None
     instead_of: str = ""
     failures: tuple[FailurePlace, ...] = ()
     lines: bytes = b""
@@ -43,3 +44,4 @@ EMBEDDINGS: Final = Endpoint(capability=Capability.EMBEDDINGS, path="/embeddings
 IMAGES: Final = Endpoint(capability=Capability.IMAGES, path="/images/generations", codec=Images())
 SPEECH: Final = Endpoint(capability=Capability.SPEECH, path="/audio/speech", codec=Speech())
 RERANK: Final = Endpoint(capability=Capability.RERANK, path="/rerank", codec=Rerank())
+FILES: Final = Endpoint(capability=Capability.FILES, path="/files")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from fenli import __version__
 from fenli.errors import ConfigError
 from fenli.http.transport import Origin
+
+_JSON: Final = "Content-Type: application/json"
 
 
 def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
@@ -16,7 +19,7 @@ def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
     """
     lines = [
         f"Host: {host_of(origin)}",
-        "Content-Type: application/json",
+        _JSON,
         "Accept: */*",
         f"User-Agent: fenli/{__version__}",
         *own,
@@ -24,6 +27,11 @@ def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
     if not all(line.isascii() and line.isprintable() for line in lines):
         raise ConfigError(f"the key of {vendor} has characters that no HTTP header can carry")
     return "".join(line + "\r\n" for line in lines).encode()
+
+
+def typed(lines: bytes, content_type: bytes) -> bytes:
+    """Such a head for a body of that type."""
+    return lines.replace(_JSON.encode(), b"Content-Type: " + content_type, 1)
 
 
 def host_of(origin: Origin) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
+from fenli.vendors.endpoints import FILES
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import (
@@ -41,6 +42,7 @@ MOONSHOT = OpenAICompatible(
         topped_up="cash_balance",
         succeeded=("code", "0"),
     ),
+    endpoints=(FILES,),
     errors=(
         ErrorRule(Kind.NO_BALANCE, code="exceeded_current_quota_error"),
         ErrorRule(Kind.RATE_LIMITED, code="rate_limit_reached_error"),

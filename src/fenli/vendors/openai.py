@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, SPEECH
+from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
@@ -16,7 +16,7 @@ OPENAI = OpenAICompatible(
     key_variables=("OPENAI_API_KEY",),
     keys_at="https://platform.openai.com/api-keys",
     standard_tiers=("default", "auto"),
-    endpoints=(EMBEDDINGS, IMAGES, SPEECH),
+    endpoints=(EMBEDDINGS, IMAGES, SPEECH, FILES),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),

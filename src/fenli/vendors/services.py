@@ -10,9 +10,10 @@ from fenli.errors import ConfigError, Failure
 from fenli.http.transport import Request
 from fenli.vendors.contract import Address, Disconnect, Headers, Vendor, parse_base_url
 from fenli.vendors.endpoints import Endpoint
+from fenli.vendors.headers import typed
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
-from fenli.wire.services import ServiceAnswer, ServiceRequest
+from fenli.wire.services import Codec, ServiceAnswer, ServiceRequest
 from fenli.wire.services.videos import Filming
 
 
@@ -45,7 +46,7 @@ class Service:
 
     def check(self, ask: ServiceRequest) -> None:
         """Raises CallRefused for what this vendor cannot be told."""
-        self.endpoint.codec.check(ask)
+        self.codec.check(ask)
 
     def charge(self, ask: ServiceRequest) -> None:
         """Has the request say what it comes to here."""
@@ -53,13 +54,17 @@ class Service:
         ask.charged(None if charges is None else charges(ask))
 
     def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
-        body = self.endpoint.codec.body(ask, address.model)
+        body = self.codec.body(ask, address.model)
         return Request(address.origin, b"POST", address.target, address.headers + self.endpoint.lines, body)
 
     def beside(self, address: Address, method: bytes, path: str) -> Request:
         """For what belongs to the endpoint: ``path`` stands behind the base URL, as the endpoint's own does."""
         base = address.target.decode().removesuffix(self.endpoint.path)
         return Request(address.origin, method, (base + path).encode(), address.headers, b"")
+
+    def sent(self, address: Address, content_type: bytes, body: bytes) -> Request:
+        """A ``body`` that is no JSON, to where the endpoint is."""
+        return Request(address.origin, b"POST", address.target, typed(address.headers, content_type), body)
 
     def refuses(self, body: bytes) -> bool:
         """Whether a reply about a task, with a 200, is none. An ``error`` in it may be the task's own."""
@@ -68,15 +73,21 @@ class Service:
     @property
     def filming(self) -> Filming:
         """The codec of an endpoint for videos."""
-        codec = self.endpoint.codec
+        codec = self.codec
         assert isinstance(codec, Filming)
         return codec
 
+    @property
+    def codec(self) -> Codec:
+        """Of an endpoint that is asked for something by calls."""
+        assert self.endpoint.codec is not None
+        return self.endpoint.codec
+
     def answer(self, ask: ServiceRequest, now: int) -> ServiceAnswer:
-        return ServiceAnswer(self.endpoint.codec, ask, self._failures, now)
+        return ServiceAnswer(self.codec, ask, self._failures, now)
 
     def usage(self, raw: bytes) -> dict[str, int]:
-        return self.endpoint.codec.meters(raw)
+        return self.codec.meters(raw)
 
     def facts(
         self, ask: ServiceRequest, service_tier: str | None, usage: Mapping[str, int]

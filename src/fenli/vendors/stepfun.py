@@ -10,7 +10,7 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import IMAGES, SPEECH, Endpoint
+from fenli.vendors.endpoints import FILES, IMAGES, SPEECH, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
@@ -31,6 +31,7 @@ STEPFUN = OpenAICompatible(
     endpoints=(
         IMAGES,
         SPEECH,
+        FILES,
         Endpoint(
             capability=Capability.SEARCH,
             path="/search",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, SPEECH, Endpoint
+from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.films import ZhipuFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
@@ -37,6 +37,7 @@ ZHIPU = OpenAICompatible(
         EMBEDDINGS,
         IMAGES,
         SPEECH,
+        FILES,
         Endpoint(capability=Capability.VIDEOS, path="/videos/generations", codec=ZhipuFilms()),
         Endpoint(
             capability=Capability.SEARCH,

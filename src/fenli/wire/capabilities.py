@@ -15,6 +15,7 @@ class Capability(enum.StrEnum):
     SPEECH = "speech"
     SEARCH = "search"
     VIDEOS = "videos"
+    FILES = "files"
 
 
 # Where callers ask for it.
@@ -27,9 +28,12 @@ PATHS: Final[dict[Capability, str]] = {
     Capability.SPEECH: "/v1/audio/speech",
     Capability.SEARCH: "/v1/search",
     Capability.VIDEOS: "/v1/videos",
+    Capability.FILES: "/v1/files",
 }
 
 
 def serves(does: Capability, wanted: Capability) -> bool:
-    """Whether a model that is for ``does`` can be asked for ``wanted``: those that talk can go on with a text, too."""
-    return does is wanted or (does is Capability.CHAT and wanted is Capability.COMPLETIONS)
+    """Whether a model that is for ``does`` can be asked for ``wanted``: those that talk can go on with a text, too.
+    Files are kept by a vendor, for whichever of its models."""
+    talks = does is Capability.CHAT and wanted is Capability.COMPLETIONS
+    return does is wanted or talks or wanted is Capability.FILES

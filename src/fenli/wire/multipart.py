@@ -1,10 +1,12 @@
-"""Forms (multipart/form-data) as official clients send them, made the JSON that they stand for."""
+"""Forms (multipart/form-data) as official clients send them: taken apart, put together again, made the JSON that they
+stand for."""
 
 from __future__ import annotations
 
 import base64
 import re
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -14,48 +16,87 @@ FORM: Final = b"multipart/form-data"
 PARTS_MAX: Final = 100
 _BOUNDARY: Final = re.compile(rb'boundary="?([!-~]{1,70}?)"?(?:;|$)')
 _NAME: Final = re.compile(rb'(?:^|;)\s*name="([^"]*)"')
-_FILE: Final = re.compile(rb'(?:^|;)\s*filename="')
+_FILE: Final = re.compile(rb'(?:^|;)\s*filename="([^"]*)"')
 _TYPE: Final = re.compile(rb"[a-z0-9.+-]+/[a-z0-9.+-]+", re.IGNORECASE)
 
 
-def json_of_form(body: bytes, content_type: bytes) -> bytes:
-    """A JSON object with a text for each field; a file is a data URL. Raises CallRefused."""
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        raise _wrong("its content type names no boundary")
-    mark = b"--" + found[1]
+class Part(NamedTuple):
+    """One field. ``file`` is the name of a file as the head has it, None where it is a text; ``head`` as it came."""
+
+    name: str
+    file: str | None
+    head: bytes
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            raise _wrong("a field is not UTF-8") from None
+
+    def called(self, file: str) -> Part:
+        """The same file under another name."""
+        head = _FILE.sub(lambda found: found[0][: -len(found[1]) - 1] + file.encode() + b'"', self.head, count=1)
+        return self._replace(file=file, head=head)
+
+
+def parts_of(body: bytes, content_type: bytes) -> list[Part]:
+    """Raises CallRefused."""
+    mark = b"--" + _boundary(content_type)
     pieces = body.split(b"\r\n" + mark)
     pieces[0] = pieces[0].removeprefix(mark)
     if len(pieces) < 2 or not body.startswith(mark) or not pieces[-1].startswith(b"--"):
         raise _wrong("it does not end with its boundary")
     if len(pieces) > PARTS_MAX:
         raise _wrong(f"it has more than {PARTS_MAX} fields")
-    fields: dict[str, str] = {}
-    for piece in pieces[:-1]:
-        head, gap, data = piece.partition(b"\r\n\r\n")
-        if not gap:
-            raise _wrong("a field has no head")
-        name, value = _field(head, data)
-        fields[name] = value
-    return msgspec.json.encode(fields)
+    return [_part(piece) for piece in pieces[:-1]]
 
 
-def _field(head: bytes, data: bytes) -> tuple[str, str]:
-    lines = [line.partition(b":") for line in head.split(b"\r\n") if line]
-    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
-    disposition = headers.get(b"content-disposition", b"")
-    named = _NAME.search(disposition)
+def form_of(parts: Iterable[Part], content_type: bytes) -> bytes:
+    """A form of these, which came in one of that type: its boundary parts them still."""
+    mark = b"--" + _boundary(content_type)
+    pieces = [piece for part in parts for piece in (mark, b"\r\n", part.head, b"\r\n\r\n", part.data, b"\r\n")]
+    return b"".join((*pieces, mark, b"--\r\n"))
+
+
+def json_of_form(body: bytes, content_type: bytes) -> bytes:
+    """A JSON object with a text for each field; a file is a data URL. Raises CallRefused."""
+    return msgspec.json.encode({part.name: _value(part) for part in parts_of(body, content_type)})
+
+
+def _boundary(content_type: bytes) -> bytes:
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        raise _wrong("its content type names no boundary")
+    return found[1]
+
+
+def _part(piece: bytes) -> Part:
+    head, gap, data = piece.partition(b"\r\n\r\n")
+    if not gap:
+        raise _wrong("a field has no head")
+    disposition = _headers(head).get(b"content-disposition", b"")
+    named, filed = _NAME.search(disposition), _FILE.search(disposition)
+    if named is None:
+        raise _wrong("a field has no name")
     try:
-        if named is None:
-            raise _wrong("a field has no name")
-        name = named[1].decode()
-        if _FILE.search(disposition) is None:
-            return name, data.decode()
+        return Part(named[1].decode(), None if filed is None else filed[1].decode(), head.strip(b"\r\n"), data)
     except UnicodeDecodeError:
         raise _wrong("a field is not UTF-8") from None
-    kind = headers.get(b"content-type", b"")
+
+
+def _headers(head: bytes) -> dict[bytes, bytes]:
+    lines = [line.partition(b":") for line in head.split(b"\r\n") if line]
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def _value(part: Part) -> str:
+    if part.file is None:
+        return part.text
+    kind = _headers(part.head).get(b"content-type", b"")
     kind = kind if _TYPE.fullmatch(kind) else b"application/octet-stream"
-    return name, f"data:{kind.decode()};base64,{base64.b64encode(data).decode()}"
+    return f"data:{kind.decode()};base64,{base64.b64encode(part.data).decode()}"
 
 
 def _wrong(why: str) -> CallRefused:

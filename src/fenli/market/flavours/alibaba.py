@@ -8,6 +8,7 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.completing import Completing
+from fenli.market.services.files import FileShape
 from fenli.market.services.films import DashScopeFilms
 from fenli.market.services.media import DashScopeDrawing
 from fenli.market.services.texts import Embedding, Ranking
@@ -21,6 +22,7 @@ ALIBABA: Final = Flavour(
         prefix="partial",
     ),
     films=DashScopeFilms(),
+    files=FileShape("/compatible-mode/v1/files"),
     services={
         "/api/v1/services/aigc/multimodal-generation/generation": DashScopeDrawing(),
         "/compatible-mode/v1/completions": Completing(),

@@ -15,6 +15,7 @@ from fenli.market.accounts import Teller
 from fenli.market.dialects.spelling import Spelling
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.senses import Senses
+from fenli.market.services.files import FileShape
 from fenli.market.services.films import FilmShape
 from fenli.market.services.service import Service
 from fenli.market.tasks import TaskShape
@@ -148,7 +149,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
     stream is one of messages, which come whole or not at all (a WebSocket's).
     ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path.
-    ``tasks``: how answers are asked for that are fetched later. ``films``: how it makes videos."""
+    ``tasks``: how answers are asked for that are fetched later. ``films``: how it makes videos. ``files``: how
+    it keeps files."""
 
     id: str
     key: str = ""
@@ -181,6 +183,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     senses: Senses | None = None
     services: dict[str, Service] = {}
     films: FilmShape | None = None
+    files: FileShape | None = None
     refusals: tuple[Refusal, ...]
 
     def refusal(self, kind: Kind) -> Refusal | None:

@@ -10,6 +10,7 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller, with_vouchers
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.files import FileShape
 from fenli.market.usage import UsageShape
 
 MOONSHOT: Final = Flavour(
@@ -18,6 +19,7 @@ MOONSHOT: Final = Flavour(
     placement=Placement.CHOICE,
     usage=UsageShape(cached=("cached_tokens",), reasoning=None),
     teller=Teller("/users/me/balance", "CNY", with_vouchers),
+    files=FileShape("/v1/files", extract="file-extract", purposes=("file-extract", "image", "video", "batch")),
     senses=Senses(
         thinking={r"kimi-k2\.[56]": ("thinking.type",), r"kimi-(k2\.7|k3)": ()},
         echoed="$web_search",

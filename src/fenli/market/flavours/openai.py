@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.files import FileShape
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.texts import Embedding
 
@@ -19,6 +20,7 @@ OPENAI: Final = Flavour(
         search="web_search_options",
         sources=".annotations",
     ),
+    files=FileShape("/v1/files"),
     services={
         "/v1/embeddings": Embedding(),
         "/v1/images/generations": Drawing(),

@@ -8,6 +8,7 @@ from fenli.errors import Kind
 from fenli.market.accounts import Teller, with_sums_ever
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import SOURCE, Senses
+from fenli.market.services.files import FileShape
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
@@ -29,6 +30,7 @@ STEPFUN: Final = Flavour(
     delta_role="",
     teller=Teller("/accounts", "CNY", with_sums_ever),
     senses=Senses(thinking={"step-(3|r1)": ()}, tool="web_search", sources=".tool_calls", source=_SEARCHED),
+    files=FileShape("/v1/files"),
     services={
         "/v1/images/generations": Drawing(),
         "/v1/audio/speech": Speaking(),

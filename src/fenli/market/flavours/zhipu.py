@@ -11,6 +11,7 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Place, Placement, Refusal
 from fenli.market.requests import Ask
 from fenli.market.senses import Senses
+from fenli.market.services.files import FileShape
 from fenli.market.services.films import ZhipuFilms
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.searching import Searching
@@ -73,6 +74,7 @@ ZHIPU: Final = Flavour(
         name="meta.bot_name",
     ),
     films=ZhipuFilms(),
+    files=FileShape("/api/paas/v4/files"),
     services={
         "/api/paas/v4/embeddings": Embedding(("completion_tokens",)),
         "/api/paas/v4/images/generations": Drawing(),
