@@ -49,6 +49,7 @@ CAPABILITIES_ZH = {
     "images": "图像",
     "speech": "语音合成",
     "search": "搜索",
+    "reader": "网页读取",
     "transcriptions": "语音识别",
     "transcription": "语音识别",
     "videos": "视频",

@@ -31,6 +31,17 @@ prices = { input = "0.800003" }
 source = "this test"
 confidence = "high"
 """
+PAGE_PRICE = """vendor = "metaso"
+
+[[offers]]
+model = "reader"
+effective_from = 2026-01-01T00:00:00Z
+currency = "CNY"
+unit = "1000_pages"
+prices = { pages = "7.000001" }
+source = "this test"
+confidence = "high"
+"""
 COMPLETION_PRICES = """vendor = "{vendor}"
 
 [[offers]]
@@ -51,6 +62,7 @@ def fenli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("endpoints")
     (folder / "prices").mkdir()
     (folder / "prices" / "huawei.toml").write_text(RERANK_PRICES)
+    (folder / "prices" / "metaso.toml").write_text(PAGE_PRICE)
     for vendor, model in COMPLETING.items():
         (folder / "prices" / f"{vendor}.toml").write_text(COMPLETION_PRICES.format(vendor=vendor, model=model))
     vendors = [f"--vendor={vendor}" for vendor in ASKED]
@@ -267,6 +279,21 @@ def test_a_search_is_the_same_everywhere_and_costs_what_each_asks(fenli, model, 
         assert told["credits"] == 3
 
 
+@pytest.mark.parametrize(("model", "cost"), [("metaso/reader", "0.007000001"), ("zhipu/reader", None)])
+def test_a_page_is_read_the_same_way_everywhere_and_costs_what_each_asks(fenli, model, cost):
+    url = "https://example.com/history?of=the%20abacus"
+    status, headers, answer = post(fenli, "/v1/reader", {"model": model, "url": url}, x_fenli_cost="true")
+    told = json.loads(answer, parse_float=Decimal)
+    assert (status, told["object"], told["model"], told["url"]) == (200, "page", model, url)
+    assert url in told["content"]
+    assert told["title"]
+    assert told["date"]
+    entry = entry_of(fenli, headers)
+    assert (entry["usage"], entry["outcome"]) == ({"pages": 1}, "ok")
+    assert (None if entry["cost"] is None else Decimal(entry["cost"])) == (None if cost is None else Decimal(cost))
+    assert told["usage"]["cost"] == (None if cost is None else Decimal(cost))
+
+
 def test_the_next_target_is_asked_and_the_books_say_so(fenli, client):
     raw = client.embeddings.with_raw_response.create(model="shaky", input="hello")
     assert (raw.headers["x-fenli-vendor"], raw.headers["x-fenli-attempts"]) == ("alibaba", "2")
@@ -286,6 +313,16 @@ def test_the_next_target_is_asked_and_the_books_say_so(fenli, client):
 )
 def test_a_refusal_never_looks_like_an_answer(fenli, kind, path, body):
     status, headers, answer = post(fenli, path, body | {"model": f"{body['model']}!{kind}"})
+    assert status >= 400
+    assert json.loads(answer)
+    entry = entry_of(fenli, headers)
+    assert (entry["outcome"], entry["cost"]) == (kind, None)
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "no_balance", "server_error"])
+@pytest.mark.parametrize("model", ["metaso/reader", "zhipu/reader"])
+def test_a_page_that_is_refused_is_no_page(fenli, kind, model):
+    status, headers, answer = post(fenli, "/v1/reader", {"model": model, "url": f"https://example.com/!{kind}"})
     assert status >= 400
     assert json.loads(answer)
     entry = entry_of(fenli, headers)

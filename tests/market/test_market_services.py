@@ -72,6 +72,8 @@ def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
         ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-02", "prompt": "a", "duration": 7}),
         ("bytedance", "/api/v3/contents/generations/tasks", {"model": "doubao-seedance-1-0-pro-250528", "content": []}),
         ("metaso", "/api/v1/search", {"q": "a", "size": "many"}),
+        ("metaso", "/api/v1/reader", {"url": "file:///etc/passwd"}),
+        ("zhipu", "/api/paas/v4/reader", {}),
     ],
 )
 def test_what_a_vendor_does_not_take_is_refused_its_own_way_and_costs_nothing(vendor, path, body):

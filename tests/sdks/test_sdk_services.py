@@ -91,6 +91,15 @@ def test_search(market: SdkMarket, drivers: Drivers) -> None:
     assert market.served()[-1].units == {"searches": 1}
 
 
+def test_reader(market: SdkMarket, drivers: Drivers) -> None:
+    page = ask(market, drivers, "zai", "reader", url="https://example.com/a", return_format="markdown")["page"]
+    assert page["url"] == "https://example.com/a"
+    assert page["url"] in page["content"]
+    assert page["title"]
+    assert page["published_time"]
+    assert market.served()[-1].units == {"pages": 1}
+
+
 @pytest.mark.parametrize("sdk", REFUSALS)
 def test_refusals(market: SdkMarket, drivers: Drivers, sdk: str) -> None:
     unknown, poor = REFUSALS[sdk]

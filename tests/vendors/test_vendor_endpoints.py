@@ -17,6 +17,8 @@ NOW = 1_700_000_000_000_000_000
 EMBED, RERANK = {"input": "hi"}, {"query": "q", "documents": ["d"]}
 DRAW, SPEAK, SEARCH = {"prompt": "cat"}, {"input": "hi", "voice": "v"}, {"query": "q", "max_results": 3}
 
+READ = {"url": "https://example.com/"}
+
 
 def service(name: str, capability: Capability) -> Service:
     found = service_of(VENDORS[name], capability)
@@ -63,6 +65,10 @@ def sent(name: str, model: str, capability: Capability, members: dict[str, Any])
           "parameters": {"n": 2, "size": "1664*928", "watermark": False}}),
         ("metaso", "search", "search", SEARCH | {"scope": "document"}, "https://metaso.cn/api/v1/search",
          {"q": "q", "size": 3, "scope": "document"}),
+        ("metaso", "reader", "reader", READ | {"format": "markdown"}, "https://metaso.cn/api/v1/reader",
+         READ | {"format": "markdown"}),
+        ("zhipu", "reader", "reader", READ | {"return_format": "text"},
+         "https://open.bigmodel.cn/api/paas/v4/reader", READ | {"return_format": "text"}),
         ("vllm", "bge", "rerank", RERANK, "http://127.0.0.1/v1/rerank", {"model": "bge", **RERANK}),
         ("minimax", "image-01", "images", DRAW | {"n": 2, "size": "1920x1080", "response_format": "b64_json"},
          "https://api.minimaxi.com/v1/image_generation",
@@ -76,6 +82,12 @@ def sent(name: str, model: str, capability: Capability, members: dict[str, Any])
 )  # fmt: skip
 def test_what_is_sent_and_where(name, model, capability, members, address, body):
     assert sent(name, model, Capability(capability), members) == (address, body)
+
+
+def test_metaso_is_asked_for_json_and_for_nothing_else():
+    reader = service("metaso", Capability.READER)
+    headers = reader.address(VENDORS["metaso"].base_url, "mk-1", "reader").headers
+    assert [line for line in headers.split(b"\r\n") if line.startswith(b"Accept:")] == [b"Accept: application/json"]
 
 
 def test_an_address_that_the_other_one_cannot_be_told_from_is_refused():
@@ -148,6 +160,7 @@ def test_what_is_no_sound_is_damage(audio):
         ("minimax", "speech", SPEAK, {"data": {"audio": "00"}, "base_resp": {"status_code": 1002, "status_msg": "x"}},
          Kind.RATE_LIMITED),
         ("metaso", "search", SEARCH, {"errCode": 1000, "errMsg": "no such parameter"}, Kind.BAD_REQUEST),
+        ("metaso", "reader", READ, {"errCode": 1000, "errMsg": "no such page"}, Kind.BAD_REQUEST),
         ("huawei", "embeddings", EMBED, {"error_code": "ModelArts.81101", "error_msg": "rpm"}, Kind.RATE_LIMITED),
         ("zhipu", "images", DRAW, {"error": {"code": "1301", "message": "no"}}, Kind.CONTENT_FILTERED),
         ("alibaba", "embeddings", EMBED, {"error": {"code": "Arrearage", "message": "no"}}, Kind.NO_BALANCE),
@@ -167,4 +180,7 @@ def test_no_vendor_offers_a_thing_twice():
         assert not vendor.endpoints or does <= {*offered, *does - set(WHAT_IS_HERE)}
 
 
-WHAT_IS_HERE = (Capability.EMBEDDINGS, Capability.RERANK, Capability.IMAGES, Capability.SPEECH, Capability.SEARCH)
+WHAT_IS_HERE = (
+    Capability.EMBEDDINGS, Capability.RERANK, Capability.IMAGES, Capability.SPEECH, Capability.SEARCH,
+    Capability.READER,
+)  # fmt: skip

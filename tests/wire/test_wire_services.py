@@ -16,6 +16,7 @@ from fenli.wire.services import Delivered, Reply, ServiceAnswer
 from fenli.wire.services.embeddings import Embeddings
 from fenli.wire.services.images import Images
 from fenli.wire.services.parsers import PARSERS
+from fenli.wire.services.reading import Reading
 from fenli.wire.services.rerank import PAIR_TOKENS, Rerank
 from fenli.wire.services.search import Search
 from fenli.wire.services.speech import Speech
@@ -27,6 +28,7 @@ WHOLE = {
     Capability.IMAGES: {"prompt": "a cat"},
     Capability.SPEECH: {"input": "hello", "voice": "v"},
     Capability.SEARCH: {"query": "q"},
+    Capability.READER: {"url": "https://example.com/"},
 }
 JSON = b"application/json"
 
@@ -84,6 +86,8 @@ def test_a_body_that_cannot_be_read_is_refused_and_named(capability, body, code,
         (Capability.SPEECH, {"stream_format": "sse"}, "one piece"),
         (Capability.SEARCH, {"query": None}, "missing"),
         (Capability.SEARCH, {"max_results": 1000}, "from 1 to 100"),
+        (Capability.READER, {"url": ["https://example.com/"]}, "the address of a page"),
+        (Capability.READER, {"url": " "}, "empty"),
     ],
 )
 def test_a_member_that_cannot_be_is_refused_by_name(capability, changed, telling):
@@ -99,6 +103,7 @@ def test_the_most_is_bounded_by_bytes():
     assert asked(Capability.SPEECH, input="分a").most == {"input_characters": 4}
     assert asked(Capability.SPEECH, input="分a").sure == {"input_characters": 2}
     assert asked(Capability.SEARCH).most == {"searches": 1}
+    assert asked(Capability.READER).most == {"pages": 1}
     ranking = asked(Capability.RERANK, query="four", documents=["a", "b", "c"])
     assert ranking.most == {"input": 3 * 4 + len('["a", "b", "c"]') + 3 * PAIR_TOKENS}
 
@@ -188,6 +193,43 @@ def test_results_have_the_names_that_callers_read_and_all_the_rest():
         read(codec, asked(Capability.SEARCH), {"results": []})
 
 
+def test_a_page_has_the_names_that_callers_read_and_all_the_rest():
+    codec = Reading(content="markdown", told=("credits",))
+    answer = {"title": "T", "url": "https://example.com/moved", "author": "A", "date": "2026-01-02",
+              "markdown": "# T", "credits": 3, "model": "theirs"}  # fmt: skip
+    delivered = read(codec, asked(Capability.READER, format="x"), answer)
+    assert json.loads(delivered.body) == {
+        "id": None, "object": "page", "model": "m", "url": "https://example.com/moved", "title": "T", "content": "# T",
+        "date": "2026-01-02", "author": "A", "credits": 3, "usage": {"pages": 1},
+    }  # fmt: skip
+    assert json.loads(delivered.usage) == {"pages": 1, "credits": 3}
+    assert codec.meters(delivered.usage) == {"pages": 1}
+
+
+def test_a_page_within_the_answer_is_the_same_page():
+    codec = Reading(page="reader_result", date="publishedTime")
+    answer = {
+        "id": "r1",
+        "created": 7,
+        "reader_result": {"content": "words", "publishedTime": None, "links": {"a": "b"}},
+    }
+    delivered = read(codec, asked(Capability.READER), answer)
+    assert delivered.id == "r1"
+    assert json.loads(delivered.body) == {
+        "id": "r1", "object": "page", "model": "m", "url": "https://example.com/", "title": None, "content": "words",
+        "date": None, "created": 7, "links": {"a": "b"}, "usage": {"pages": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("page", [None, {}, {"content": None}, {"content": ["words"]}, "words", []])
+def test_a_page_without_words_is_damage(page):
+    codec = Reading(page="reader_result")
+    answer = json.dumps({"content": "words", "reader_result": page}).encode()
+    told = answer_of(codec, asked(Capability.READER), [answer])
+    assert (told.finished, told.usage) == (False, None)
+    assert told.damage
+
+
 def answer_of(codec, ask, pieces: list[bytes], content_type: bytes = JSON) -> ServiceAnswer:
     answer = ServiceAnswer(codec, ask, None, 0)
     answer.content_type = content_type
@@ -215,7 +257,7 @@ def test_however_it_is_cut_the_answer_is_the_same(cuts):
 @pytest.mark.parametrize(
     ("codec", "capability"),
     [(Embeddings(), Capability.EMBEDDINGS), (Rerank(), Capability.RERANK), (Images(), Capability.IMAGES),
-     (Search(), Capability.SEARCH), (Speech(), Capability.SPEECH)],
+     (Search(), Capability.SEARCH), (Reading(), Capability.READER), (Speech(), Capability.SPEECH)],
 )  # fmt: skip
 def test_noise_is_damage_and_never_a_crash(codec, capability, data, content_type):
     answer = answer_of(codec, asked(capability), [data], content_type)

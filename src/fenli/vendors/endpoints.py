@@ -23,7 +23,8 @@ from fenli.wire.services.speech import Speech
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """``path`` stands behind the vendor's base URL; where ``instead_of`` is named, in place of that end of it.
     ``codec`` is None where nothing is asked of a model there: files are only kept.
-    ``failures``: where an answer with a 200 tells one, beside ``error``. ``lines``: further header lines of a request.
+    ``failures``: where an answer with a 200 tells one, beside ``error``. ``lines``: further header lines of a request;
+    ``accepts``: the type of answer to ask for, where the vendor has several.
     ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most."""
 
     capability: Capability
@@ -32,6 +33,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     instead_of: str = ""
     failures: tuple[FailurePlace, ...] = ()
     lines: bytes = b""
+    accepts: bytes = b""
     charges: Callable[[ServiceRequest], dict[str, int]] | None = None
 
 

@@ -10,6 +10,7 @@ from fenli.errors import ConfigError
 from fenli.http.transport import Origin
 
 _JSON: Final = "Content-Type: application/json"
+_ANYTHING: Final = "Accept: */*"
 
 
 def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
@@ -20,7 +21,7 @@ def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
     lines = [
         f"Host: {host_of(origin)}",
         _JSON,
-        "Accept: */*",
+        _ANYTHING,
         f"User-Agent: fenli/{__version__}",
         *own,
     ]
@@ -32,6 +33,11 @@ def head_lines(vendor: str, origin: Origin, own: Iterable[str]) -> bytes:
 def typed(lines: bytes, content_type: bytes) -> bytes:
     """Such a head for a body of that type."""
     return lines.replace(_JSON.encode(), b"Content-Type: " + content_type, 1)
+
+
+def accepting(lines: bytes, content_type: bytes) -> bytes:
+    """Such a head that asks for an answer of that type."""
+    return lines.replace(_ANYTHING.encode(), b"Accept: " + content_type, 1)
 
 
 def host_of(origin: Origin) -> str:

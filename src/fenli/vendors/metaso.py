@@ -1,4 +1,4 @@
-"""秘塔 Metaso, its chat: an answer out of a search, with its sources.
+"""秘塔 Metaso: chat that answers out of a search, with its sources; the search itself; pages read.
 
 Sources: metaso-sdk 0.1.6, mcp-metaso 0.2.0, clients in the open. A failure has a number and comes with a 200; beyond
 1000, a bad parameter, no list of them is known, so that the words say what it is.
@@ -15,6 +15,7 @@ from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
+from fenli.wire.services.reading import Reading
 from fenli.wire.services.search import Search
 
 _FAILURES: Final = (FailurePlace(code="errCode", message="errMsg"),)
@@ -42,6 +43,13 @@ METASO = OpenAICompatible(
                 date=("date", "displayDate"),
                 told=("credits",),
             ),
+            failures=_FAILURES,
+        ),
+        Endpoint(
+            capability=Capability.READER,
+            path="/reader",
+            codec=Reading(content="markdown", told=("credits",)),
+            accepts=b"application/json",  # else it may answer in plain Markdown, without credits
             failures=_FAILURES,
         ),
     ),

@@ -10,7 +10,7 @@ from fenli.errors import ConfigError, Failure
 from fenli.http.transport import Request
 from fenli.vendors.contract import Address, Disconnect, Headers, Vendor, parse_base_url
 from fenli.vendors.endpoints import Endpoint
-from fenli.vendors.headers import typed
+from fenli.vendors.headers import accepting, typed
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
 from fenli.wire.services import Codec, ServiceAnswer, ServiceRequest
@@ -42,7 +42,10 @@ class Service:
                 f"write a base URL that does"
             )
         path = prefix.removesuffix(ending) + self.endpoint.path
-        return msgspec.structs.replace(address, target=path.encode())
+        headers, accepts = address.headers, self.endpoint.accepts
+        if accepts:
+            headers = accepting(headers, accepts)
+        return msgspec.structs.replace(address, target=path.encode(), headers=headers)
 
     def check(self, ask: ServiceRequest) -> None:
         """Raises CallRefused for what this vendor cannot be told."""

@@ -23,6 +23,7 @@ from fenli.vendors.switches import (
     ThinkingSwitch,
 )
 from fenli.wire.capabilities import Capability
+from fenli.wire.services.reading import Reading
 from fenli.wire.services.search import Search
 
 ZHIPU = OpenAICompatible(
@@ -51,6 +52,11 @@ ZHIPU = OpenAICompatible(
                 snippet=("content",),
                 date=("publish_date",),
             ),
+        ),
+        Endpoint(
+            capability=Capability.READER,
+            path="/reader",
+            codec=Reading(page="reader_result", date="publishedTime"),
         ),
     ),
     errors=(

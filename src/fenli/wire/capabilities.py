@@ -14,6 +14,7 @@ class Capability(enum.StrEnum):
     IMAGES = "images"
     SPEECH = "speech"
     SEARCH = "search"
+    READER = "reader"
     VIDEOS = "videos"
     FILES = "files"
 
@@ -27,6 +28,7 @@ PATHS: Final[dict[Capability, str]] = {
     Capability.IMAGES: "/v1/images/generations",
     Capability.SPEECH: "/v1/audio/speech",
     Capability.SEARCH: "/v1/search",
+    Capability.READER: "/v1/reader",
     Capability.VIDEOS: "/v1/videos",
     Capability.FILES: "/v1/files",
 }

@@ -28,6 +28,9 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         case "search":
             reply = made.web_search.web_search(**asked)
             return {"results": [one.model_dump() for one in reply.search_result]}
+        case "reader":
+            page = made.web_reader.web_reader(**asked).reader_result
+            return {"page": page.model_dump()}
         case "videos":
             task = made.videos.generations(**asked)
             said = [task.task_status]

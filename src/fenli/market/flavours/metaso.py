@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.reading import Reading
 from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
 
@@ -29,6 +30,7 @@ METASO: Final = Flavour(
             most=100,
             members={"credits": 3, "total": 42},
         ),
+        "/api/v1/reader": Reading(sole="reader", content="markdown", members={"credits": 3}, each={"author": "market"}),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "the key is not valid", 2000),

@@ -14,6 +14,7 @@ from fenli.market.senses import Senses
 from fenli.market.services.files import FileShape
 from fenli.market.services.films import ZhipuFilms
 from fenli.market.services.media import Drawing, Speaking
+from fenli.market.services.reading import Reading
 from fenli.market.services.searching import Searching
 from fenli.market.services.texts import Embedding
 from fenli.market.signed_tokens import read_token
@@ -87,6 +88,12 @@ ZHIPU: Final = Flavour(
             members={"search_intent": []},
             each={"icon": "", "media": "market", "images": []},
             numbered="refer",
+        ),
+        "/api/paas/v4/reader": Reading(
+            sole="reader",
+            page="reader_result",
+            date="publishedTime",
+            each={"description": "", "images": {}, "links": {}, "metadata": {}, "external": {}},
         ),
     },
     refusals=(

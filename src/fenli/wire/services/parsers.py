@@ -8,6 +8,7 @@ from fenli.wire.capabilities import Capability
 from fenli.wire.services.completions import parse_completions
 from fenli.wire.services.embeddings import parse_embeddings
 from fenli.wire.services.images import parse_images
+from fenli.wire.services.reading import parse_reading
 from fenli.wire.services.request import Parser
 from fenli.wire.services.rerank import parse_rerank
 from fenli.wire.services.search import parse_search
@@ -21,5 +22,6 @@ PARSERS: Final[dict[Capability, Parser]] = {
     Capability.IMAGES: parse_images,
     Capability.SPEECH: parse_speech,
     Capability.SEARCH: parse_search,
+    Capability.READER: parse_reading,
     Capability.VIDEOS: parse_videos,
 }
