@@ -116,6 +116,7 @@ def facts(vendor: Vendor) -> list[str]:
         ("models and prices of · 型号与价格同", f"[`{vendor.sells}`]({vendor.sells}.md)" if vendor.sells else ""),
         ("when the caller leaves · 调用方断开时", f"{leaves[0]} · {leaves[1]}"),
         ("tells its balance · 可查余额", f"`{vendor.balance.path}`" if vendor.balance else ""),
+        ("tells its limits in · 限额响应头", limits(vendor)),
         *quirks(vendor),
     ]
     return ["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows if value)]
@@ -126,6 +127,13 @@ def spoken(vendor: Vendor) -> str:
         return "OpenAI chat completions"
     about = (sys.modules[type(vendor).__module__].__doc__ or "").partition("\n\n")[0]
     return " ".join(about.split()).rstrip(".")
+
+
+def limits(vendor: Vendor) -> str:
+    """The headers, and the form of those that say when a limit is whole again."""
+    told = [", ".join(f"`{name}`" for name in (each.limit, each.remaining) if name) for each in vendor.limits]
+    resets = [f"`{each.reset}` ({each.form.value})" for each in vendor.limits if each.reset]
+    return ", ".join(filter(None, [*told, *resets]))
 
 
 def quirks(vendor: Vendor) -> list[tuple[str, str]]:

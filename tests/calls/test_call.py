@@ -453,6 +453,34 @@ def test_a_wait_is_passed_on_and_capped(
 
 
 def test_an_enormous_error_is_cut() -> None:
+SPENT = [(b"X-RateLimit-Remaining-Requests", b"0"), (b"X-RateLimit-Reset-Requests", b"1m2.5s")]
+
+
+def test_a_limit_that_is_used_up_tells_the_wait_where_nothing_else_does() -> None:
+    stage = CallStage("openai").ask().head(429, [*JSON, *SPENT]).body(problem(code="rate_limit_exceeded")).complete()
+    assert stage.header["retry-after-ms"] == "62500"
+    stage = CallStage("openai").ask().head(429, [*SPENT, (b"retry-after", b"2")]).body(b"{}").complete()
+    assert stage.header["retry-after-ms"] == "2000"
+    stage = CallStage("openai").ask().head(503, SPENT).body(b"{}").complete()  # not for its limits
+    assert "retry-after" not in stage.header
+    stage = CallStage("deepseek").ask().head(429, SPENT).body(b"{}").complete()  # which says nothing in these
+    assert "retry-after" not in stage.header
+
+
+def test_a_wait_may_be_a_date() -> None:
+    stage = CallStage().ask().head(503, [(b"retry-after", b"Thu, 01 Jan 1970 00:17:00 GMT")]).body(b"{}").complete()
+    assert stage.header["retry-after"] == "20"  # it is 16:40
+
+
+def test_the_end_of_a_call_has_what_each_vendor_told() -> None:
+    stage = CallStage("openai", "deepseek").ask().head(429, [*JSON, *SPENT]).body(b"{}").complete()
+    stage.write_journal()
+    stage.answer(200, WHOLE).settle()
+    assert stage.ended is not None
+    assert [(target.vendor_id, heard) for target, heard in stage.ended.failed] == [("openai", [*JSON, *SPENT])]
+    assert stage.ended.target.vendor_id == "deepseek"
+
+
     stage = CallStage().ask().head(500)
     for _ in range(100):
         stage.body(b"x" * 65536)

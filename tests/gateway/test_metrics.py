@@ -13,15 +13,25 @@ from fenli.calls.effects import Ended
 from fenli.clock import MILLISECOND, SECOND
 from fenli.gateway import metrics as module
 from fenli.gateway.metrics import Metrics
+from fenli.prices.tariff import Rating
+from fenli.vendors.limits import LimitHeaders
+
+
+class Telling(NamedTuple):
+    limits: tuple[LimitHeaders, ...] = (
+        LimitHeaders("requests", "x-limit-requests", "x-left-requests"),
+        LimitHeaders("tokens", "x-limit-tokens", "x-left-tokens"),
+    )
 
 
 class Sold(NamedTuple):
     vendor_id: str
     model: str
+    vendor: Telling = Telling()
 
 
 def end(metrics: Metrics, *, outcome: str = "ok", model: str = "m", stream: bool = False, **more: Any) -> None:
-    given = {"status": 200, "usage": {"input": 10, "output": 4}, "currency": "CNY", "picos": 18 * 10**12}
+    given = {"status": 200, "usage": {"input": 10, "output": 4}, "cost": Rating(18 * 10**12, "CNY", "offer")}
     given |= {"first_content": 30 * MILLISECOND, "attempts": 1} | more
     target = Sold("deepseek", model)
     call = SimpleNamespace(started=0, ask=SimpleNamespace(stream=stream))
@@ -41,7 +51,7 @@ def metrics(tmp_path: Path) -> Metrics:
 def test_a_call_is_counted_with_its_tokens_cost_and_spans(metrics: Metrics) -> None:
     end(metrics)
     end(metrics, stream=True)
-    end(metrics, outcome="timeout", usage=None, currency=None, picos=None, first_content=None)
+    end(metrics, outcome="timeout", usage=None, cost=None, first_content=None)
     labels = 'vendor="deepseek",model="m"'
     assert value(metrics, f'fenli_calls_total{{{labels},outcome="ok",stream="false"}}') == "1"
     assert value(metrics, f'fenli_calls_total{{{labels},outcome="ok",stream="true"}}') == "1"
@@ -56,7 +66,7 @@ def test_a_call_is_counted_with_its_tokens_cost_and_spans(metrics: Metrics) -> N
 
 
 def test_an_answer_without_a_cost_is_unpriced_not_free(metrics: Metrics) -> None:
-    end(metrics, currency=None, picos=None)
+    end(metrics, cost=None)
     assert value(metrics, 'fenli_unpriced_calls_total{vendor="deepseek",model="m"}') == "1"
     assert "fenli_cost_total{" not in metrics.text().decode()
 
@@ -73,6 +83,37 @@ def test_callers_cannot_make_series_without_end(metrics: Metrics, monkeypatch: p
         end(metrics, model=f"m{number}")
     assert len(metrics.counters.series) <= 11
     assert value(metrics, 'fenli_calls_total{vendor="deepseek",model="(other)",outcome="ok",stream="false"}') == "90"
+
+
+LEFT = 'fenli_limit_remaining{vendor="deepseek",model="m",of="requests"}'
+
+
+def test_what_vendors_told_last_of_their_limits_can_be_watched(metrics: Metrics) -> None:
+    end(metrics, heard=[(b"X-Limit-Requests", b"500"), (b"x-left-requests", b"499")])
+    end(metrics, heard=[(b"X-Limit-Requests", b"500"), (b"x-left-requests", b"498"), (b"x-limit-tokens", b"7000")])
+    assert value(metrics, LEFT) == "498"
+    assert value(metrics, 'fenli_limit{vendor="deepseek",model="m",of="requests"}') == "500"
+    assert value(metrics, 'fenli_limit{vendor="deepseek",model="m",of="tokens"}') == "7000"
+    assert value(metrics, 'fenli_limit_remaining{vendor="deepseek",model="m",of="tokens"}') is None  # not 0
+
+
+def test_a_vendor_that_refused_is_heard_though_another_answered(metrics: Metrics) -> None:
+    refused = Sold("openai", "gpt-5"), [(b"x-left-requests", b"0")]
+    end(metrics, attempts=2, failed=(refused,))
+    assert value(metrics, 'fenli_limit_remaining{vendor="openai",model="gpt-5",of="requests"}') == "0"
+
+
+def test_the_newest_word_of_any_worker_counts_and_for_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = [Metrics(tmp_path, index) for index in range(2)]
+    now = time.time_ns()
+    for later, worker, left in ((0, workers[1], b"9"), (5, workers[0], b"4"), (2, workers[1], b"7")):
+        monkeypatch.setattr(module.time, "time_ns", lambda later=later: now + later * SECOND)
+        end(worker, heard=[(b"x-left-requests", left)])
+        worker.share()
+    monkeypatch.setattr(module.time, "time_ns", lambda: now + 6 * SECOND)
+    assert [value(worker, LEFT) for worker in workers] == ["4", "4"]
+    monkeypatch.setattr(module.time, "time_ns", lambda: now + 66 * SECOND)
+    assert [value(worker, LEFT) for worker in workers] == [None, None]
 
 
 def test_label_values_are_escaped(metrics: Metrics) -> None:

@@ -24,6 +24,8 @@ from fenli.routing.targets import Target
 from fenli.values.money import decimal_of
 from fenli.wire.answers import Answer
 from fenli.wire.asks import Asked
+from fenli.vendors.contract import header
+from fenli.vendors.limits import until_date_ms, wait_ms
 
 ERROR_BODY_MAX: Final = 1024 * 1024
 # A vendor's own words go into the books only while they are of a sane length (bytes, characters).
@@ -94,6 +96,15 @@ class Attempt:
 
     def owes_nothing(self) -> bool:
         """The vendor cannot have charged: it never got the request, or it refused before it gave anything."""
+    def patient(self, failure: Failure, now: int) -> Failure:
+        """The failure with the wait that the vendor's headers come to, where it is for its limits and has none yet."""
+        if failure.retry_after_ms is not None or failure.kind not in (Kind.RATE_LIMITED, Kind.OVERLOADED):
+            return failure
+        wait = until_date_ms(header(self.headers, b"retry-after") or b"", now)
+        if wait is None and failure.kind is Kind.RATE_LIMITED:
+            wait = wait_ms(self.target.vendor.limits, self.headers, now)
+        return failure if wait is None else msgspec.structs.replace(failure, retry_after_ms=wait)
+
         if not self.reached:
             return True
         if self.content_at is not None or self.answer.usage is not None:

@@ -282,7 +282,7 @@ class Call:
         under_way = self._open()
         if not under_way:  # the office was being asked, and no vendor yet
             self.stage = _OVER
-            return [Ended(Kind.CLIENT_GONE, self.plan.targets[0], 499, None, None, None, None, 0)]
+            return [Ended(Kind.CLIENT_GONE, self.plan.targets[0], 499, None, None, None, 0)]
         for attempt in under_way:
             effects.append(Cancel(attempt.number))
             effects += self._close(attempt, Kind.CLIENT_GONE, now, final=attempt is under_way[-1])
@@ -396,7 +396,8 @@ class Call:
             event = encode_event(stream_error(failure, attempt.target, self.id))
             effects.append(Abort(event, self._ended(attempt, failure.kind, 200)))
         elif stage is _WAITING:
-            status, lines, body = error_reply(failure, attempt.target, attempt.headers, self.id)
+            patient = attempt.patient(failure, now)
+            status, lines, body = error_reply(patient, attempt.target, attempt.headers, self.id)
             ended = self._ended(attempt, failure.kind, status)
             effects.append(Reply(status, self._headers(attempt, lines, now), body, ended))
         else:

@@ -13,6 +13,7 @@ import msgspec
 from fenli.budgets.purse import Need
 from fenli.http.transport import Request
 from fenli.ledger.records import Record
+from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
 
 
@@ -31,7 +32,8 @@ class Start(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """The call is over; its last record has been appended. ``picos`` is None while the cost is unknown.
+    """The call is over; its last record has been appended. ``cost`` is None while it is unknown, ``heard`` are the
+    headers of the last attempt's answer; ``failed`` has the targets before it with theirs.
 
     An effect of its own only where nobody is left to be told.
     """
@@ -40,11 +42,12 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     target: Target
     status: int
     usage: dict[str, int] | None
-    currency: str | None
-    picos: int | None
+    cost: Rating | None
     first_content: int | None
     attempts: int
 
+    heard: Headers = ()
+    failed: tuple[tuple[Target, Headers], ...] = ()
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
     """The started reply is complete behind ``data``, and the call over."""
@@ -89,6 +92,13 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
+class Inquire(msgspec.Struct, frozen=True, gc=False):
+    """The attempt's vendor is to be asked how far the task is that it took on; what it says is `ServiceCall.heard`."""
+
+    attempt: int
+    request: Request
+
+
     """The office is to be asked for more of some budgets; then `Call.allowed` goes on. Comes alone."""
 
     needs: list[Need]
@@ -101,5 +111,5 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 
 
 Closing = Reply | Finish | Abort | Ended
-Effect = Write | Start | Finish | Abort | Reply | Append | Send | Fetch | Ask | Cancel | Ended
+Effect = Write | Start | Finish | Abort | Reply | Append | Send | Fetch | Inquire | Ask | Cancel | Ended
 Effects = tuple[Effect, ...] | list[Effect]

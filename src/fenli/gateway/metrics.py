@@ -18,6 +18,8 @@ from fenli.clock import SECOND
 from fenli.ledger.records import OK
 from fenli.routing.targets import Target
 from fenli.values.money import PICO
+from fenli.vendors.contract import Headers
+from fenli.vendors.limits import rooms
 
 # Seconds; the same for the whole call and for its first content.
 BOUNDS: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -25,6 +27,8 @@ _BOUNDS_NS: Final = tuple(int(bound * SECOND) for bound in BOUNDS)
 _SERIES_MAX: Final = 2_000
 _DEAD_S: Final = 60
 _BATCH: Final = 512
+# What a vendor told of its limits is shown for so long.
+_TOLD: Final = 60 * SECOND
 _OTHER: Final = "(other)"
 
 Label = tuple[str, ...]
@@ -44,12 +48,22 @@ class Series(msgspec.Struct, array_like=True):
     first_content: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 2))
 
 
+class Limit(msgspec.Struct, array_like=True):
+    """What a vendor last told of one of its limits: the whole, what is left of it, and when it told (an instant)."""
+
+    whole: int | None
+    left: int | None
+    told_at: int
+
+
 class Counters(msgspec.Struct):
-    """All sums since a worker started. Keys of ``series`` are (vendor, model, outcome, ``true`` when streamed)."""
+    """All sums since a worker started. Keys of ``series`` are (vendor, model, outcome, ``true`` when streamed), those
+    of ``limits`` (vendor, model, what is limited)."""
 
     series: dict[Label, Series] = {}
     refused: dict[str, int] = {}
     gauges: dict[str, int] = {}
+    limits: dict[Label, Limit] = {}
 
 
 def _add_usage(tokens: dict[str, int], usages: list[dict[str, int]]) -> None:
@@ -102,7 +116,8 @@ class Metrics:
         fresh, self._fresh = self._fresh, []
         groups: dict[tuple[Target, str, bool, str | None], list[tuple[int, Ended]]] = {}
         for stream, span, ended in fresh:
-            key = (ended.target, ended.outcome, stream, ended.currency)
+            cost = ended.cost
+            key = (ended.target, ended.outcome, stream, cost.currency if cost is not None else None)
             group = groups.get(key)
             if group is None:
                 group = groups[key] = []
@@ -115,13 +130,27 @@ class Metrics:
             calls = [ended for _, ended in group]
             _add_usage(series.tokens, [ended.usage for ended in calls if ended.usage is not None])
             if currency is not None:
-                picos = sum(ended.picos or 0 for ended in calls)
+                picos = sum(ended.cost.picos for ended in calls if ended.cost is not None)
                 series.picos[currency] = series.picos.get(currency, 0) + picos
             elif outcome == OK:
                 series.unknown_cost += len(group)
             _add_spans(series.duration, [span for span, _ in group])
             if stream:  # an answer in one piece has no first of it
                 _add_spans(series.first_content, [e.first_content for e in calls if e.first_content is not None])
+            self._hear(target, calls[-1].heard)
+            for failed, headers in calls[-1].failed:
+                self._hear(failed, headers)
+
+    def _hear(self, target: Target, headers: Headers) -> None:
+        """What the last of many answers tells of its vendor's limits."""
+        limits = target.vendor.limits
+        if not limits:
+            return
+        known, now = self._counters.limits, time.time_ns()
+        for room in rooms(limits, headers, now):
+            key = (target.vendor_id, target.model, room.of)
+            if key in known or len(known) < _SERIES_MAX:
+                known[key] = Limit(room.limit, room.remaining, now)
 
     def refused(self, code: str) -> None:
         counts = self._counters.refused
@@ -146,7 +175,8 @@ class Metrics:
         fresh = self._path.with_name(self._path.name + ".new")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             counters = self.counters
-            file.write(_pack((list(counters.series.items()), counters.refused, counters.gauges)))
+            limits = list(counters.limits.items())
+            file.write(_pack((list(counters.series.items()), counters.refused, counters.gauges, limits)))
         os.replace(fresh, self._path)
 
     def text(self) -> bytes:
@@ -157,11 +187,11 @@ class Metrics:
                     shared.append(_restored(path.read_bytes()))
                 except (OSError, msgspec.DecodeError):
                     continue
-        return render(shared).encode()
+        return render(shared, time.time_ns()).encode()
 
 
-def render(shared: Iterable[Counters]) -> str:
-    """Prometheus text of the sum of all counters."""
+def render(shared: Iterable[Counters], now: int) -> str:
+    """Prometheus text of the sum of all counters, and of the limits that vendors told of lately."""
     calls: dict[Label, int] = {}
     tokens: dict[Label, int] = {}
     picos: dict[Label, int] = {}
@@ -170,6 +200,7 @@ def render(shared: Iterable[Counters]) -> str:
     gauges: dict[str, int] = {}
     duration: dict[Label, list[int]] = {}
     first_content: dict[Label, list[int]] = {}
+    limits: dict[Label, Limit] = {}
     for counters in shared:
         for key, series in counters.series.items():
             model = key[:2]
@@ -185,6 +216,9 @@ def render(shared: Iterable[Counters]) -> str:
             _add(refused, (code,), count)
         for name, value in counters.gauges.items():
             gauges[name] = gauges.get(name, 0) + value
+        for key, limit in counters.limits.items():
+            if limit.told_at > now - _TOLD and (key not in limits or limit.told_at > limits[key].told_at):
+                limits[key] = limit
     return "\n".join(
         [
             *_family("fenli_calls_total", "Calls that ended.", ("vendor", "model", "outcome", "stream"), calls),
@@ -204,6 +238,8 @@ def render(shared: Iterable[Counters]) -> str:
             ),
             *_histogram("fenli_call_duration_seconds", "From the request's last byte to the reply's.", duration),
             *_histogram("fenli_first_content_seconds", "Streams: from the last byte to content.", first_content),
+            *_limits("fenli_limit", "What vendors say they take.", {key: one.whole for key, one in limits.items()}),
+            *_limits("fenli_limit_remaining", "What is left of it.", {key: one.left for key, one in limits.items()}),
             *(line for name, value in sorted(gauges.items()) for line in (f"# TYPE {name} gauge", f"{name} {value}")),
             "",
         ]
@@ -218,9 +254,15 @@ def _add_all(sums: dict[Label, list[int]], key: Label, counts: list[int]) -> Non
     sums[key] = [a + b for a, b in zip(sums.get(key, [0] * len(counts)), counts, strict=True)]
 
 
-def _family(metric: str, text: str, names: Label, sums: Mapping[Label, float]) -> list[str]:
-    lines = [f"# HELP {metric} {text}", f"# TYPE {metric} counter"]
+def _family(metric: str, text: str, names: Label, sums: Mapping[Label, float], kind: str = "counter") -> list[str]:
+    lines = [f"# HELP {metric} {text}", f"# TYPE {metric} {kind}"]
     return lines + [f"{metric}{{{_labels(names, key)}}} {count!r}" for key, count in sorted(sums.items())]
+
+
+def _limits(metric: str, text: str, told: Mapping[Label, int | None]) -> list[str]:
+    """No line where nothing was told: unknown is not zero."""
+    known = {key: value for key, value in told.items() if value is not None}
+    return _family(metric, text, ("vendor", "model", "of"), known, "gauge") if known else []
 
 
 def _histogram(metric: str, text: str, series: dict[Label, list[int]]) -> list[str]:
@@ -244,9 +286,11 @@ def _escape(value: str) -> str:
 
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[list[tuple[Label, Series]], dict[str, int], dict[str, int]]).decode
+_unpack = msgspec.msgpack.Decoder(
+    tuple[list[tuple[Label, Series]], dict[str, int], dict[str, int], list[tuple[Label, Limit]]]
+).decode
 
 
 def _restored(data: bytes) -> Counters:
-    series, refused, gauges = _unpack(data)
-    return Counters(dict(series), refused, gauges)
+    series, refused, gauges, limits = _unpack(data)
+    return Counters(dict(series), refused, gauges, dict(limits))

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from fenli.errors import Kind
 from fenli.market.faults import Fault, Trouble
-from fenli.market.limits import Gauge
+from fenli.market.limits import Gauge, Standing
 from fenli.market.replies import Pace
 from fenli.market.scenario import (
     BrownOut,
@@ -89,6 +89,14 @@ class Course:
         if gauges or numbers:
             self._let_in[script.id] = tuple(gauges), numbers
         return None
+
+    def standings(self, model: str, now: int) -> dict[str, Standing]:
+        """What is left of the limits in force for ``model``, by what they limit; to be asked right after `admit`."""
+        told: dict[str, Standing] = {}
+        for span, what in self._holding(RateLimit, now):
+            if span.spell.concerns(model):
+                told |= self._gauge(span, what, model).standings(now)
+        return told
 
     def ended(self, script: Script, tokens: int, now: int) -> None:
         """An answer has been given, with so many ``tokens`` of its own."""

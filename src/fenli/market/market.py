@@ -79,10 +79,13 @@ class Market:
     def script(self, emulated: EmulatedVendor, ask: Ask) -> Script:
         now = self.scheduler.now()
         script = emulated.script(ask, now, self._streams[emulated.vendor.id])
-        if emulated.course is None or not script.model:
+        if not script.model:
             return script
-        excess = emulated.course.admit(script, emulated.named(script.model), now)
-        return script if excess is None else emulated.turned_away(excess, script.id)
+        model = emulated.named(script.model)
+        excess = None if emulated.course is None else emulated.course.admit(script, model, now)
+        if excess is not None:
+            script = emulated.turned_away(excess, script.id)
+        return emulated.telling(script, model, now)
 
     def handshake(self, emulated: EmulatedVendor, ask: Ask) -> Script | None:
         """What refuses a WebSocket before anything is asked over it; None where it is granted."""

@@ -17,6 +17,7 @@ from fenli.market.dialects.openai_chat import OPENAI_CHAT
 from fenli.market.dialects.spelling import Spelling, encode
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
 from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain, Refusal
+from fenli.market.limits import Allowance, limit_lines
 from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
@@ -62,6 +63,7 @@ class EmulatedVendor:
         self._dialect: Dialect = flavour.dialect or OPENAI_CHAT
         self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
         self._cache = _PromptCache()
+        self._allowance = Allowance()
         self._tasks = Tasks(flavour.tasks, self.prefix)
         self._cabinet = None if flavour.files is None else Cabinet(flavour.files)
         self._studio = None if flavour.films is None else Studio(flavour.films, self.pace)
@@ -82,6 +84,20 @@ class EmulatedVendor:
         kinds = [excess.what, Kind.NO_BALANCE, Kind.RATE_LIMITED]
         known = (kind for kind in kinds if isinstance(kind, Kind) and self.flavour.refusal(kind) is not None)
         return self._refused(next(known, Kind.RATE_LIMITED), request_id, retry_after=excess.number, fault=excess)
+
+    def telling(self, script: Script, model: str, now: int) -> Script:
+        """With what is left of its limits in the headers, where it tells that."""
+        if not self.vendor.limits:
+            return script
+        standings = self._allowance.after(script.count, now)
+        if self.course is not None:
+            standings |= self.course.standings(model, now)
+        lines = limit_lines(self.vendor.limits, standings, now)
+        actions = tuple(
+            Head(action.status, (*action.headers, *lines)) if type(action) is Head else action
+            for action in script.actions
+        )
+        return msgspec.structs.replace(script, actions=actions)
 
     def script(self, ask: Ask, now: int, chance: Stream) -> Script:
         """What becomes of this request. A trouble in connecting is the transport's to show: the script is its reset."""

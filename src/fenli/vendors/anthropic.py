@@ -15,6 +15,7 @@ import msgspec
 from fenli.errors import CallRefused, Code, Kind
 from fenli.vendors.contract import Model
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.limits import LimitHeaders, Reset
 from fenli.vendors.switches import PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 from fenli.vendors.translated import Translated, placed
 from fenli.wire.anthropic_messages import TAKEN, EventReader, MessageReader, messages_body, meters
@@ -101,6 +102,16 @@ ANTHROPIC = Anthropic(
     keys_at="https://console.anthropic.com/settings/keys",
     path="/v1/messages",
     version="2023-06-01",
+    limits=tuple(
+        LimitHeaders(
+            of.replace("-", "_"),
+            f"anthropic-ratelimit-{of}-limit",
+            f"anthropic-ratelimit-{of}-remaining",
+            f"anthropic-ratelimit-{of}-reset",
+            Reset.INSTANT,
+        )
+        for of in ("requests", "tokens", "input-tokens", "output-tokens")
+    ),
     switches=Switches(
         thinking=(
             ThinkingSwitch(

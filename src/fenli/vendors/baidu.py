@@ -9,6 +9,7 @@ from __future__ import annotations
 from fenli.errors import Kind
 from fenli.vendors.endpoints import EMBEDDINGS, IMAGES
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PersonaSwitch, SearchSwitch, Switches, ThinkingSwitch
 
@@ -20,6 +21,9 @@ BAIDU = OpenAICompatible(
     key_variables=("QIANFAN_API_KEY",),
     keys_at="https://console.bce.baidu.com/qianfan",
     endpoints=(EMBEDDINGS, IMAGES),
+    limits=tuple(
+        LimitHeaders(of, f"x-ratelimit-limit-{of}", f"x-ratelimit-remaining-{of}") for of in ("requests", "tokens")
+    ),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="tokens_too_long|characters_too_long"),
         ErrorRule(Kind.MODEL_NOT_FOUND, status=400, code="invalid_model"),

@@ -21,6 +21,7 @@ from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.endpoints import Endpoint
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.switches import Switches
 from fenli.vendors.tickets import TicketHolder
 from fenli.wire.answers import Answer
@@ -87,6 +88,8 @@ class Speaker(Protocol):
 
     @property
     def disconnect(self) -> Disconnect: ...
+    @property
+    def limits(self) -> tuple[LimitHeaders, ...]: ...
     def request(self, address: Address, ask: Any, now: int) -> Request: ...
     def facts(self, ask: Any, service_tier: str | None, usage: Mapping[str, int]) -> dict[str, bool | str] | None: ...
     def answer(self, ask: Any, now: int) -> Answer: ...
@@ -130,6 +133,10 @@ class Vendor(Protocol):
     @property
     def balance(self) -> BalanceMap | None:
         """Where it tells what is left of our money with it; None where it does not."""
+
+    @property
+    def limits(self) -> tuple[LimitHeaders, ...]:
+        """What the headers of its answers tell of its limits; none where nobody knows of any."""
 
     @property
     def switches(self) -> Switches:

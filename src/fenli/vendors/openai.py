@@ -1,10 +1,11 @@
-"""OpenAI, the reference of the dialect. Sources: openai SDK 3.54."""
+"""OpenAI, the reference of the dialect. Sources: openai SDK 3.54; its guide to rate limits for what headers tell."""
 
 from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.limits import LimitHeaders, Reset
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 
@@ -17,6 +18,12 @@ OPENAI = OpenAICompatible(
     keys_at="https://platform.openai.com/api-keys",
     standard_tiers=("default", "auto"),
     endpoints=(EMBEDDINGS, IMAGES, SPEECH, FILES),
+    limits=tuple(
+        LimitHeaders(
+            of, f"x-ratelimit-limit-{of}", f"x-ratelimit-remaining-{of}", f"x-ratelimit-reset-{of}", Reset.DURATION
+        )
+        for of in ("requests", "tokens")
+    ),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, code="context_length_exceeded"),
         ErrorRule(Kind.CONTENT_FILTERED, code="content_policy_violation|content_filter"),

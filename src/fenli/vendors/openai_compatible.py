@@ -15,6 +15,7 @@ from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.models import default_models
 from fenli.vendors.splicing import spliced
 from fenli.vendors.switches import Switches, switch_of
@@ -81,6 +82,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     standard_tiers: tuple[str, ...] = ()
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
+    limits: tuple[LimitHeaders, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     adds: tuple[Added, ...] = ()
     failures: tuple[FailurePlace, ...] = ()

@@ -11,6 +11,7 @@ from fenli.http.transport import Request
 from fenli.vendors.contract import Address, Disconnect, Headers, Vendor, parse_base_url
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.headers import accepting, typed
+from fenli.vendors.limits import LimitHeaders
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
 from fenli.wire.services import Codec, ServiceAnswer, ServiceRequest
@@ -30,7 +31,12 @@ class Service:
 
     @property
     def disconnect(self) -> Disconnect:
-        return self.vendor.disconnect
+        """A task goes on, and is charged, whoever has left: what it came to is worth to be known."""
+        return Disconnect.DRAIN if isinstance(self.endpoint.codec, Awaited) else self.vendor.disconnect
+
+    @property
+    def limits(self) -> tuple[LimitHeaders, ...]:
+        return self.vendor.limits
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         """Raises ConfigError when ``base_url`` is not usable, or has no end that the path could stand in place of."""

@@ -18,6 +18,7 @@ from fenli.vendors.contract import Address, Disconnect, Headers, Model, UsageMap
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
 from fenli.vendors.headers import bearer, head_lines
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.models import default_models
 from fenli.vendors.splicing import prepared, spliced
 from fenli.vendors.switches import Places, Switches
@@ -48,6 +49,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     disconnect: Disconnect = Disconnect.CANCEL
     usage_map: UsageMap = UsageMap()
     balance: BalanceMap | None = None
+    limits: tuple[LimitHeaders, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
     switches: Switches = Switches()
