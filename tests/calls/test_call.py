@@ -49,7 +49,8 @@ def test_a_call_that_goes_well() -> None:
     assert (entry.picos, entry.currency, entry.offer) == (18, "CNY", "o-deepseek")
     assert (entry.upstream_id, entry.answered_model, entry.first_content) == ("up-1", "m", 3 * SECOND)
     assert stage.ended is not None
-    assert (stage.ended.picos, stage.ended.status) == (18, 200)
+    assert stage.ended.cost is not None
+    assert (stage.ended.cost.picos, stage.ended.status) == (18, 200)
     stage.check()
 
 
@@ -452,7 +453,6 @@ def test_a_wait_is_passed_on_and_capped(
         assert stage.header.get("retry-after-ms") == milliseconds
 
 
-def test_an_enormous_error_is_cut() -> None:
 SPENT = [(b"X-RateLimit-Remaining-Requests", b"0"), (b"X-RateLimit-Reset-Requests", b"1m2.5s")]
 
 
@@ -481,6 +481,7 @@ def test_the_end_of_a_call_has_what_each_vendor_told() -> None:
     assert stage.ended.target.vendor_id == "deepseek"
 
 
+def test_an_enormous_error_is_cut() -> None:
     stage = CallStage().ask().head(500)
     for _ in range(100):
         stage.body(b"x" * 65536)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from fenli.budgets.purse import Hold
 from fenli.errors import (
     CallRefused,
@@ -22,10 +24,10 @@ from fenli.prices.facts import Facts
 from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
 from fenli.values.money import decimal_of
-from fenli.wire.answers import Answer
-from fenli.wire.asks import Asked
 from fenli.vendors.contract import header
 from fenli.vendors.limits import until_date_ms, wait_ms
+from fenli.wire.answers import Answer
+from fenli.wire.asks import Asked
 
 ERROR_BODY_MAX: Final = 1024 * 1024
 # A vendor's own words go into the books only while they are of a sane length (bytes, characters).
@@ -94,8 +96,6 @@ class Attempt:
                 return Failure(Kind.SERVER_ERROR, "it answered in one piece where a stream was asked for", self.status)
         return self.target.vendor.classify(self.status, self.headers, body)
 
-    def owes_nothing(self) -> bool:
-        """The vendor cannot have charged: it never got the request, or it refused before it gave anything."""
     def patient(self, failure: Failure, now: int) -> Failure:
         """The failure with the wait that the vendor's headers come to, where it is for its limits and has none yet."""
         if failure.retry_after_ms is not None or failure.kind not in (Kind.RATE_LIMITED, Kind.OVERLOADED):
@@ -105,6 +105,8 @@ class Attempt:
             wait = wait_ms(self.target.vendor.limits, self.headers, now)
         return failure if wait is None else msgspec.structs.replace(failure, retry_after_ms=wait)
 
+    def owes_nothing(self) -> bool:
+        """The vendor cannot have charged: it never got the request, or it refused before it gave anything."""
         if not self.reached:
             return True
         if self.content_at is not None or self.answer.usage is not None:

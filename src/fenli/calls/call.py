@@ -471,16 +471,17 @@ class Call:
 
     def _ended(self, attempt: Attempt, outcome: str, status: int) -> Ended:
         self.stage = _OVER
-        cost = attempt.cost
+        made = len(self._attempts)
         return Ended(
             outcome,
             attempt.target,
             status,
             attempt.usage,
-            cost.currency if cost else None,
-            cost.picos if cost else None,
+            attempt.cost,
             attempt.content_at - self.started if attempt.content_at is not None else None,
-            len(self._attempts),
+            made,
+            attempt.headers,
+            () if made == 1 else tuple((one.target, one.headers) for one in self._attempts if one is not attempt),
         )
 
     def _headers(self, attempt: Attempt, lines: bytes, now: int) -> bytes:

@@ -15,6 +15,7 @@ from fenli.http.transport import Request
 from fenli.ledger.records import Record
 from fenli.prices.tariff import Rating
 from fenli.routing.targets import Target
+from fenli.vendors.contract import Headers
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
@@ -45,9 +46,9 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     cost: Rating | None
     first_content: int | None
     attempts: int
-
     heard: Headers = ()
     failed: tuple[tuple[Target, Headers], ...] = ()
+
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
     """The started reply is complete behind ``data``, and the call over."""
@@ -91,7 +92,6 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
     ask: Any
 
 
-class Ask(msgspec.Struct, frozen=True, gc=False):
 class Inquire(msgspec.Struct, frozen=True, gc=False):
     """The attempt's vendor is to be asked how far the task is that it took on; what it says is `ServiceCall.heard`."""
 
@@ -99,6 +99,7 @@ class Inquire(msgspec.Struct, frozen=True, gc=False):
     request: Request
 
 
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """The office is to be asked for more of some budgets; then `Call.allowed` goes on. Comes alone."""
 
     needs: list[Need]
