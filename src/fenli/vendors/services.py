@@ -31,8 +31,7 @@ class Service:
 
     @property
     def disconnect(self) -> Disconnect:
-        """A task goes on, and is charged, whoever has left: what it came to is worth to be known."""
-        return Disconnect.DRAIN if isinstance(self.endpoint.codec, Awaited) else self.vendor.disconnect
+        return self.vendor.disconnect
 
     @property
     def limits(self) -> tuple[LimitHeaders, ...]:
@@ -75,22 +74,9 @@ class Service:
         """A ``body`` that is no JSON, to where the endpoint is."""
         return Request(address.origin, b"POST", address.target, typed(address.headers, content_type), body)
 
-    def failure(self, status: int, headers: Headers, body: bytes) -> Failure | None:
-        """What a reply about a task means; None where it is one. An ``error`` in it may be the task's own."""
-        refused = self._failures is not None and self._failures.told(body) is not None
-        return None if 200 <= status < 300 and not refused else self.classify(status, headers, body)
-
-    def inquiry(self, address: Address, task: str, now: int) -> Request:
-        """Asks how far a task is, at ``now``."""
-        codec = self.codec
-        assert isinstance(codec, Awaited | Filming)
-        return self.errand(address, codec.asked(task, address.model), now)
-
-    def outcome(self, ask: ServiceRequest, body: bytes, at: int) -> Delivered | Failed | None:
-        """What an `inquiry` found, of what was asked for ``at`` that instant. As `Awaited.outcome`."""
-        codec = self.codec
-        assert isinstance(codec, Awaited)
-        return codec.outcome(ask, Reply(body, b"", at))
+    def refuses(self, body: bytes) -> bool:
+        """Whether a reply about a task, with a 200, is none. An ``error`` in it may be the task's own."""
+        return self._failures is not None and self._failures.told(body) is not None
 
     @property
     def filming(self) -> Filming:
