@@ -1,112 +1,24 @@
-"""However the bytes of an answer are cut, it is the same answer: at every vendor, of the bytes that the market sends.
-
-The answer has reasoning, text, a tool call and usage, where the vendor has them. It is asked for through the app, so
-that tickets and signatures are those of a real call.
-"""
+"""However the bytes of an answer are cut, it is the same answer, at every vendor."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, NamedTuple
 
-import msgspec
 import pytest
-from matrix_list import matrix
-from rehearsed import Rehearsal
+from recorded_answers import CALL, TEXT, THOUGHT, Recorder, hear
 
 from fenli.market.flavours import FLAVOURS
-from fenli.market.model import EmulatedVendor
-from fenli.market.replies import Prompt, Reply, ToolCall
-from fenli.market.requests import Ask
-from fenli.market.script import Body, Script
-from fenli.sim.random import Stream
 from fenli.vendors.catalog import VENDORS
-from fenli.wire.answers import Answer
-from fenli.wire.openai_chat import ChatRequest, parse_request
 
 NEVER_AN_END = (None, "", "null")  # what streams say of their finish reason while they go on
 GOING_ON = [  # dialects of their own have one way to say it
     (name, word) for name in VENDORS for word in (NEVER_AN_END if FLAVOURS[name].dialect is None else NEVER_AN_END[:1])
 ]
-CALL = ToolCall("look", '{"at":"厘"}')
-TEXT, THOUGHT = 'Ten "厘"\n', "厘?"
-
-
-class Brief:
-    """Says a little of everything."""
-
-    def reply(self, prompt: Prompt, chance: Stream) -> Reply:
-        return Reply(reasoning=THOUGHT, text=TEXT, tool_calls=(CALL,) if prompt.tools else ())
-
-
-class Recorded(NamedTuple):
-    """What a vendor sent for a request, in the pieces in which it was written."""
-
-    vendor: str
-    ask: ChatRequest
-    pieces: tuple[bytes, ...]
-
-    def answer(self) -> Answer:
-        return VENDORS[self.vendor].answer(self.ask, 0)
-
-
-class Heard(NamedTuple):
-    """All that comes of an answer. ``said`` is what goes to the caller."""
-
-    said: bytes
-    finished: bool
-    usage: bytes | None
-    partial: bool
-    ids: tuple[str | None, ...]
-    counted: int
-    uncounted: int
-    wrong: tuple[object, ...]
-
-
-class Recorder:
-    def __init__(self) -> None:
-        self.rehearsal = Rehearsal(VENDORS)
-        self._scripts: list[Script] = []
-        self._script = self.rehearsal.market.script
-        self.rehearsal.market.script = self._kept  # type: ignore[method-assign]
-        for emulated in self.rehearsal.market.vendors.values():
-            emulated.behaviour = Brief()
-
-    def record(self, name: str, *, stream: bool, unfinished: str | None = None) -> Recorded:
-        emulated = self.rehearsal.market.vendors[name]
-        flavour = emulated.flavour
-        emulated.flavour = msgspec.structs.replace(flavour, unfinished=unfinished)
-        model = next(matrix.chat_models(name))
-        tools = {"tools": [matrix.TOOL]} if matrix.has(name, model, "tools") else {}
-        fields: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-        self._scripts.clear()
-        found = self.rehearsal.ask(f"{name}/{model}", **tools, **fields)
-        assert found.status == 200
-        emulated.flavour = flavour
-        body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **tools, **fields}
-        bodies = [action.data for action in self._scripts[-1].actions if type(action) is Body]
-        return Recorded(name, parse_request(json.dumps(body).encode()), tuple(bodies))
-
-    def _kept(self, emulated: EmulatedVendor, ask: Ask) -> Script:
-        script = self._script(emulated, ask)
-        self._scripts.append(script)
-        return script
 
 
 @pytest.fixture(scope="module")
 def recorder() -> Recorder:
     return Recorder()
-
-
-def hear(answer: Answer, pieces: Iterable[bytes]) -> Heard:
-    said = b"".join([answer.feed(piece) for piece in pieces])
-    answer.end()
-    return Heard(
-        said + (answer.tail(None) if answer.finished else b""), answer.finished, answer.usage, answer.partial,
-        (answer.upstream_id, answer.model, answer.service_tier), answer.counted(), answer.uncounted(),
-        (answer.error, answer.damage),
-    )  # fmt: skip
 
 
 def told(said: bytes) -> tuple[str, str, str, list[str]]:

@@ -19,8 +19,8 @@ def translation(make: Make, choices: int = 1) -> Translation:
     return Translation(make, make, lambda raw: raw, "asked", NOW, choices)
 
 
-def streamed(make: Make, frames: Callable[[], Frames] = EventFrames) -> TranslatedStream:
-    return TranslatedStream(frames(), make(), translation(make), wants_usage=True)
+def streamed(make: Make, frames: Callable[[], Frames] = EventFrames, choices: int = 1) -> TranslatedStream:
+    return TranslatedStream(frames(), make(), translation(make, choices), wants_usage=True)
 
 
 def gathered(make: Make, body: bytes) -> dict[str, Any]:

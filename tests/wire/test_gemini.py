@@ -127,7 +127,7 @@ def test_an_answer_that_the_model_broke_is_a_failure_that_is_paid_for() -> None:
 def test_several_answers_are_told_apart() -> None:
     both = response({"text": "one"}, finish="STOP")
     both["candidates"].append({"content": {"parts": [{"text": "two"}]}, "finishReason": "STOP", "index": 1})
-    answer = streamed(ContentReader)
+    answer = streamed(ContentReader, choices=2)
     said = [choice for chunk in chunks(answer.feed(sse([both]))) for choice in chunk["choices"]]
     assert [(one["index"], one["delta"].get("content")) for one in said if "content" in one["delta"]] == [
         (0, "one"), (1, "two"),

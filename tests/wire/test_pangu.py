@@ -26,7 +26,7 @@ WHOLE = EVENTS + b"data: [DONE]\n\n"
 
 
 def reader() -> PanguReader:
-    return PanguReader(1, streamed=True)
+    return PanguReader(streamed=True)
 
 
 def finishes(data: bytes) -> list[str]:
@@ -60,7 +60,7 @@ def test_what_is_withheld_ends_the_answer_as_filtered() -> None:
 
 
 def test_an_answer_in_one_piece_needs_no_finish_reason() -> None:
-    found = gathered(lambda: PanguReader(1, streamed=False), json.dumps(part("4", usage=USAGE)).encode())
+    found = gathered(lambda: PanguReader(streamed=False), json.dumps(part("4", usage=USAGE)).encode())
     assert found["choices"][0]["message"]["content"] == "4"
     assert found["choices"][0]["finish_reason"] == "stop"
 

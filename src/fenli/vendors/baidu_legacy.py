@@ -23,7 +23,7 @@ from fenli.vendors.switches import FALSE, TRUE, SchemaSwitch, SchemaWay, SearchS
 from fenli.vendors.ticketed import Ticketed
 from fenli.vendors.tickets import Booth, Ticket
 from fenli.wire.openai_chat import ChatRequest
-from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
+from fenli.wire.openai_chat.decoded import decoded, hint, refuse_unknown
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.wenxin import TAKEN, WenxinReader, encode_chat, failure_of
 
@@ -61,8 +61,7 @@ class BaiduLegacy(Ticketed, frozen=True, kw_only=True):
     def body(self, ask: ChatRequest, model: bytes) -> bytes:
         ask = self.spelled(ask, model)
         refuse_unknown(ask, self.title, TAKEN)
-        user = msgspec.json.decode(ask.fields["user"], type=str | None) if "user" in ask.fields else None
-        return encode_chat(decoded(ask), ask.fields, limit=ask.output_limit, user=user, stream=ask.stream)
+        return encode_chat(decoded(ask), ask.fields, limit=ask.output_limit, user=hint(ask, "user"), stream=ask.stream)
 
     def streamed(self, ask: ChatRequest) -> WenxinReader:
         return WenxinReader(streamed=True)

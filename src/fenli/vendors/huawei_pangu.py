@@ -63,10 +63,10 @@ class HuaweiPangu(Ticketed, frozen=True, kw_only=True):
         return encode_chat(decoded(ask), ask.fields, limit=ask.output_limit, stream=ask.stream)
 
     def streamed(self, ask: ChatRequest) -> PanguReader:
-        return PanguReader(ask.choices, streamed=True)
+        return PanguReader(streamed=True)
 
     def whole(self, ask: ChatRequest) -> PanguReader:
-        return PanguReader(ask.choices, streamed=False)
+        return PanguReader(streamed=False)
 
     def told(self, body: bytes) -> Told:
         try:

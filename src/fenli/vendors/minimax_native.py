@@ -65,6 +65,7 @@ class MiniMaxNative(OpenAICompatible, frozen=True, kw_only=True):
             shown_usage=lambda raw: usage_object(self.usage(raw)),
             model=ask.model,
             now=now,
+            choices=ask.choices,
         )
         if not ask.stream:
             return TranslatedWhole(WholeFrame(ANSWER_MAX), TextV2Reader(), translation)

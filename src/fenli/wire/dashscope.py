@@ -85,7 +85,9 @@ def as_parts(turn: Turn) -> Turn:
 
 
 def _part(part: Turn) -> Turn:
-    kind = part.get("type", "")
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        raise CallRefused(Code.INVALID_VALUE, "a part of a message must say what it is in 'type'", "messages")
     marks = {name: value for name, value in part.items() if name not in ("type", kind)}
     value = part.get(kind)
     if kind == "text" and isinstance(value, str):
@@ -122,7 +124,7 @@ class _Message(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    message: _Message = msgspec.field(default_factory=_Message)
+    message: _Message
     finish_reason: str | None = None
     index: int = 0
 

@@ -14,7 +14,7 @@ import msgspec
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.decoded import ChatBody, Message, ToolCall, decoded, refuse_unknown
 from fenli.wire.openai_chat.request import ChatRequest
-from fenli.wire.translated import CallPart, Said
+from fenli.wire.translated import CallPart, Said, spelled
 
 # Members that go as they are, beside those that `ChatBody` has.
 OWN: Final = frozenset({"think", "keep_alive", "format", "options"})
@@ -144,7 +144,7 @@ class _Counts(msgspec.Struct, omit_defaults=True):
 class _Line(_Counts):
     model: str | None = None
     created_at: str | None = None
-    message: _Said = msgspec.field(default_factory=_Said)
+    message: _Said | None = None
     done: bool = False
     done_reason: str | None = None
     error: msgspec.Raw = msgspec.Raw()
@@ -167,6 +167,8 @@ class ChatReader:
         if bytes(line.error) not in (b"", b"null"):
             return [Said(error=data)]
         said = line.message
+        if said is None:
+            raise ValueError("it has no message")
         calls = [self._call(line, call) for call in said.tool_calls or ()]
         return [
             Said(
@@ -186,7 +188,7 @@ class ChatReader:
         self._calls += 1
         made = "".join(filter(str.isdigit, line.created_at or ""))
         number = call.id or f"call_{made}_{index}"
-        return CallPart(index, number, call.function.name, bytes(call.function.arguments).decode())
+        return CallPart(index, number, call.function.name, spelled(call.function.arguments))
 
     def _finish(self, reason: str | None) -> str:
         if self._calls:

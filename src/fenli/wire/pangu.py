@@ -39,10 +39,10 @@ def encode_chat(chat: ChatBody, fields: dict[str, bytes | msgspec.Raw], *, limit
 class PanguReader:
     """A stream's answer is whole at its end mark; one in one piece is whole as it comes."""
 
-    __slots__ = ("_choices", "_finished", "_streamed")
+    __slots__ = ("_begun", "_finished", "_streamed")
 
-    def __init__(self, choices: int, *, streamed: bool) -> None:
-        self._choices = choices
+    def __init__(self, *, streamed: bool) -> None:
+        self._begun: set[int] = set()
         self._finished: set[int] = set()
         self._streamed = streamed
 
@@ -58,14 +58,17 @@ class PanguReader:
         return said if self._streamed or not part.choices else [*said, *self._rest("stop")]
 
     def _choice(self, choice: _Choice) -> Said:
-        words = choice.message or choice.delta or _Words()
+        words = choice.message or choice.delta
+        if words is None:
+            raise ValueError("a choice says nothing")
+        self._begun.add(choice.index)
         if choice.finish_reason:
             self._finished.add(choice.index)
         return Said(choice=choice.index, text=words.content or "", finish=choice.finish_reason or None)
 
     def _rest(self, finish: str) -> list[Said]:
-        """Ends every choice that has not been."""
-        left = [index for index in range(self._choices) if index not in self._finished]
+        """Ends every choice that has begun and has not been ended."""
+        left = sorted(self._begun - self._finished)
         self._finished.update(left)
         return [Said(choice=index, finish=finish) for index in left]
 

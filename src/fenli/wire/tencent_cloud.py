@@ -73,7 +73,9 @@ class TencentCloudReader:
         return [head, *said]
 
     def _choice(self, choice: _Choice) -> Said:
-        words = choice.Delta or choice.Message or _Words()
+        words = choice.Delta or choice.Message
+        if words is None:
+            raise ValueError("a choice says nothing")
         finish = choice.FinishReason or None
         return Said(
             choice=choice.Index,

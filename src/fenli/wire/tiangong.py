@@ -85,6 +85,8 @@ class TiangongReader:
         if found is None:
             return ()
         text = self._new(found.reply or "")
+        if found.status == _WHOLE and found.reply is None and not self._said:
+            raise ValueError("it is whole and has no reply")
         if found.status == _LATE or (found.status == _FILTERED and not (self._said or text)):
             return (_failed(part, f"status-{found.status}"),)
         self._said = self._said or bool(text)

@@ -16,10 +16,12 @@ import msgspec
 from fenli.errors import UsageError
 from fenli.wire.frames import Frames, WholeFrame
 from fenli.wire.openai_chat.stream import DONE, as_comment
-from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, with_cost
+from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
 from fenli.wire.openai_chat.writer import ChatWriter
 
 ANSWER_MAX: Final = 64 * 1024 * 1024
+# What some say of how an answer ended while it goes on.
+_UNFINISHED: Final = ("", "null")
 
 
 class CallPart(msgspec.Struct, frozen=True, gc=False):
@@ -83,8 +85,8 @@ class _Translated:
     """What `TranslatedStream` and `TranslatedWhole` share: everything but how it is said again."""
 
     __slots__ = (
-        "_finished_choices", "_frames", "_messages", "_reader", "_size", "_told", "_translation", "_writer", "begun",
-        "damage", "error", "finished", "model", "partial", "service_tier", "upstream_id", "usage",
+        "_finished_choices", "_frames", "_messages", "_named", "_nameless", "_reader", "_size", "_told", "_translation",
+        "_writer", "begun", "damage", "error", "finished", "model", "partial", "service_tier", "upstream_id", "usage",
     )  # fmt: skip
 
     def __init__(self, frames: Frames, reader: Reader, translation: Translation) -> None:
@@ -102,6 +104,8 @@ class _Translated:
         self._translation = translation
         self._writer = ChatWriter(translation.model, translation.now)
         self._finished_choices: set[int] = set()
+        self._named: set[tuple[int, int]] = set()  # calls, by choice and index
+        self._nameless: set[tuple[int, int]] = set()
         self._messages = 0
         self._size = 0  # bytes of what the model wrote
         self._told = 0  # tokens of it that the usage covers, by our count
@@ -138,11 +142,17 @@ class _Translated:
                 break
             for one in said:
                 self._take(one, out)
+                if self.damage is not None:
+                    break
         return b"".join(out)
 
     def _take(self, said: Said, out: list[bytes]) -> None:
         if said.error is not None:
             self.error = said.error
+            return
+        choices = self._translation.choices
+        if not 0 <= said.choice < choices:
+            self.damage = f"it answers as choice {said.choice} where {choices} were asked for"
             return
         self.upstream_id = self.upstream_id or said.id
         self.model = self.model or said.model
@@ -151,15 +161,34 @@ class _Translated:
             self._messages += 1
             written = sum(len((part.name or "") + part.arguments) for part in said.calls)
             self._size += len(said.text.encode()) + len(said.reasoning.encode()) + written
+        if self._size > ANSWER_MAX:
+            self.damage = f"the answer is larger than {ANSWER_MAX} bytes"
+            return
+        for part in said.calls:
+            self._name(said.choice, part)
         if said.usage is not None:
             self.usage, self._told = said.usage, self.counted()
+        if said.finish in _UNFINISHED:
+            said = msgspec.structs.replace(said, finish=None)
         if said.finish is not None:
             self._finished_choices.add(said.choice)
-        self._say(said, out)
-        whole = len(self._finished_choices) >= self._translation.choices
+        whole = len(self._finished_choices) >= choices
         self.partial = self.usage is not None and not whole
-        if said.ended:
-            self.finished = True
+        if whole and self._nameless:
+            self.damage = "it calls a function without a name"
+        elif said.ended and not whole:
+            self.damage = "the answer ends without a word of how"
+        else:
+            self._say(said, out)
+            self.finished = self.finished or said.ended
+
+    def _name(self, choice: int, part: CallPart) -> None:
+        call = (choice, part.index)
+        if part.name:
+            self._named.add(call)
+            self._nameless.discard(call)
+        elif call not in self._named:
+            self._nameless.add(call)
 
     def _say(self, said: Said, out: list[bytes]) -> None:
         raise NotImplementedError
@@ -253,10 +282,7 @@ class TranslatedWhole(_Translated):
         self.begun = self.finished
 
     def _say(self, said: Said, out: list[bytes]) -> None:
-        if self._size > ANSWER_MAX:
-            self.damage = f"the answer is larger than {ANSWER_MAX} bytes"
-        elif 0 <= said.choice < len(self._choices):
-            self._choices[said.choice].add(said)
+        self._choices[said.choice].add(said)
 
 
 class _Choice:
@@ -272,8 +298,10 @@ class _Choice:
         self._finish: str | None = None
 
     def add(self, said: Said) -> None:
-        self._text.append(said.text)
-        self._reasoning.append(said.reasoning)
+        if said.text:
+            self._text.append(said.text)
+        if said.reasoning:
+            self._reasoning.append(said.reasoning)
         for part in said.calls:
             self._calls.setdefault(part.index, []).append(part)
         self._members.update(said.members or {})
@@ -288,6 +316,14 @@ class _Choice:
         if self._calls:
             message["tool_calls"] = [_joined(parts) for _, parts in sorted(self._calls.items())]
         return {"index": index, "message": message, "finish_reason": self._finish}
+
+
+def spelled(arguments: msgspec.Raw) -> str:
+    """The arguments of a call as text, of a dialect that has them as an object. Raises ValueError for anything else."""
+    text = (given(arguments) or b"{}").decode()
+    if not text.startswith("{"):
+        raise ValueError("the arguments of a call are no object")
+    return text
 
 
 def _call(part: CallPart) -> dict[str, Any]:

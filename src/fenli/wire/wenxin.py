@@ -54,6 +54,8 @@ class WenxinReader:
         if part.error_code not in (None, 0):
             return [Said(error=data)]
         call = part.function_call
+        if not self._streamed and call is None and part.result is None:
+            raise ValueError("it has no result")
         return [
             Said(
                 text=part.result or "",

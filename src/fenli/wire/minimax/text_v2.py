@@ -59,6 +59,12 @@ class _Call(msgspec.Struct):
     function: _Function = msgspec.field(default_factory=_Function)
 
 
+class _Words(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
 class TextV2Reader:
     """Implements `fenli.wire.translated.Reader`: of a stream, and of an answer in one piece."""
 
@@ -83,8 +89,9 @@ class TextV2Reader:
             yield Said(usage=usage, ended=whole, id=chunk.id, model=chunk.model, service_tier=chunk.service_tier)
 
     def _said(self, chunk: _Chunk, choice: _Choice, delta: dict[str, Any]) -> Said:
-        calls = [_part(at, call) for at, call in enumerate(delta.get("tool_calls") or ())]
-        text, reasoning = delta.get("content") or "", delta.get("reasoning_content") or ""
+        words = _words(delta)
+        calls = [_part(at, call) for at, call in enumerate(words.tool_calls or ())]
+        text, reasoning = words.content or "", words.reasoning_content or ""
         spoken = bool(text or reasoning or calls)
         self._spoken = self._spoken or spoken
         finish = None if self._finished else choice.finish_reason or None
@@ -103,8 +110,11 @@ def _delta(choice: _Choice) -> dict[str, Any]:
     return {"content": "".join(line.text for line in choice.messages), "name": speaker}
 
 
-def _part(at: int, raw: Any) -> CallPart:
-    call = msgspec.convert(raw, _Call)
+def _words(delta: dict[str, Any]) -> _Words:
+    return msgspec.convert(delta, _Words)
+
+
+def _part(at: int, call: _Call) -> CallPart:
     function = call.function
     index = at if call.index is None else call.index
     return CallPart(index, call.id or None, function.name or None, function.arguments or "")

@@ -143,6 +143,7 @@ class ChatBody(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(ChatBody).decode
+_decode_hint = msgspec.json.Decoder(str | None).decode
 _READ: Final = frozenset(ChatBody.__struct_fields__)
 _FORMS: Final = ("text", "json_object", "json_schema")
 
@@ -179,6 +180,15 @@ def _says_nothing(ask: ChatRequest, name: str, value: bytes) -> bool:
     if name == "parallel_tool_calls" and value == b"false":
         return "tools" not in ask.fields
     return value in _NOTHING or value in _USUAL.get(name, ())
+
+
+def hint(ask: ChatRequest, name: str) -> str | None:
+    """A member of `HINTS` that is a text; None where it is of another shape, since nothing hangs on it."""
+    try:
+        word: str | None = _decode_hint(ask.fields.get(name, b"null"))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return word
 
 
 def arguments_of(call: ToolCall, place: str) -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""What is no whole answer in another dialect, however it looks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cut_anywhere import NOW, streamed, translation
+
+from fenli.wire.frames import LineFrames, WholeFrame
+from fenli.wire.minimax.text_v2 import TextV2Reader
+from fenli.wire.ollama import ChatReader
+from fenli.wire.pangu import PanguReader
+from fenli.wire.sensenova import SenseNovaReader
+from fenli.wire.tencent_cloud import TencentCloudReader
+from fenli.wire.tiangong import TiangongReader
+from fenli.wire.translated import CallPart, Said, TranslatedStream, TranslatedWhole, Translation
+from fenli.wire.wenxin import WenxinReader
+
+
+def whole(make, body, choices=1):
+    answer = TranslatedWhole(WholeFrame(1 << 20), make(), translation(make, choices))
+    answer.feed(json.dumps(body).encode())
+    answer.end()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("make", "body"),
+    [
+        (lambda: WenxinReader(streamed=False), {"msg": "the gateway is busy"}),
+        (lambda: PanguReader(streamed=False), {"choices": [{}]}),
+        (TencentCloudReader, {"Response": {"Choices": [{"FinishReason": "stop"}]}}),
+        (ChatReader, {"done": True}),
+        (TiangongReader, {"code": 200, "resp_data": {"status": 3}}),
+        (SenseNovaReader, {"data": {"choices": [{"message": "hi", "finish_reason": "null"}]}}),
+        (SenseNovaReader, {"data": {"choices": [{"index": 1, "message": "hi", "finish_reason": "stop"}]}}),
+        (TextV2Reader, {"object": "chat.completion", "choices": None}),
+    ],
+)
+def test_an_object_of_another_shape_is_no_empty_answer(make, body):
+    answer = whole(make, body)
+    assert not answer.finished
+    assert answer.damage
+
+
+def test_an_end_mark_alone_is_no_end():
+    for make in (SenseNovaReader, TextV2Reader, lambda: PanguReader(streamed=True)):
+        answer = streamed(make)
+        answer.feed(b"data: [DONE]\n\n")
+        answer.end()
+        assert (answer.finished, answer.damage) == (False, "the answer ends without a word of how")
+
+
+def test_an_answer_that_was_asked_for_twice_and_came_once_is_not_whole():
+    body = {"choices": [{"index": 0, "message": {"content": "one"}}]}
+    assert whole(lambda: PanguReader(streamed=False), body).finished
+    answer = whole(lambda: PanguReader(streamed=False), body, choices=2)
+    assert (answer.finished, answer.damage) == (False, "the answer names no end")
+
+
+class Saying:
+    """Says what it is told to, one thing for each line."""
+
+    def __init__(self, *said: Said) -> None:
+        self._said = iter(said)
+
+    def read(self, name, data):
+        return [next(self._said)]
+
+
+def heard(*said: Said):
+    answer = TranslatedStream(
+        LineFrames(), Saying(*said), Translation(Saying, Saying, bytes, "m", NOW), wants_usage=False
+    )
+    answer.feed(b"{}\n" * len(said))
+    answer.end()
+    return answer
+
+
+def test_a_call_must_name_its_function_before_the_answer_ends():
+    named, nameless = CallPart(0, "a", "look", "{}"), CallPart(1, "b", None, "{}")
+    assert heard(Said(calls=(named,)), Said(finish="tool_calls")).finished
+    assert heard(Said(calls=(nameless,)), Said(finish="tool_calls")).damage == "it calls a function without a name"
+    assert heard(Said(calls=(nameless,)), Said(calls=(CallPart(1, None, "look"),)), Said(finish="tool_calls")).finished
+
+
+def test_the_end_counts_once_it_has_come():
+    assert heard(Said(text="a", finish="stop", ended=True)).finished
+    assert not heard(Said(text="a", finish="")).finished
+    assert heard(Said(text="a", finish="stop"), Said(ended=True)).finished
