@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from fenli.errors import CallRefused
 from fenli.wire.openai_chat.failures import FailureReader
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
 from fenli.wire.services.request import ServiceRequest
@@ -118,7 +119,7 @@ class ServiceAnswer:
             return
         try:
             delivered = self._codec.read(self._ask, Reply(body, self.content_type, self._at))
-        except (ValueError, *NO_ANSWER) as error:
+        except (ValueError, CallRefused, *NO_ANSWER) as error:
             self.damage = f"the answer is not what was asked for: {error}"
             return
         self._delivered = delivered

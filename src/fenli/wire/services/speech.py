@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
@@ -19,6 +20,8 @@ SOUNDS: Final[dict[str, bytes]] = {
     "pcm": b"audio/pcm",
 }
 MP3: Final = "mp3"
+_FORMATS: Final = f"one of {', '.join(SOUNDS)}"
+_SOUND: Final = re.compile(rb"audio/[a-z0-9.+-]+")
 
 
 def parse_speech(body: bytes | memoryview) -> ServiceRequest:
@@ -28,12 +31,13 @@ def parse_speech(body: bytes | memoryview) -> ServiceRequest:
     if members.optional("stream_format", str, "audio") == "sse":
         message = "'stream_format' is 'sse', and speech comes in one piece here: leave it out, or write 'audio'"
         raise CallRefused(Code.INVALID_VALUE, message, "stream_format")
+    members.optional("response_format", str, _FORMATS)
     return members.request({"input_characters": len(text.encode())}, {"input_characters": len(text)})
 
 
 def sound_of(ask: ServiceRequest) -> str:
     """The format that the caller wants."""
-    wanted: str | None = ask.value("response_format", str, f"one of {', '.join(SOUNDS)}")
+    wanted: str | None = ask.value("response_format", str, _FORMATS)
     return wanted or MP3
 
 
@@ -57,7 +61,8 @@ class Speech(msgspec.Struct, frozen=True):
         kind = reply.content_type.partition(b";")[0].strip().lower()
         if kind.startswith((b"text/", b"application/json")):
             raise ValueError(f"{kind.decode('ascii', 'replace')} is no sound")
-        lines = sound_lines(kind if kind.startswith(b"audio/") else SOUNDS.get(sound_of(ask), b"audio/mpeg"))
+        kind = kind if _SOUND.fullmatch(kind) else SOUNDS.get(sound_of(ask), b"audio/mpeg")
+        lines = sound_lines(kind)
         return Delivered(body=reply.data, usage=None, lines=lines)
 
     def meters(self, raw: bytes) -> dict[str, int]:

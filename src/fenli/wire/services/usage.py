@@ -36,6 +36,8 @@ def tokens_read(raw: bytes) -> int:
         raise UsageError(f"the usage names no tokens: {raw[:200]!r}")
     if usage.total_tokens is not None and usage.total_tokens != read:
         raise UsageError(f"the usage reads {read} tokens, and says {usage.total_tokens} in all: {raw[:200]!r}")
+    if not read:
+        raise UsageError(f"the usage says that nothing was read: {raw[:200]!r}")
     return read
 
 
