@@ -242,9 +242,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             exchange.receiver.answered(status, headers, body)
         except Exception as error:
-            log.exception("A receiver failed")
-            exchange.ended = False
-            exchange.fail(TransportError(f"The receiver of the reply failed: {error!r}", sent=True))
+            self._stumbled(exchange, error)
 
     def _wait_on(self, exchange: ClientExchange, size: int) -> None:
         """Sets the deadline for what has to come next."""
@@ -373,8 +371,14 @@ class ClientConnection(asyncio.Protocol):
         self._release(exchange, clean)
         try:
             exchange.receiver.completed()
-        except Exception:
-            log.exception("A receiver failed")
+        except Exception as error:
+            self._stumbled(exchange, error)
+
+    def _stumbled(self, exchange: ClientExchange, error: Exception) -> None:
+        """The receiver failed over a whole reply: it is told, lest it waits for one."""
+        log.exception("A receiver failed")
+        exchange.ended = False
+        exchange.fail(TransportError(f"The receiver of the reply failed: {error!r}", sent=True))
 
     def _release(self, exchange: ClientExchange, clean: bool) -> None:
         """The reply is whole. ``clean``: another may come on this connection."""
