@@ -45,6 +45,7 @@ from fenli.values.money import decimal_of
 from fenli.vendors.contract import Disconnect, header
 from fenli.wire.asks import Asked
 from fenli.wire.openai_chat import error_body
+from fenli.wire.openai_chat.request import TOO_DEEP
 from fenli.wire.sse import encode_event
 
 # How long a vendor may go on talking to a caller who left, where its policy is to drain.
@@ -321,6 +322,10 @@ class Call:
                 raise
             self._pass_over()
             return list(self.begin(now))
+        except RecursionError:  # what could be taken apart on the way in is a little too deep further down
+            if terms.hold is not None:
+                terms.hold.release()
+            raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
         except BaseException:
             if terms.hold is not None:
                 terms.hold.release()

@@ -38,9 +38,9 @@ def media_of(part: dict[str, Any], place: str) -> Media:
 
 
 def refuse_part(part: dict[str, Any], place: str, vendor: str = "this vendor") -> NoReturn:
-    message = (
-        f"{place}: {vendor} takes no such part ({str(part.get('type'))[:60]!r}): leave it out, or ask another model"
-    )
+    kind = part.get("type")
+    shown = repr(kind[:60]) if isinstance(kind, str) else "it has no 'type'"
+    message = f"{place}: {vendor} takes no such part ({shown}): leave it out, or ask another model"
     raise CallRefused(Code.INVALID_VALUE, message, place)
 
 

@@ -35,6 +35,7 @@ LARGE: Final = 64 * 1024
 # What every message has around its words: {"role":"user","content":""}
 ENVELOPE: Final = 28
 TRUE: Final = b"true"
+TOO_DEEP: Final = "the body is nested too deeply: flatten it"
 _BRACKET: Final = ord("[")
 _INLINE: Final = re.compile(rb'"data:[^"]*"')
 _ASK_USAGE: Final = b'{"include_usage":true}'
@@ -150,7 +151,7 @@ def parse_request(body: bytes | memoryview) -> ChatRequest:
     except msgspec.DecodeError as error:
         raise CallRefused(Code.MALFORMED_JSON, f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise CallRefused(Code.MALFORMED_JSON, "the body is nested too deeply: flatten it") from None
+        raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
     return ChatRequest(fields, len(body))
 
 
