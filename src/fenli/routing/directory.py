@@ -66,6 +66,8 @@ class Directory:
             by_model = self._offers[settings.id] = {}
             for offer in snapshot.offers.get(settings.id, ()):
                 by_model.setdefault((offer.model, offer.currency), []).append(offer)
+        # What callers may send back to whoever is asked next.
+        self._returned = sorted({name for each, _ in self._vendors.values() for name in VENDORS[each.adapter].returned})
         self._routes = {route.name: route for route in snapshot.routes}
         self._bare: dict[str, list[str]] = {}
         self._listed: set[str] = set()
@@ -165,6 +167,9 @@ class Directory:
         vendor = VENDORS[settings.adapter]
         if settings.switches is not None:
             vendor = vendor.switched(settings.switches)
+        strange = tuple(member for member in self._returned if member not in vendor.returned)
+        if strange and vendor_id == settings.adapter:  # what a vendor of one's own has words for nobody knows
+            vendor = vendor.withholding(strange)
         rows = self._offers[vendor_id]
         offers = rows.get((model, settings.currency)) or rows.get((ANY_MODEL, settings.currency))
         deadlines = settings.deadlines

@@ -102,6 +102,7 @@ ANTHROPIC = Anthropic(
     keys_at="https://console.anthropic.com/settings/keys",
     path="/v1/messages",
     version="2023-06-01",
+    returned=("thinking_blocks",),
     limits=tuple(
         LimitHeaders(
             of.replace("-", "_"),

@@ -143,8 +143,15 @@ class Vendor(Protocol):
         """Which of the options its models have. A request for one that they lack is not made to it unless a downgrade
         is wanted: then `request` sends what comes nearest."""
 
+    @property
+    def returned(self) -> tuple[str, ...]:
+        """The members of messages and of tool calls that it says beyond OpenAI's, and wants back."""
+
     def switched(self, switches: Switches) -> Vendor:
         """The same vendor with other switches."""
+
+    def withholding(self, members: tuple[str, ...]) -> Vendor:
+        """The same vendor, which is not told these members of messages."""
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         """Prepared once per target. Raises ConfigError when ``base_url`` is not usable."""

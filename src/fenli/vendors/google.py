@@ -85,6 +85,7 @@ GOOGLE = Google(
     base_url="https://generativelanguage.googleapis.com/v1beta",
     key_variables=("GEMINI_API_KEY",),
     keys_at="https://aistudio.google.com/apikey",
+    returned=("extra_content",),
     switches=Switches(
         thinking=(
             ThinkingSwitch(models="gemini-2.5-pro", on=_SHOWN, budget=_BUDGET),

@@ -42,6 +42,7 @@ MINIMAX = OpenAICompatible(
     limit_field="max_completion_tokens",
     standard_tiers=("standard", "default"),
     adds=(Added("reasoning_split", TRUE),),
+    returned=("reasoning_details",),
     failures=_FAILURES,
     endpoints=(
         Endpoint(capability=Capability.IMAGES, path="/image_generation", codec=MiniMaxImages(), failures=_FAILURES),

@@ -19,6 +19,7 @@ from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.models import default_models
 from fenli.vendors.splicing import spliced
 from fenli.vendors.switches import Switches, switch_of
+from fenli.vendors.withholding import without
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat import (
     ChatRequest,
@@ -63,6 +64,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     ``adds``: what its requests need beyond the caller's. ``failures``: where its bodies tell one beside ``error``,
     whatever the status: an answer with a 200 is searched for it, too. ``switches``: what it calls the options.
+    ``withheld``: members of messages that it is not told, since they are other vendors'.
     """
 
     id: str
@@ -88,6 +90,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[FailurePlace, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
     switches: Switches = Switches()
+    returned: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -95,6 +99,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
 
     def switched(self, switches: Switches) -> Self:
         return msgspec.structs.replace(self, switches=switches)
+
+    def withholding(self, members: tuple[str, ...]) -> Self:
+        return msgspec.structs.replace(self, withheld=members)
 
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)
@@ -112,6 +119,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         fields, target = ask.fields.copy(), address.target
         if ask.options is not None:
             fields, target = self._optional(address, ask)
+        if self.withheld:
+            fields["messages"] = without(fields["messages"], self.withheld)
         fields["model"] = address.model
         if ask.stream and self.asks_usage:
             fields["stream_options"] = ask.asking_usage()

@@ -22,6 +22,7 @@ from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.models import default_models
 from fenli.vendors.splicing import prepared, spliced
 from fenli.vendors.switches import Places, Switches
+from fenli.vendors.withholding import without
 from fenli.wire.answers import Answer
 from fenli.wire.frames import EventFrames, Frames, WholeFrame
 from fenli.wire.openai_chat import ChatRequest
@@ -34,6 +35,7 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sells`` names the vendor whose models, and prices where it has none of its own, it sells; itself where empty.
     ``path``: behind the base URL, where a model has none of its own. ``lines``: header lines of every request.
+    ``withheld``: members of messages that it is not told, since they are other vendors'.
     """
 
     id: str
@@ -53,6 +55,8 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...] = ()
     errors: tuple[ErrorRule, ...] = ()
     switches: Switches = Switches()
+    returned: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     # What a dialect brings
 
@@ -121,6 +125,9 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
     def switched(self, switches: Switches) -> Self:
         return msgspec.structs.replace(self, switches=switches)
 
+    def withholding(self, members: tuple[str, ...]) -> Self:
+        return msgspec.structs.replace(self, withheld=members)
+
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)
         entry = next((entry for entry in self.models if entry.id == model), Model(model))
@@ -135,6 +142,9 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
         return Request(origin, b"GET", (prefix + self.balance.path).encode(), headers, b"")
 
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
+        if self.withheld:
+            messages = without(ask.fields["messages"], self.withheld)
+            ask = ask.replaced({**ask.fields, "messages": messages}, ask.options)
         if ask.options is not None:
             ask = prepared(ask, self.switches, msgspec.json.decode(address.model, type=str))
         body = self.body(ask, address.model)

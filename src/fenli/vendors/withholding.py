@@ -1,0 +1,44 @@
+"""A conversation without what only another vendor has words for.
+
+Some vendors say more in their messages than OpenAI's dialect has, and want it back with the next turn (thinking that
+they signed). A caller who keeps it sends it to whoever is asked next, who may refuse what it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fenli.wire.openai_chat.request import Member, encode_members
+
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_ELSE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def without(messages: Member, members: tuple[str, ...]) -> Member:
+    """``messages`` without these members of a message and of its tool calls; the very same where none of them occurs,
+    and where they are no list of objects, which is for the vendor to refuse."""
+    text = bytes(messages)
+    if not any(member.encode() in text for member in members):
+        return messages
+    try:
+        return b"[%b]" % b",".join(_message(message, members) for message in _list(text))
+    except _ELSE:
+        return messages
+
+
+def _message(message: msgspec.Raw, members: tuple[str, ...]) -> bytes:
+    text = bytes(message)
+    if not any(member.encode() in text for member in members):
+        return text
+    fields: dict[str, Member] = {name: value for name, value in _object(text).items() if name not in members}
+    calls = fields.get("tool_calls")
+    if calls is not None and bytes(calls) != b"null":
+        kept = [
+            encode_members({name: value for name, value in _object(call).items() if name not in members})
+            for call in _list(calls)
+        ]
+        fields["tool_calls"] = b"[%b]" % b",".join(kept)
+    return encode_members(fields)
