@@ -99,17 +99,14 @@ def test_what_is_no_list_of_messages_is_for_the_vendor_to_refuse(messages: bytes
     assert without(messages, ("extra_content",)) is messages
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
-    max_leaves=6,
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=9)
+VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(st.text(max_size=9), LEAVES, max_size=2)
 NAMES = st.sampled_from(["role", "content", "extra_content", "thinking_blocks", "name"])
-CALLS = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), max_size=2)
+CALLS = st.lists(st.dictionaries(NAMES, VALUES, max_size=3), max_size=2)
 MESSAGES = st.lists(
-    st.builds(lambda fields, calls: {**fields, "tool_calls": calls}, st.dictionaries(NAMES, VALUES, max_size=5), CALLS)
-    | st.dictionaries(NAMES, VALUES, max_size=5),
-    max_size=4,
+    st.builds(lambda fields, calls: {**fields, "tool_calls": calls}, st.dictionaries(NAMES, VALUES, max_size=3), CALLS)
+    | st.dictionaries(NAMES, VALUES, max_size=3),
+    max_size=3,
 )
 
 
