@@ -107,3 +107,9 @@ def test_what_is_no_ticket_says_why(status: int, body: bytes, kind: Kind, says: 
         read_ticket(status, [], body, 0)
     assert caught.value.failure.kind is kind
     assert says in caught.value.failure.message
+
+
+@pytest.mark.parametrize("model", ["../../../../oauth/2.0/token", "..", "a/b", "a!../b", "a b", "a?b", "a\r\nb"])
+def test_no_model_leads_elsewhere(model: str) -> None:
+    with pytest.raises(ConfigError, match="cannot stand in the address"):
+        BAIDU_LEGACY.address(BAIDU_LEGACY.base_url, "key:secret", model)

@@ -97,3 +97,9 @@ def test_what_its_gateway_refuses(status: int, code: str, kind: Kind) -> None:
     failure = HUAWEI_PANGU.classify(status, [], body)
     assert (failure.kind, failure.message) == (kind, "x")
     assert failure.spent is (code == "APIG.0301")
+
+
+@pytest.mark.parametrize("model", ["..", "../../v3/auth/tokens", "a/b", ".", "", "x y", "x?y", "x\r\ny"])
+def test_no_model_leads_elsewhere(model: str) -> None:
+    with pytest.raises(ConfigError, match="cannot stand in the address"):
+        HUAWEI_PANGU.address(BASE, "d/u:p", model)

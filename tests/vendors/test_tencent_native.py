@@ -5,7 +5,7 @@ import json
 import pytest
 from recorded import meters
 
-from fenli.errors import CallRefused, Kind, UsageError
+from fenli.errors import CallRefused, ConfigError, Kind, UsageError
 from fenli.vendors.catalog import VENDORS
 from fenli.wire.openai_chat import parse_request
 
@@ -93,3 +93,8 @@ def test_what_it_has_no_word_for_is_refused_by_name(member: str) -> None:
     with pytest.raises(CallRefused) as caught:
         VENDOR.request(address, ask, NOW)
     assert caught.value.param == member
+
+
+def test_a_secret_id_cannot_bring_a_header_of_its_own() -> None:
+    with pytest.raises(ConfigError, match="SecretId:SecretKey"):
+        VENDOR.address(VENDOR.base_url, "id\r\nX-Other: 1:secret", "hunyuan-turbos-latest")

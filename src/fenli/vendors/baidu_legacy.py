@@ -17,7 +17,7 @@ from fenli.errors import ConfigError, Failure, Kind, TicketRefused
 from fenli.http.transport import Request
 from fenli.vendors.contract import Address, Model, UsageMap, parse_base_url
 from fenli.vendors.failing import ErrorRule, Told, kind_of
-from fenli.vendors.headers import head_lines
+from fenli.vendors.headers import head_lines, path_part
 from fenli.vendors.models import default_models
 from fenli.vendors.switches import FALSE, TRUE, SchemaSwitch, SchemaWay, SearchSwitch, Switches
 from fenli.vendors.ticketed import Ticketed
@@ -43,7 +43,7 @@ class BaiduLegacy(Ticketed, frozen=True, kw_only=True):
         name, mark, fault = model.partition("!")
         address = Ticketed.address(self, base_url, secret, name)
         known = any(entry.id == name for entry in self.models)
-        path = ("" if known else f"/chat/{name.lower()}") + mark + fault
+        path = ("" if known else f"/chat/{path_part(name.lower())}") + (mark and mark + path_part(fault))
         return msgspec.structs.replace(address, target=address.target + path.encode())
 
     def booth(self, base_url: str, secret: str) -> Booth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +11,7 @@ from fenli.errors import ConfigError
 from fenli.http.transport import Origin
 
 _JSON: Final = "Content-Type: application/json"
+_PATH_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+!-]*")
 _ANYTHING: Final = "Accept: */*"
 
 
@@ -38,6 +40,13 @@ def typed(lines: bytes, content_type: bytes) -> bytes:
 def accepting(lines: bytes, content_type: bytes) -> bytes:
     """Such a head that asks for an answer of that type."""
     return lines.replace(_ANYTHING.encode(), b"Accept: " + content_type, 1)
+
+
+def path_part(name: str) -> str:
+    """``name`` as one part of a path: callers may name any model, and none may lead elsewhere. Raises ConfigError."""
+    if not _PATH_PART.fullmatch(name):
+        raise ConfigError(f"{name[:80]!r} cannot stand in the address that this vendor is asked at: name a model of it")
+    return name
 
 
 def host_of(origin: Origin) -> str:

@@ -18,7 +18,7 @@ from fenli.errors import ConfigError, Failure, Kind, TicketRefused
 from fenli.http.transport import Origin, Request
 from fenli.vendors.contract import Address, UsageMap, header, parse_base_url
 from fenli.vendors.failing import ErrorRule, Told, kind_of, told
-from fenli.vendors.headers import head_lines
+from fenli.vendors.headers import head_lines, path_part
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, Switches
 from fenli.vendors.ticketed import Ticketed
 from fenli.vendors.tickets import Booth, Ticket
@@ -40,7 +40,9 @@ _UNSET: Final = (
 class HuaweiPangu(Ticketed, frozen=True, kw_only=True):
     def address(self, base_url: str, secret: str, model: str) -> Address:
         address = Ticketed.address(self, base_url, secret, model)
-        return msgspec.structs.replace(address, target=address.target + f"/{model}/chat/completions".encode())
+        return msgspec.structs.replace(
+            address, target=address.target + f"/{path_part(model)}/chat/completions".encode()
+        )
 
     def booth(self, base_url: str, secret: str) -> Booth:
         origin, prefix = parse_base_url(base_url)

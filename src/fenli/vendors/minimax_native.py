@@ -8,6 +8,7 @@ accounts whose group the older models want to be told.
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -52,7 +53,7 @@ class MiniMaxNative(OpenAICompatible, frozen=True, kw_only=True):
         body = chat(said, address.model, self.title, _play(ask.options.persona))
         group = address.secret.rpartition(":")[0]
         target = address.target.removesuffix(self.path.encode()) + self.play_path.encode()
-        target += f"?GroupId={group}".encode() if group else b""
+        target += f"?{urlencode({'GroupId': group})}".encode() if group else b""
         return Request(address.origin, b"POST", target, address.headers, body)
 
     def answer(self, ask: ChatRequest, now: int) -> Answer:

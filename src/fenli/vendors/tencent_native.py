@@ -34,7 +34,7 @@ _ENDLESS: Final = (
 class TencentCloud(Translated, frozen=True, kw_only=True):
     def address(self, base_url: str, secret: str, model: str) -> Address:
         key, _, rest = secret.partition(":")
-        if not key or not rest:
+        if not key or not rest or not (key.isascii() and key.isprintable()):
             raise ConfigError(f"the key of {self.id} is written SecretId:SecretKey")
         return Translated.address(self, base_url, secret, model)
 
