@@ -10,7 +10,7 @@ import msgspec
 
 from fenli.budgets.purse import Need, Purse
 from fenli.calls.call import Call
-from fenli.calls.effects import Abort, Append, Ask, Cancel, Effects, Ended, Finish, Reply, Send, Start, Write
+from fenli.calls.effects import Abort, Append, Ask, Cancel, Effects, Ended, Finish, Inquire, Reply, Send, Start, Write
 from fenli.clock import SECOND
 from fenli.ledger.entries import Entry, Poster
 from fenli.ledger.records import Held, Record
@@ -92,6 +92,7 @@ class CallStage:
         self.waiting: list[int] = []
         self.on_the_way: set[int] = set()
         self.cancelled: list[int] = []
+        self.inquiries: list[Inquire] = []
         self.started: Start | None = None
         self.said = b""
         self.reply: Reply | None = None
@@ -199,6 +200,10 @@ class CallStage:
         assert self.now < self.call.deadline
         self.sends[effect.attempt] = effect
         self.waiting.append(effect.attempt)
+
+    def _on_inquire(self, effect: Inquire) -> None:
+        assert effect.attempt in self.sends
+        self.inquiries.append(effect)
 
     def _on_ask(self, effect: Ask) -> None:
         self.needs = effect.needs

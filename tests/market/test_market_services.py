@@ -54,8 +54,7 @@ def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
     adapter = VENDORS[vendor]
     prefix = parse_base_url(adapter.base_url)[1]
     paths = {prefix.removesuffix(endpoint.instead_of) + endpoint.path for endpoint in adapter.endpoints}
-    films = FLAVOURS[vendor].films
-    assert set(FLAVOURS[vendor].services) | ({films.path} if films else set()) <= paths
+    assert set(FLAVOURS[vendor].services) | {films.path for films in FLAVOURS[vendor].films} <= paths
 
 
 @pytest.mark.parametrize(
@@ -72,6 +71,11 @@ def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
         ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-02", "prompt": "a", "duration": 7}),
         ("bytedance", "/api/v3/contents/generations/tasks", {"model": "doubao-seedance-1-0-pro-250528", "content": []}),
         ("metaso", "/api/v1/search", {"q": "a", "size": "many"}),
+        (
+            "alibaba",
+            "/api/v1/services/aigc/text2image/image-synthesis",
+            {"model": "wan2.2-t2i-plus", "input": {"prompt": "a"}},
+        ),
         ("metaso", "/api/v1/reader", {"url": "file:///etc/passwd"}),
         ("zhipu", "/api/paas/v4/reader", {}),
     ],
@@ -130,3 +134,41 @@ def test_zhipus_film_fails_when_it_was_told_to():
     assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "PROCESSING"
     later(face, 100 * SECOND)
     assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "FAIL"
+
+
+def dashscope(face: VirtualFace, path: str, body: Any = None, *, method: bytes = b"POST") -> tuple[int, Any]:
+    """As `send`, for something that is to be a task."""
+    lines = f"Host: market\r\nAuthorization: Bearer {market_key('alibaba')}\r\nX-DashScope-Async: enable\r\n"
+    origin = parse_base_url(VENDORS["alibaba"].base_url)[0]
+    data = b"" if body is None else json.dumps(body).encode()
+    heard = face.ask(Request(origin, method, path.encode(), lines.encode(), data))
+    return heard.status, json.loads(heard.body)
+
+
+def test_dashscopes_images_are_a_task_that_waits_and_runs_and_can_be_called_off_while_it_waits():
+    face = VirtualFace([emulate("alibaba", pace=Pace(2 * SECOND, SECOND))])
+    path = "/api/v1/services/aigc/text2image/image-synthesis"
+    wish = {"model": "wan2.2-t2i-plus", "input": {"prompt": "a"}, "parameters": {"n": 3, "size": "1024*1024"}}
+    tasks = [dashscope(face, path, wish)[1]["output"]["task_id"] for _ in range(2)]
+    first, second = (f"/api/v1/tasks/{task}" for task in tasks)
+    assert dashscope(face, first, method=b"GET")[1]["output"]["task_status"] == "PENDING"
+    assert dashscope(face, second + "/cancel")[0] == 200
+    later(face, 30 * SECOND)
+    assert dashscope(face, first, method=b"GET")[1]["output"]["task_status"] == "RUNNING"
+    status, refused = dashscope(face, first + "/cancel")
+    assert (status, "cannot be cancelled" in str(refused)) == (400, True)
+    later(face, 60 * SECOND)
+    _, done = dashscope(face, first, method=b"GET")
+    assert (len(done["output"]["results"]), done["usage"]) == (3, {"image_count": 3})
+    assert dashscope(face, second, method=b"GET")[1]["output"]["task_status"] == "CANCELED"
+    assert [one.units for one in face.served() if one.units] == [{"images": 3}] * 2
+
+
+def test_images_that_fail_are_not_charged_and_questions_can_fail_too():
+    face = face_of("alibaba")
+    path = "/api/v1/services/aigc/text2image/image-synthesis"
+    _, begun = dashscope(face, path, {"model": "wan2.2-t2i-plus", "input": {"prompt": "FAIL"}, "parameters": {}})
+    ask = f"/api/v1/tasks/{begun['output']['task_id']}"
+    assert dashscope(face, ask, method=b"GET")[1]["output"]["task_status"] == "FAILED"
+    assert send(face, "alibaba", ask, method=b"GET", key="sk-no")[0] == 401
+    assert [one.units for one in face.served()][:1] == [{}]

@@ -13,14 +13,15 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.services import Service, service_of
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.parsers import PARSERS
+from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Handle, Status, read_handle
 
 URL = "https://v.example/1.mp4"
 FULL = {"prompt": "cat", "seconds": "6", "input_reference": "data:image/png;base64,AA==", "seed": 7}
 
 
-def filming(name: str) -> Service:
-    found = service_of(VENDORS[name], Capability.VIDEOS)
+def filming(name: str, model: str = "m") -> Service:
+    found = service_of(VENDORS[name], Capability.VIDEOS, model)
     assert found is not None
     return found
 
@@ -57,16 +58,32 @@ def test_what_is_sent(name, target, body):
     [
         ("zhipu", b"GET", b"/api/paas/v4/async-result/t-1"),
         ("minimax-intl", b"GET", b"/v1/query/video_generation?task_id=t-1"),
-        ("bytedance", b"DELETE", b"/api/v3/contents/generations/tasks/t-1"),
+        ("bytedance", b"GET", b"/api/v3/contents/generations/tasks/t-1"),
         ("alibaba", b"GET", b"/api/v1/tasks/t-1"),
     ],
 )
 def test_where_a_task_is_asked_after(name, method, target):
     service = filming(name)
     address = service.address(VENDORS[name].base_url, "sk", "m")
-    path = service.filming.asked("t-1") if method == b"GET" else service.filming.cancelled("t-1")
-    request = service.beside(address, method, path)
+    request = service.inquiry(address, "t-1", 0)
     assert (request.method, request.target, request.headers) == (method, target, address.headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("bytedance", (b"DELETE", b"/api/v3/contents/generations/tasks/t-1")),
+        ("alibaba", (b"POST", b"/api/v1/tasks/t-1/cancel")),
+        ("zhipu", None),
+        ("minimax", None),
+    ],
+)
+def test_how_a_task_is_called_off(name, asked):
+    service = filming(name)
+    address = service.address(VENDORS[name].base_url, "sk", "m")
+    errand = service.filming.cancelled("t-1")
+    request = None if errand is None else service.errand(address, errand, 0)
+    assert (None if request is None else (request.method, request.target)) == asked
 
 
 @pytest.mark.parametrize(
@@ -77,7 +94,7 @@ def test_where_a_task_is_asked_after(name, method, target):
         ("minimax", {"status": "Preparing"}, Film(Status.QUEUED)),
         ("minimax", {"status": "Queueing"}, Film(Status.QUEUED)),
         ("minimax", {"status": "Processing"}, Film(Status.IN_PROGRESS)),
-        ("minimax", {"status": "Success", "file_id": 12}, "/files/retrieve?file_id=12"),
+        ("minimax", {"status": "Success", "file_id": 12}, Errand("/files/retrieve?file_id=12")),
         ("minimax", {"file": {"download_url": URL}}, Film(Status.COMPLETED, URL)),
         ("bytedance", {"status": "queued", "error": None}, Film(Status.QUEUED)),
         ("bytedance", {"status": "running"}, Film(Status.IN_PROGRESS)),
@@ -137,7 +154,7 @@ def test_dashscope_is_told_the_length_and_that_the_video_is_asked_after():
     request = service.request(address, ask_of(prompt="x", seconds=5, size="1280x720"), 0)
     assert request.headers == address.headers + b"X-DashScope-Async: enable\r\n"
     assert json.loads(bytes(request.body))["parameters"] == {"duration": 5, "size": "1280*720"}
-    assert service.beside(address, b"GET", "/api/v1/tasks/t").headers == address.headers
+    assert service.inquiry(address, "t", 0).headers == address.headers
 
 
 def test_a_request_comes_to_what_the_vendor_that_is_asked_charges():

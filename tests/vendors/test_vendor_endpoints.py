@@ -20,8 +20,8 @@ DRAW, SPEAK, SEARCH = {"prompt": "cat"}, {"input": "hi", "voice": "v"}, {"query"
 READ = {"url": "https://example.com/"}
 
 
-def service(name: str, capability: Capability) -> Service:
-    found = service_of(VENDORS[name], capability)
+def service(name: str, capability: Capability, model: str = "m") -> Service:
+    found = service_of(VENDORS[name], capability, model)
     assert found is not None
     return found
 
@@ -32,7 +32,7 @@ def ask_of(capability: Capability, members: dict[str, Any]):
 
 def sent(name: str, model: str, capability: Capability, members: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Address and body."""
-    vendor = service(name, capability)
+    vendor = service(name, capability, model)
     address = vendor.address(VENDORS[name].base_url, "sk-1", model)
     request = vendor.request(address, ask_of(capability, members), NOW)
     assert request.method == b"POST"
@@ -63,6 +63,10 @@ def sent(name: str, model: str, capability: Capability, members: dict[str, Any])
          "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation",
          {"model": "qwen-image-plus", "input": {"messages": [{"role": "user", "content": [{"text": "cat"}]}]},
           "parameters": {"n": 2, "size": "1664*928", "watermark": False}}),
+        ("alibaba", "wan2.2-t2i-flash", "images", DRAW | {"n": 2, "size": "1664x928", "negative_prompt": "dog"},
+         "https://dashscope.aliyuncs.com/api/v1/services/aigc/text2image/image-synthesis",
+         {"model": "wan2.2-t2i-flash", "input": {"prompt": "cat", "negative_prompt": "dog"},
+          "parameters": {"n": 2, "size": "1664*928"}}),
         ("metaso", "search", "search", SEARCH | {"scope": "document"}, "https://metaso.cn/api/v1/search",
          {"q": "q", "size": 3, "scope": "document"}),
         ("metaso", "reader", "reader", READ | {"format": "markdown"}, "https://metaso.cn/api/v1/reader",
@@ -174,8 +178,13 @@ def test_a_failure_inside_a_200_is_one(name, capability, members, answer, kind):
 
 def test_no_vendor_offers_a_thing_twice():
     for vendor in VENDORS.values():
-        offered = [endpoint.capability for endpoint in vendor.endpoints]
+        offered = [(endpoint.capability, endpoint.models) for endpoint in vendor.endpoints]
         assert len(set(offered)) == len(offered)
+        seen = set()
+        for capability, models in offered:
+            assert capability not in seen, "an endpoint behind one that serves every model is never asked"
+            seen |= set() if models else {capability}
+        offered = [capability for capability, _ in offered]
         does = {model.does for model in vendor.models} - {Capability.CHAT}
         assert not vendor.endpoints or does <= {*offered, *does - set(WHAT_IS_HERE)}
 

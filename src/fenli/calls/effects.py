@@ -92,6 +92,13 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
     ask: Any
 
 
+class Inquire(msgspec.Struct, frozen=True, gc=False):
+    """The attempt's vendor is to be asked how far the task is that it took on; what it says is `ServiceCall.heard`."""
+
+    attempt: int
+    request: Request
+
+
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """The office is to be asked for more of some budgets; then `Call.allowed` goes on. Comes alone."""
 
@@ -105,5 +112,5 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 
 
 Closing = Reply | Finish | Abort | Ended
-Effect = Write | Start | Finish | Abort | Reply | Append | Send | Fetch | Ask | Cancel | Ended
+Effect = Write | Start | Finish | Abort | Reply | Append | Send | Fetch | Inquire | Ask | Cancel | Ended
 Effects = tuple[Effect, ...] | list[Effect]

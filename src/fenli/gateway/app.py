@@ -161,7 +161,7 @@ class App:
         handle, target = find(directory, self._key(directory, exchange.headers), name)
         self._number += 1
         call = call_id(self.run, self._number)
-        following = Following(self.desk.transport, exchange, name, handle, target, call)
+        following = Following(self.desk, exchange, name, handle, target, call)
         if exchange.method == b"DELETE":
             following.cancel()
         elif content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from fenli.budgets.purse import Lease, Need, Purse
@@ -18,19 +19,24 @@ from fenli.calls.effects import (
     Ended,
     Fetch,
     Finish,
+    Inquire,
     Reply,
     Send,
     Start,
     Write,
 )
-from fenli.clock import Clock
+from fenli.calls.service import ServiceCall
+from fenli.clock import SECOND, Clock
 from fenli.errors import CallRefused, Code, Failure, Kind, TicketNeeded, TicketRefused
 from fenli.gateway.recorder import Recorder
 from fenli.gateway.tickets import Tickets
-from fenli.http.transport import Sending, Transport
+from fenli.http.fetch import Fetched, Gathering
+from fenli.http.transport import Deadlines, Request, Sending, Transport
 
 log = logging.getLogger(__name__)
 
+# One question after a task; it is asked again later.
+_INQUIRING: Final = Deadlines(connect=5 * SECOND, head=30 * SECOND, first_byte=30 * SECOND, idle=30 * SECOND)
 _SILENT: Final = "a budget binds this call and the office that keeps it does not answer: retry in a few seconds"
 _BROKEN: Final = "the call could not be made, for a fault of the gateway's own: retry, or ask who runs it for the log"
 
@@ -160,6 +166,8 @@ class CallDriver:
                 self._desk.lender.ask(effect.needs, self.told)  # type: ignore[union-attr]
             elif kind is Fetch:
                 self._fetch(effect)  # type: ignore[arg-type]
+            elif kind is Inquire:
+                self._inquire(effect.attempt, effect.request)  # type: ignore[union-attr]
             else:
                 recorder.at_last(self, effect)  # type: ignore[arg-type]
 
@@ -170,6 +178,19 @@ class CallDriver:
             self._desk.recorder.after(Fetching(self, self._desk.tickets), effect)
         else:
             self.perform(self.call.failed(effect.attempt, refused, self.now()))
+
+    def _inquire(self, number: int, request: Request) -> None:
+        heard = partial(self._heard, number)
+        self.sendings[number] = self._desk.transport.send(request, _INQUIRING, Gathering(heard))
+
+    def _heard(self, number: int, fetched: Fetched | Exception) -> None:
+        self.sendings.pop(number, None)
+        call = self.call
+        assert isinstance(call, ServiceCall)
+        if isinstance(fetched, Exception):
+            self.perform(call.unheard(number, fetched, self.now()))
+        else:
+            self.perform(call.heard(number, *fetched, self.now()))
 
     def told(self, met: bool | None) -> None:
         """What the office said to an `Ask`; None where it said nothing."""

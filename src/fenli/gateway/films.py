@@ -12,15 +12,17 @@ from fenli.calls.attempt import failure_of
 from fenli.calls.replies import error_reply
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, Failure, Kind
+from fenli.gateway.driver import Desk
 from fenli.http.exchange import ServerExchange
 from fenli.http.fetch import Fetched, Gathering
-from fenli.http.transport import Deadlines, Sending, Transport
+from fenli.http.transport import Deadlines, Request, Sending
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
 from fenli.routing.targets import Target
 from fenli.vendors.services import Service
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat.whole import NO_ANSWER
+from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Handle, Status, read_handle, video_object
 
 _JSON: Final = b"content-type: application/json\r\n"
@@ -43,12 +45,15 @@ def find(directory: Directory, key: Key, text: str) -> tuple[Handle, Target]:
 class Following:
     """One question after one video. Implements `fenli.http.exchange.ServerListener`."""
 
-    __slots__ = ("_call", "_exchange", "_handle", "_name", "_say", "_sending", "_steps", "_target", "_transport")
+    __slots__ = (
+        "_call", "_exchange", "_handle", "_name", "_now", "_say", "_sending", "_steps", "_target", "_transport",
+    )  # fmt: skip
 
     def __init__(
-        self, transport: Transport, exchange: ServerExchange, name: str, handle: Handle, target: Target, call: str
+        self, desk: Desk, exchange: ServerExchange, name: str, handle: Handle, target: Target, call: str
     ) -> None:
-        self._transport = transport
+        self._transport = desk.transport
+        self._now = desk.now
         self._exchange = exchange
         self._name = name
         self._handle = handle
@@ -61,7 +66,7 @@ class Following:
 
     def tell(self) -> None:
         """Answers how far it is."""
-        self._ask(self._service.filming.asked(self._handle.task))
+        self._ask(self._service.inquiry(self._target.address, self._handle.task, self._now()))
 
     def hand_over(self) -> None:
         """Sends the caller to where the video is."""
@@ -70,11 +75,11 @@ class Following:
 
     def cancel(self) -> None:
         """Calls it off. Raises CallRefused where the vendor has no way to."""
-        path = self._service.filming.cancelled(self._handle.task)
-        if path is None:
+        errand = self._service.filming.cancelled(self._handle.task)
+        if errand is None:
             message = f"{self._target.vendor_id} cannot call off a video that it was asked for: leave it alone"
             raise CallRefused(Code.BAD_REQUEST, message)
-        self._send(b"DELETE", path, self._deleted)
+        self._send(self._request(errand), self._deleted)
 
     def client_gone(self) -> None:
         if self._sending is not None:
@@ -91,12 +96,14 @@ class Following:
         assert isinstance(self._target.vendor, Service)
         return self._target.vendor
 
-    def _ask(self, path: str) -> None:
+    def _ask(self, request: Request) -> None:
         self._steps += 1
-        self._send(b"GET", path, self._heard)
+        self._send(request, self._heard)
 
-    def _send(self, method: bytes, path: str, done: Callable[[Fetched | Exception], None]) -> None:
-        request = self._service.beside(self._target.address, method, path)
+    def _request(self, errand: Errand) -> Request:
+        return self._service.errand(self._target.address, errand, self._now())
+
+    def _send(self, request: Request, done: Callable[[Fetched | Exception], None]) -> None:
         self._sending = self._transport.send(request, _DEADLINES, Gathering(done))
 
     def _heard(self, fetched: Fetched | Exception) -> None:
@@ -113,7 +120,7 @@ class Following:
         if isinstance(told, Film):
             self._say(told)
         elif self._steps < STEPS_MAX:
-            self._ask(told)
+            self._ask(self._request(told))
         else:
             self._fail(Failure(Kind.SERVER_ERROR, "it sends from one place to the next"), fetched)
 
@@ -127,9 +134,7 @@ class Following:
     def _failure(self, fetched: Fetched | Exception) -> Failure | None:
         if isinstance(fetched, Exception):
             return failure_of(fetched)
-        if not 200 <= fetched.status < 300 or self._service.refuses(fetched.body):
-            return self._service.classify(fetched.status, fetched.headers, fetched.body)
-        return None
+        return self._service.failure(fetched.status, fetched.headers, fetched.body)
 
     def _fail(self, failure: Failure, fetched: Fetched | Exception) -> None:
         headers = fetched.headers if isinstance(fetched, Fetched) else []

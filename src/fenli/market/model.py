@@ -66,7 +66,7 @@ class EmulatedVendor:
         self._allowance = Allowance()
         self._tasks = Tasks(flavour.tasks, self.prefix)
         self._cabinet = None if flavour.files is None else Cabinet(flavour.files)
-        self._studio = None if flavour.films is None else Studio(flavour.films, self.pace)
+        self._studios = [Studio(shape, self.pace) for shape in flavour.films]
 
     def named(self, model: str) -> str:
         """The id of what requests call ``model``."""
@@ -116,11 +116,17 @@ class EmulatedVendor:
         if self._tells(ask):
             fault = None if way is Way.NO_BALANCE else self._asked_fault(ask, "", "", now, chance)
             return self._balance(fault, self._told_account(way), request_id, chance)
-        service = self._service(ask)
+        try:
+            service = self._service(ask)
+            film = None if service is not None else self._film(ask, now)
+        except ValueError as error:
+            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         if service is not None:
             return self._serve(service, ask, request_id, now, chance)
-        film = None if self._studio is None else self._studio.told(ask, now)
         if film is not None:
+            fault = self._asked_fault(ask, "", "", now, chance)
+            if fault is not None and isinstance(fault.what, Kind):
+                return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
             return self._plain(Plain(200, film), request_id)
         if self._cabinet is not None and self._cabinet.is_about(ask):
             return self._kept(self._cabinet, ask, request_id, now, chance)
@@ -261,11 +267,15 @@ class EmulatedVendor:
         )  # fmt: skip
 
     def _service(self, ask: Ask) -> Service | None:
+        """Raises ValueError for what it is not asked for in this way."""
         if ask.method != "POST":
             return None
-        if self._studio is not None and ask.path == self._studio.shape.path:
-            return self._studio
-        return self.flavour.services.get(ask.path)
+        studio = next((studio for studio in self._studios if studio.shape.begins(ask)), None)
+        return studio or self.flavour.services.get(ask.path)
+
+    def _film(self, ask: Ask, now: int) -> bytes | None:
+        """What is told of a task; None where this is about none. Raises ValueError for what it refuses."""
+        return next((told for studio in self._studios if (told := studio.told(ask, now)) is not None), None)
 
     def _serve(self, service: Service, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
         """What is not chat: made at once, and charged when it is made."""
@@ -278,7 +288,7 @@ class EmulatedVendor:
             return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
         if self.account is not None and self.account.left <= 0:
             return self._refused(Kind.NO_BALANCE, request_id)
-        if model not in self.models:
+        if model not in self.models and not model.startswith(self.flavour.model_prefixes or ("\0",)):
             return self._refused(Kind.MODEL_NOT_FOUND, request_id)
         try:
             made = service.make(ask.body, model, now, chance)

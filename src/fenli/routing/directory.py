@@ -102,7 +102,7 @@ class Directory:
     def offering(self, capability: Capability) -> list[str]:
         """The vendors that are on and have it beside chat."""
         return [name for name, (settings, _) in self._vendors.items()
-                if service_of(VENDORS[settings.adapter], capability) is not None]  # fmt: skip
+                if any(one.capability is capability for one in VENDORS[settings.adapter].endpoints)]  # fmt: skip
 
     def _make(self, name: str, capability: Capability = Capability.CHAT) -> Plan:
         paths = self._paths(name)
@@ -145,8 +145,9 @@ class Directory:
         known = self._known(path)
         if known is not None and not serves(known.does, capability):
             return False
-        vendor = VENDORS[self._vendors[path.partition("/")[0]][0].adapter]
-        return capability is Capability.CHAT or service_of(vendor, capability) is not None
+        vendor_id, _, model = path.partition("/")
+        vendor = VENDORS[self._vendors[vendor_id][0].adapter]
+        return capability is Capability.CHAT or service_of(vendor, capability, model) is not None
 
     def _for_something_else(self, name: str, paths: list[str], capability: Capability) -> CallRefused:
         known = next((model for path in paths if (model := self._known(path)) is not None), None)
@@ -175,7 +176,7 @@ class Directory:
         deadlines = settings.deadlines
         known = self._known(path)
         output = known.output if known else None
-        service = service_of(vendor, capability)
+        service = service_of(vendor, capability, model)
         speaker = service or vendor
         try:
             address = speaker.address(settings.base_url, secret, model)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.dashscope_media import DashScopeFilms, DashScopeImages
+from fenli.vendors.dashscope_media import DASHSCOPE_LATER, DashScopeDrawn, DashScopeFilms, DashScopeImages
 from fenli.vendors.endpoints import EMBEDDINGS, FILES, Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
@@ -45,6 +45,14 @@ ALIBABA = OpenAICompatible(
         ),
         Endpoint(
             capability=Capability.IMAGES,
+            path="/api/v1/services/aigc/text2image/image-synthesis",
+            instead_of="/compatible-mode/v1",
+            codec=DashScopeDrawn(),
+            lines=DASHSCOPE_LATER,
+            models=r"wanx|wan2\.[0-5]-t2i",
+        ),
+        Endpoint(
+            capability=Capability.IMAGES,
             path="/api/v1/services/aigc/multimodal-generation/generation",
             instead_of="/compatible-mode/v1",
             codec=DashScopeImages(),
@@ -54,7 +62,7 @@ ALIBABA = OpenAICompatible(
             path="/api/v1/services/aigc/video-generation/video-synthesis",
             instead_of="/compatible-mode/v1",
             codec=DashScopeFilms(),
-            lines=b"X-DashScope-Async: enable\r\n",
+            lines=DASHSCOPE_LATER,
             charges=by_the_second,
         ),
     ),

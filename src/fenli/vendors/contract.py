@@ -160,6 +160,10 @@ class Vendor(Protocol):
         """The request for one attempt at ``now`` (a signature's timestamp). Raises CallRefused for what the vendor
         cannot be told, and then TicketNeeded where it needs a ticket that is not at hand."""
 
+    def signed(self, address: Address, headers: bytes, body: bytes, now: int) -> bytes:
+        """The header lines of a request beside chat, ready for the wire: with a signature of ``body`` at ``now``, where
+        the vendor asks for one."""
+
     def balance_request(self, base_url: str, secret: str) -> Request:
         """Asks for the balance; only where there is a ``balance``. Raises ConfigError like `address`."""
 

@@ -14,9 +14,12 @@ from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.request import Member
 from fenli.wire.services import Delivered, Reply, ServiceRequest
 from fenli.wire.services.images import Images
+from fenli.wire.services.tasks import Errand, Failed, drawn, taken_on
 from fenli.wire.services.usage import came_to, counted
 from fenli.wire.services.videos import Film, Status, begun, seconds_of
 
+# The header with which a request asks for a task.
+DASHSCOPE_LATER: Final = b"X-DashScope-Async: enable\r\n"
 _encode = msgspec.json.encode
 
 
@@ -41,20 +44,32 @@ class _Images(msgspec.Struct):
     request_id: str | None = None
 
 
+class _Result(msgspec.Struct):
+    url: str | None = None
+    actual_prompt: str | None = None
+
+
 class _Task(msgspec.Struct):
     task_id: str = ""
     task_status: str = "UNKNOWN"
     video_url: str | None = None
+    results: list[_Result] = []
+    code: str | None = None
     message: str | None = None
 
 
 class _Told(msgspec.Struct):
     output: _Task
+    request_id: str | None = None
 
 
 _decode_images = msgspec.json.Decoder(_Images).decode
 _decode_told = msgspec.json.Decoder(_Told).decode
 _WAITING: Final = {"PENDING": Status.QUEUED, "RUNNING": Status.IN_PROGRESS, "SUSPENDED": Status.IN_PROGRESS}
+
+
+# What of a request belongs to what is to be made, for models whose prompt is no message.
+_GIVEN: Final = ("negative_prompt", "ref_img", "sketch_image_url", "images")
 
 
 class DashScopeImages(Images, frozen=True):
@@ -81,6 +96,31 @@ class DashScopeImages(Images, frozen=True):
         return Delivered(body=body, usage=came_to("images", len(data)), id=found.request_id)
 
 
+class DashScopeDrawn(DashScopeImages, frozen=True):
+    """Images that are a task, by models before wan2.6. Implements `fenli.wire.services.tasks.Awaited`."""
+
+    def body(self, ask: ServiceRequest, model: bytes) -> bytes:
+        given = {"prompt": msgspec.Raw(ask.fields["prompt"])}
+        given |= {name: msgspec.Raw(ask.fields[name]) for name in _GIVEN if name in ask.fields}
+        parameters = _parameters(ask, ("model", "prompt", "response_format", *_GIVEN))
+        return _encode({"model": msgspec.Raw(model), "input": given, "parameters": parameters})
+
+    def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
+        return taken_on(_decode_told(reply.data).output.task_id)
+
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/api/v1/tasks/{task}")
+
+    def outcome(self, ask: ServiceRequest, reply: Reply) -> Delivered | Failed | None:
+        told = _decode_told(reply.data)
+        task = told.output
+        if task.task_status == "SUCCEEDED":
+            return drawn([_picture(one) for one in task.results if one.url], reply.at, task.task_id or told.request_id)
+        if task.task_status in _WAITING:
+            return None
+        return Failed(_encode({"code": task.code or task.task_status, "message": task.message or ""}))
+
+
 class DashScopeFilms(msgspec.Struct, frozen=True):
     """Implements `fenli.wire.services.videos.Filming`."""
 
@@ -103,18 +143,24 @@ class DashScopeFilms(msgspec.Struct, frozen=True):
     def meters(self, raw: bytes) -> dict[str, int]:
         return counted(raw, "video_seconds")
 
-    def asked(self, task: str) -> str:
-        return f"/api/v1/tasks/{task}"
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/api/v1/tasks/{task}")
 
-    def told(self, data: bytes) -> Film | str:
+    def told(self, data: bytes) -> Film | Errand:
         task = _decode_told(data).output
         if task.task_status == "SUCCEEDED":
             return Film.there(task.video_url)
         waiting = _WAITING.get(task.task_status)
         return Film(Status.FAILED, error=task.message or task.task_status) if waiting is None else Film(waiting)
 
-    def cancelled(self, task: str) -> str | None:
-        return None
+    def cancelled(self, task: str) -> Errand | None:
+        """Taken only while it has not been begun."""
+        return Errand(f"/api/v1/tasks/{task}/cancel", b"POST")
+
+
+def _picture(made: _Result) -> dict[str, Any]:
+    """As callers read it; ``revised_prompt`` is what was made of theirs."""
+    return {"url": made.url} | ({"revised_prompt": made.actual_prompt} if made.actual_prompt else {})
 
 
 def _parameters(ask: ServiceRequest, apart: tuple[str, ...]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The constants are those of OpenAI's own API, and of whoever took its paths and s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -25,7 +26,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ``codec`` is None where nothing is asked of a model there: files are only kept.
     ``failures``: where an answer with a 200 tells one, beside ``error``. ``lines``: further header lines of a request;
     ``accepts``: the type of answer to ask for, where the vendor has several.
-    ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most."""
+    ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most; ``facts``:
+    what of a request its prices hang on. ``models``: a pattern for the beginning of a model's name, regardless of case;
+    of several endpoints for one capability the first that fits serves a model."""
 
     capability: Capability
     path: str
@@ -35,6 +38,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     lines: bytes = b""
     accepts: bytes = b""
     charges: Callable[[ServiceRequest], dict[str, int]] | None = None
+    facts: Callable[[ServiceRequest], dict[str, bool | str]] | None = None
+    models: str = ""
+
+    def serves(self, model: str) -> bool:
+        return re.match(self.models, model, re.IGNORECASE) is not None
 
 
 def completions(count: Callable[[bytes], dict[str, int]], path: str = "/completions") -> Endpoint:

@@ -12,6 +12,7 @@ import msgspec
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.request import Member, encode_members
 from fenli.wire.services import Delivered, Reply, ServiceRequest
+from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Status, begun, clips, seconds_of
 
 _encode = msgspec.json.encode
@@ -80,7 +81,7 @@ class _Clips(msgspec.Struct, frozen=True):
     def meters(self, raw: bytes) -> dict[str, int]:
         return clips(raw)
 
-    def cancelled(self, task: str) -> str | None:
+    def cancelled(self, task: str) -> Errand | None:
         return None
 
 
@@ -97,10 +98,10 @@ class ZhipuFilms(_Clips, frozen=True):
             fields["image_url"] = ask.fields["input_reference"]
         return encode_members(fields)
 
-    def asked(self, task: str) -> str:
-        return f"/async-result/{task}"
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/async-result/{task}")
 
-    def told(self, data: bytes) -> Film | str:
+    def told(self, data: bytes) -> Film | Errand:
         task = _decode_zhipu(data)
         if task.task_status == "FAIL":
             return Film(Status.FAILED, error="the vendor says no more than that")
@@ -125,10 +126,10 @@ class MiniMaxFilms(_Clips, frozen=True):
             fields["first_frame_image"] = ask.fields["input_reference"]
         return encode_members(fields)
 
-    def asked(self, task: str) -> str:
-        return f"/query/video_generation?task_id={task}"
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/query/video_generation?task_id={task}")
 
-    def told(self, data: bytes) -> Film | str:
+    def told(self, data: bytes) -> Film | Errand:
         try:
             return Film.there(_decode_filed(data).file.download_url)
         except msgspec.ValidationError:
@@ -137,7 +138,7 @@ class MiniMaxFilms(_Clips, frozen=True):
             name = str(task.file_id)
             if not name.isalnum():
                 raise ValueError("it names no file")
-            return f"/files/retrieve?file_id={name}"
+            return Errand(f"/files/retrieve?file_id={name}")
         if task.status == "Fail":
             return Film(Status.FAILED, error="the vendor says no more than that")
         return Film(Status.IN_PROGRESS if task.status == "Processing" else Status.QUEUED)
@@ -163,10 +164,10 @@ class ArkFilms(_Clips, frozen=True):
         fields.setdefault("content", _encode(parts))
         return encode_members(fields)
 
-    def asked(self, task: str) -> str:
-        return f"/contents/generations/tasks/{task}"
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/contents/generations/tasks/{task}")
 
-    def told(self, data: bytes) -> Film | str:
+    def told(self, data: bytes) -> Film | Errand:
         task = _decode_ark(data)
         match task.status:
             case "succeeded":
@@ -178,8 +179,8 @@ class ArkFilms(_Clips, frozen=True):
                 return Film(Status.QUEUED)
         return Film(Status.IN_PROGRESS)
 
-    def cancelled(self, task: str) -> str | None:
-        return self.asked(task)
+    def cancelled(self, task: str) -> Errand | None:
+        return Errand(f"/contents/generations/tasks/{task}", b"DELETE")
 
 
 def _passed(ask: ServiceRequest, model: bytes) -> dict[str, Member]:

@@ -110,6 +110,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
         name = msgspec.json.encode(entry.sent_as or model)
         return Address(origin, target.encode(), self._headers(origin, secret), name, secret)
 
+    def signed(self, address: Address, headers: bytes, body: bytes, now: int) -> bytes:
+        return headers
+
     def balance_request(self, base_url: str, secret: str) -> Request:
         assert self.balance is not None
         origin, prefix = parse_base_url(base_url)

@@ -14,7 +14,8 @@ from fenli.vendors.headers import accepting, typed
 from fenli.vendors.limits import LimitHeaders
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
-from fenli.wire.services import Codec, ServiceAnswer, ServiceRequest
+from fenli.wire.services import Codec, Delivered, Reply, ServiceAnswer, ServiceRequest
+from fenli.wire.services.tasks import Awaited, Errand, Failed
 from fenli.wire.services.videos import Filming
 
 
@@ -31,7 +32,8 @@ class Service:
 
     @property
     def disconnect(self) -> Disconnect:
-        return self.vendor.disconnect
+        """A task goes on, and is charged, whoever has left: what it came to is worth to be known."""
+        return Disconnect.DRAIN if isinstance(self.endpoint.codec, Awaited) else self.vendor.disconnect
 
     @property
     def limits(self) -> tuple[LimitHeaders, ...]:
@@ -63,20 +65,39 @@ class Service:
 
     def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
         body = self.codec.body(ask, address.model)
-        return Request(address.origin, b"POST", address.target, address.headers + self.endpoint.lines, body)
+        headers = self.vendor.signed(address, address.headers + self.endpoint.lines, body, now)
+        return Request(address.origin, b"POST", address.target, headers, body)
+
+    def errand(self, address: Address, errand: Errand, now: int) -> Request:
+        """To be sent at ``now``."""
+        target = self._base(address) + errand.path
+        headers = self.vendor.signed(address, address.headers + errand.lines, errand.body, now)
+        return Request(address.origin, errand.method, target.encode(), headers, errand.body)
 
     def beside(self, address: Address, method: bytes, path: str) -> Request:
         """For what belongs to the endpoint: ``path`` stands behind the base URL, as the endpoint's own does."""
-        base = address.target.decode().removesuffix(self.endpoint.path)
-        return Request(address.origin, method, (base + path).encode(), address.headers, b"")
+        return Request(address.origin, method, (self._base(address) + path).encode(), address.headers, b"")
 
     def sent(self, address: Address, content_type: bytes, body: bytes) -> Request:
         """A ``body`` that is no JSON, to where the endpoint is."""
         return Request(address.origin, b"POST", address.target, typed(address.headers, content_type), body)
 
-    def refuses(self, body: bytes) -> bool:
-        """Whether a reply about a task, with a 200, is none. An ``error`` in it may be the task's own."""
-        return self._failures is not None and self._failures.told(body) is not None
+    def failure(self, status: int, headers: Headers, body: bytes) -> Failure | None:
+        """What a reply about a task means; None where it is one. An ``error`` in it may be the task's own."""
+        refused = self._failures is not None and self._failures.told(body) is not None
+        return None if 200 <= status < 300 and not refused else self.classify(status, headers, body)
+
+    def inquiry(self, address: Address, task: str, now: int) -> Request:
+        """Asks how far a task is, at ``now``."""
+        codec = self.codec
+        assert isinstance(codec, Awaited | Filming)
+        return self.errand(address, codec.asked(task, address.model), now)
+
+    def outcome(self, ask: ServiceRequest, body: bytes, at: int) -> Delivered | Failed | None:
+        """What an `inquiry` found, of what was asked for ``at`` that instant. As `Awaited.outcome`."""
+        codec = self.codec
+        assert isinstance(codec, Awaited)
+        return codec.outcome(ask, Reply(body, b"", at))
 
     @property
     def filming(self) -> Filming:
@@ -100,13 +121,17 @@ class Service:
     def facts(
         self, ask: ServiceRequest, service_tier: str | None, usage: Mapping[str, int]
     ) -> dict[str, bool | str] | None:
-        return None
+        return None if self.endpoint.facts is None else self.endpoint.facts(ask)
+
+    def _base(self, address: Address) -> str:
+        return address.target.decode().removesuffix(self.endpoint.path)
 
     def classify(self, status: int, headers: Headers, body: bytes) -> Failure:
         return self.vendor.classify(status, headers, body)
 
 
-def service_of(vendor: Vendor, capability: Capability) -> Service | None:
+def service_of(vendor: Vendor, capability: Capability, model: str) -> Service | None:
     """None where the vendor has no such endpoint."""
-    endpoint = next((endpoint for endpoint in vendor.endpoints if endpoint.capability is capability), None)
+    having = (endpoint for endpoint in vendor.endpoints if endpoint.capability is capability)
+    endpoint = next((endpoint for endpoint in having if endpoint.serves(model)), None)
     return None if endpoint is None else Service(vendor, endpoint)

@@ -135,6 +135,9 @@ class Translated(msgspec.Struct, frozen=True, kw_only=True):
         name = msgspec.json.encode(entry.sent_as or model)
         return Address(origin, (prefix + (entry.path or self.path)).encode(), headers, name, secret)
 
+    def signed(self, address: Address, headers: bytes, body: bytes, now: int) -> bytes:
+        return headers
+
     def balance_request(self, base_url: str, secret: str) -> Request:
         assert self.balance is not None
         origin, prefix = parse_base_url(base_url)

@@ -8,8 +8,8 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.completing import Completing
+from fenli.market.services.dashscope_tasks import DashScopeDrawings, DashScopeFilms
 from fenli.market.services.files import FileShape
-from fenli.market.services.films import DashScopeFilms
 from fenli.market.services.media import DashScopeDrawing
 from fenli.market.services.texts import Embedding, Ranking
 
@@ -21,7 +21,7 @@ ALIBABA: Final = Flavour(
         search="enable_search",
         prefix="partial",
     ),
-    films=DashScopeFilms(),
+    films=(DashScopeFilms(), DashScopeDrawings()),
     files=FileShape("/compatible-mode/v1/files"),
     services={
         "/api/v1/services/aigc/multimodal-generation/generation": DashScopeDrawing(),

@@ -17,7 +17,7 @@ BYTEDANCE: Final = Flavour(
     answer_id="",
     model_prefixes=("ep-",),
     senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
-    films=ArkFilms(),
+    films=(ArkFilms(),),
     services={
         "/api/v3/embeddings": Dated(Embedding()),
         "/api/v3/images/generations": Drawing(counted="generated_images"),

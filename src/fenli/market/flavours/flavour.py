@@ -149,8 +149,8 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
     stream is one of messages, which come whole or not at all (a WebSocket's).
     ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path.
-    ``tasks``: how answers are asked for that are fetched later. ``films``: how it makes videos. ``files``: how
-    it keeps files."""
+    ``tasks``: how answers are asked for that are fetched later. ``films``: how it makes videos, and
+    images that take as long. ``files``: how it keeps files."""
 
     id: str
     key: str = ""
@@ -182,7 +182,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     tasks: TaskShape | None = None
     senses: Senses | None = None
     services: dict[str, Service] = {}
-    films: FilmShape | None = None
+    films: tuple[FilmShape, ...] = ()
     files: FileShape | None = None
     refusals: tuple[Refusal, ...]
 

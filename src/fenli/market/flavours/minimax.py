@@ -23,7 +23,7 @@ MINIMAX: Final = Flavour(
         thinking={"MiniMax-M3": ("thinking.type",), "MiniMax-M[12]": ()},
         name_role="system",
     ),
-    films=MiniMaxFilms(),
+    films=(MiniMaxFilms(),),
     services={
         "/v1/image_generation": MiniMaxDrawing(),
         "/v1/t2a_v2": MiniMaxSpeaking(),

@@ -74,7 +74,7 @@ ZHIPU: Final = Flavour(
         sources="web_search",
         name="meta.bot_name",
     ),
-    films=ZhipuFilms(),
+    films=(ZhipuFilms(),),
     files=FileShape("/api/paas/v4/files"),
     services={
         "/api/paas/v4/embeddings": Embedding(("completion_tokens",)),

@@ -1,6 +1,6 @@
-"""Videos, which take their time: a task is begun, asked after, and called off where its vendor lets it be.
+"""Videos and images that take their time: a task is begun, asked after, and called off where its vendor lets it be.
 
-A film takes as long as an answer of `TOKENS` tokens would. One whose prompt says FAIL fails in the end. The book is
+One takes as long as an answer of `TOKENS` tokens would, and fails in the end if its prompt says FAIL. The book is
 written when a task is begun, and says what was ordered.
 """
 
@@ -23,18 +23,22 @@ _KEPT: Final = 4096
 
 
 class Task(msgspec.Struct):
-    """``at`` and ``ends`` are instants, ns; ``fails`` in the end, or was ``cancelled``."""
+    """``at`` and ``ends`` are instants, ns; ``units`` what was ordered; ``fails`` in the end, or was ``cancelled``."""
 
     id: str
     model: str
     at: int
     ends: int
+    units: dict[str, int]
     fails: bool
     cancelled: bool = False
 
     @property
     def url(self) -> str:
         return f"https://market.example/{self.id}.mp4"
+
+    def picture(self, number: int) -> str:
+        return f"https://market.example/{self.id}-{number}.png"
 
 
 class FilmShape(Protocol):
@@ -43,6 +47,12 @@ class FilmShape(Protocol):
     @property
     def path(self) -> str:
         """Where a task is begun."""
+
+    def begins(self, ask: Ask) -> bool:
+        """Whether this POST begins a task. Raises ValueError for what the vendor refuses."""
+
+    def model(self, body: bytes) -> str | None:
+        """Which model is asked for, where that is not the body's ``model``."""
 
     def prompt(self, body: bytes) -> str:
         """Raises msgspec.DecodeError, or ValueError for what the vendor refuses."""
@@ -56,11 +66,15 @@ class FilmShape(Protocol):
         """The id of the task that this asks after, or calls off; None where it is about none."""
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
-        """How far it is; None for what this vendor does not do with a task."""
+        """How far it is; None for what this vendor does not do with a task, ValueError for what it refuses."""
+
+
+def fails(prompt: str) -> bool:
+    return "FAIL" in prompt
 
 
 class Studio:
-    """The films of one emulated vendor. Implements `fenli.market.services.service.Service`."""
+    """The tasks of one kind of one emulated vendor. Implements `fenli.market.services.service.Service`."""
 
     def __init__(self, shape: FilmShape, pace: Pace) -> None:
         self.shape = shape
@@ -68,18 +82,20 @@ class Studio:
         self._tasks: OrderedDict[str, Task] = OrderedDict()
 
     def model(self, body: bytes) -> str:
-        return named(body).model
+        model = self.shape.model(body)
+        return named(body).model if model is None else model
 
     def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
         prompt = self.shape.prompt(body)
-        task = Task(chance.bytes(12).hex(), model, at, at + self._span, "FAIL" in prompt)
+        units = self.shape.units(body)
+        task = Task(chance.bytes(12).hex(), model, at, at + self._span, units, fails(prompt))
         self._tasks[task.id] = task
         if len(self._tasks) > _KEPT:
             self._tasks.popitem(last=False)
-        return Made(msgspec.json.encode(self.shape.begun(task)), units=self.shape.units(body))
+        return Made(msgspec.json.encode(self.shape.begun(task)), units=units)
 
     def told(self, ask: Ask, now: int) -> bytes | None:
-        """None where this is about no task of ours."""
+        """None where this is about no task of ours. Raises ValueError for what the vendor refuses."""
         task = self._tasks.get(self.shape.asked(ask) or "")
         told = None if task is None else self.shape.told(task, ask, now)
         return None if told is None else msgspec.json.encode(told)
@@ -103,15 +119,29 @@ _decode_prompt = msgspec.json.Decoder(_Prompt).decode
 _decode_content = msgspec.json.Decoder(_Content).decode
 
 
-class ZhipuFilms(msgspec.Struct, frozen=True):
+class Films(msgspec.Struct, frozen=True, kw_only=True):
+    """What most have in common: a path for one thing, a model in the body, a clip as the unit."""
+
+    path: str
+
+    def begins(self, ask: Ask) -> bool:
+        return ask.path == self.path
+
+    def model(self, body: bytes) -> str | None:
+        return None
+
+    def units(self, body: bytes) -> dict[str, int]:
+        return CLIP
+
+
+class ZhipuFilms(Films, frozen=True, kw_only=True):
+    """Implements `FilmShape`."""
+
     path: str = "/api/paas/v4/videos/generations"
     asks: str = "/api/paas/v4/async-result/"
 
     def prompt(self, body: bytes) -> str:
         return _decode_prompt(body).prompt
-
-    def units(self, body: bytes) -> dict[str, int]:
-        return CLIP
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"id": task.id, "request_id": task.id, "model": task.model, "task_status": "PROCESSING"}
@@ -129,8 +159,9 @@ class ZhipuFilms(msgspec.Struct, frozen=True):
         return told | {"task_status": "SUCCESS", "video_result": [film]}
 
 
-class MiniMaxFilms(msgspec.Struct, frozen=True):
-    """A film is a file in the end, whose address is told apart. Its file has the task's name."""
+class MiniMaxFilms(Films, frozen=True, kw_only=True):
+    """A film is a file in the end, whose address is told apart. Its file has the task's name. Implements
+    `FilmShape`."""
 
     path: str = "/v1/video_generation"
     asks: str = "/v1/query/video_generation"
@@ -141,9 +172,6 @@ class MiniMaxFilms(msgspec.Struct, frozen=True):
         if asked.duration not in (None, 6, 10):
             raise ValueError(f"duration: {asked.duration} is not 6 or 10")
         return asked.prompt
-
-    def units(self, body: bytes) -> dict[str, int]:
-        return CLIP
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
@@ -164,7 +192,9 @@ class MiniMaxFilms(msgspec.Struct, frozen=True):
         return told | ({"status": "Fail"} if task.fails else {"status": "Success", "file_id": task.id})
 
 
-class ArkFilms(msgspec.Struct, frozen=True):
+class ArkFilms(Films, frozen=True, kw_only=True):
+    """Implements `FilmShape`."""
+
     path: str = "/api/v3/contents/generations/tasks"
 
     def prompt(self, body: bytes) -> str:
@@ -172,9 +202,6 @@ class ArkFilms(msgspec.Struct, frozen=True):
         if not texts:
             raise ValueError("content: a text is required")
         return "".join(texts)
-
-    def units(self, body: bytes) -> dict[str, int]:
-        return CLIP
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"id": task.id}
@@ -195,49 +222,3 @@ class ArkFilms(msgspec.Struct, frozen=True):
         if task.fails:
             return told | {"status": "failed", "error": {"code": "InternalServiceError", "message": "it went wrong"}}
         return told | {"status": "succeeded", "content": {"video_url": task.url}}
-
-
-class _Wish(msgspec.Struct):
-    prompt: str
-
-
-class _Length(msgspec.Struct):
-    duration: int = 5
-    size: str | None = None
-
-
-class _Synthesis(msgspec.Struct):
-    input: _Wish
-    parameters: _Length
-
-
-_decode_synthesis = msgspec.json.Decoder(_Synthesis).decode
-
-
-class DashScopeFilms(msgspec.Struct, frozen=True):
-    """Counts seconds, and only takes what says that it will be asked after."""
-
-    path: str = "/api/v1/services/aigc/video-generation/video-synthesis"
-    asks: str = "/api/v1/tasks/"
-
-    def prompt(self, body: bytes) -> str:
-        asked = _decode_synthesis(body)
-        if asked.parameters.size is not None and "*" not in asked.parameters.size:
-            raise ValueError(f"size: {asked.parameters.size}")
-        return asked.input.prompt
-
-    def units(self, body: bytes) -> dict[str, int]:
-        return {"video_seconds": _decode_synthesis(body).parameters.duration}
-
-    def begun(self, task: Task) -> dict[str, Any]:
-        return {"request_id": task.id, "output": {"task_id": task.id, "task_status": "PENDING"}}
-
-    def asked(self, ask: Ask) -> str | None:
-        return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
-
-    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
-        output: dict[str, Any] = {"task_id": task.id, "task_status": "RUNNING"}
-        if now >= task.ends:
-            failed = {"task_status": "FAILED", "code": "InternalError", "message": "it went wrong"}
-            output |= failed if task.fails else {"task_status": "SUCCEEDED", "video_url": task.url}
-        return {"request_id": task.id, "output": output}

@@ -20,7 +20,8 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller gets. ``usage`` is JSON that tells what was used: the vendor's own object, or what the answer
     itself comes to where it has none (``{"images":2}``); None where neither does. ``shown`` is the usage object as it
     stands in ``body``; ``lines`` are header lines.
-    ``task``: what is to be asked after, where the answer is not there yet; ``body`` begins with it as its id."""
+    ``task``: what is to be asked after, where the answer is not there yet; ``body`` begins with it as its id, or is
+    empty where nobody is to see it (`fenli.wire.services.tasks`)."""
 
     body: bytes
     usage: bytes | None
@@ -93,6 +94,21 @@ class ServiceAnswer:
     @property
     def task(self) -> str | None:
         return None if self._delivered is None else self._delivered.task
+
+    @property
+    def awaited(self) -> bool:
+        """All that there is of it is a task."""
+        return self._delivered is not None and not self._delivered.body
+
+    def arrived(self, delivered: Delivered) -> None:
+        """What came of the task. What it is called upstream stays the name that it was asked after by."""
+        self._delivered = delivered
+        self.usage, self.model = delivered.usage, delivered.model
+
+    def fell_through(self, error: bytes) -> None:
+        """Nothing came of the task; ``error`` says why, as the vendor's own do."""
+        self.begun = self.finished = False
+        self.error = error
 
     @property
     def lines(self) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import enum
-import re
 from typing import Annotated, Any, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -16,11 +15,11 @@ from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.wire.services.answer import Codec, Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, filled
+from fenli.wire.services.tasks import Errand, named_task
 from fenli.wire.services.usage import counted
 
 SECONDS_MAX: Final = 60
 _PREFIX: Final = "video_"
-_TASK: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
 class Status(enum.StrEnum):
@@ -47,16 +46,16 @@ class Film(msgspec.Struct, frozen=True):
 
 @runtime_checkable
 class Filming(Codec, Protocol):
-    """How a vendor is asked for videos. Paths stand behind its base URL."""
+    """How a vendor is asked for videos."""
 
-    def asked(self, task: str) -> str:
-        """Where to GET how far the task is."""
+    def asked(self, task: str, model: bytes) -> Errand:
+        """How to ask how far the task is; ``model`` is the vendor's name for it, as JSON."""
 
-    def told(self, data: bytes) -> Film | str:
-        """What that said; a text is a further path to GET. Raises ValueError, or `NO_ANSWER`."""
+    def told(self, data: bytes) -> Film | Errand:
+        """What that said, or what else is to be asked. Raises ValueError, or `NO_ANSWER`."""
 
-    def cancelled(self, task: str) -> str | None:
-        """Where to DELETE it; None where it cannot be called off."""
+    def cancelled(self, task: str) -> Errand | None:
+        """How to call it off; None where it cannot be."""
 
 
 class Handle(msgspec.Struct, frozen=True, array_like=True):
@@ -79,9 +78,10 @@ def read_handle(text: str) -> Handle | None:
     try:
         data = base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
         handle = msgspec.json.decode(data, type=Handle)
+        named_task(handle.task)
     except (ValueError, msgspec.DecodeError):
         return None
-    return handle if _TASK.fullmatch(handle.task) else None
+    return handle
 
 
 def parse_videos(body: bytes | memoryview) -> ServiceRequest:
@@ -106,8 +106,7 @@ def seconds_of(fields: dict[str, Any]) -> int | None:
 
 def begun(ask: ServiceRequest, task: str, reply: Reply) -> Delivered:
     """The task as callers read it. Raises ValueError for what is no task's name."""
-    if not _TASK.fullmatch(task):
-        raise ValueError("it names no task")
+    named_task(task)
     seconds = seconds_of(ask.fields)
     video = {
         "id": task, **video_object(ask.model, reply.at // SECOND, Film(Status.QUEUED)),

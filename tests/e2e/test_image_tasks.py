@@ -1,0 +1,99 @@
+"""Images that are a task at their vendor and one answer here: the official client, costs, failures, early leavers."""
+
+from __future__ import annotations
+
+import json
+import socket
+from decimal import Decimal
+
+import openai
+import pytest
+from fenli_service import KEYS, emulated_market, serving, wait_for
+
+from fenli.market.market import market_key
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
+
+ASKED = ("alibaba", "zhipu")
+DRAWN = {"alibaba/wan2.2-t2i-plus": "0.2", "alibaba/wan2.2-t2i-flash": "0.14"}  # CNY an image
+
+
+@pytest.fixture(scope="module")
+def fenli(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawings")
+    vendors = [f"--vendor={vendor}" for vendor in ASKED]
+    with emulated_market("--at-once", *vendors) as port:
+        lines = ["[local]", "enabled = false", "[[routes]]", 'name = "draw"']
+        lines += ['targets = ["alibaba/wan2.2-t2i-plus", "zhipu/cogview-4"]']
+        for vendor in ASKED:
+            path = parse_base_url(VENDORS[vendor].base_url)[1]
+            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
+        environ = {KEYS[vendor]: market_key(vendor) for vendor in ASKED}
+        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(fenli):
+    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+
+
+def entries_of(fenli, call):
+    def found():
+        return [entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["call"] == call]
+
+    return sorted(wait_for("the books", found), key=lambda entry: entry["attempt"])
+
+
+@pytest.mark.parametrize("model", DRAWN)
+def test_images_come_in_one_answer_and_cost_what_came(fenli, client, model):
+    raw = client.images.with_raw_response.generate(
+        model=model, prompt="墨竹", n=3, size="1024x1024", extra_headers={"x-fenli-cost": "true"}
+    )
+    made = raw.parse()
+    assert [image.url.startswith("https://market.example/") for image in made.data] == [True] * 3
+    cost = 3 * Decimal(DRAWN[model])
+    assert Decimal(str(made.usage.cost)) == cost
+    (entry,) = entries_of(fenli, raw.headers["x-fenli-call-id"])
+    assert (entry["usage"], entry["grade"], Decimal(entry["cost"])) == ({"images": 3}, "measured", cost)
+
+
+def test_one_that_fails_is_free_and_the_next_target_draws(fenli, client):
+    raw = client.images.with_raw_response.generate(model="draw", prompt="FAIL, please", n=2)
+    assert raw.headers["x-fenli-vendor"] == "zhipu"
+    first, second = entries_of(fenli, raw.headers["x-fenli-call-id"])
+    assert (first["vendor"], first["outcome"], first["grade"], first["cost"]) == (
+        "alibaba",
+        "server_error",
+        "none",
+        None,
+    )
+    assert (second["vendor"], second["usage"]) == ("zhipu", {"images": 2})
+
+
+def test_one_that_fails_alone_says_so(client):
+    with pytest.raises(openai.InternalServerError, match="it went wrong") as caught:
+        client.images.generate(model="alibaba/wan2.2-t2i-plus", prompt="FAIL, please")
+    assert caught.value.code == "vendor_error"
+
+
+def test_what_the_vendor_does_not_take_is_refused_in_its_words(client):
+    with pytest.raises(openai.BadRequestError, match="n: 9"):
+        client.images.generate(model="alibaba/wan2.2-t2i-plus", prompt="x", n=9)
+    with pytest.raises(openai.BadRequestError, match="addresses of images"):
+        client.images.generate(model="alibaba/wan2.2-t2i-plus", prompt="x", response_format="b64_json")
+
+
+def test_a_caller_who_leaves_has_ordered_all_the_same(fenli):
+    body = json.dumps({"model": "alibaba/wan2.2-t2i-flash", "prompt": "x", "n": 4}).encode()
+    lines = f"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {fenli.first_key}\r\n"
+    lines += f"Content-Type: application/json\r\nX-Client-Request-Id: left\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", fenli.port)) as caller:
+        caller.sendall(lines.encode() + body)
+    (entry,) = wait_for(
+        "the books",
+        lambda: [
+            entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["usage"] == {"images": 4}
+        ],
+    )
+    assert (entry["outcome"], entry["grade"], Decimal(entry["cost"])) == ("ok", "measured", Decimal("0.56"))
