@@ -99,8 +99,9 @@ def test_what_is_no_list_of_messages_is_for_the_vendor_to_refuse(messages: bytes
     assert without(messages, ("extra_content",)) is messages
 
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=9)
-VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(st.text(max_size=9), LEAVES, max_size=2)
+TEXTS = st.text('ab"\\{}é', max_size=6)
+LEAVES = st.none() | st.booleans() | st.integers() | TEXTS
+VALUES = LEAVES | st.lists(LEAVES, max_size=2) | st.dictionaries(TEXTS, LEAVES, max_size=2)
 NAMES = st.sampled_from(["role", "content", "extra_content", "thinking_blocks", "name"])
 CALLS = st.lists(st.dictionaries(NAMES, VALUES, max_size=3), max_size=2)
 MESSAGES = st.lists(
