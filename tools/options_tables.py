@@ -63,7 +63,10 @@ def search(switch: SearchSwitch) -> str:
     if kind is None:
         told = ["always searches" if switch.unasked else places(switch.on, switch.citations, switch.force)]
     else:
-        told = [f"`tools`: `{kind['type']}`" + (" `$web_search`, which you echo" if switch.echoes else "")]
+        told = [
+            f"`tools`: `{kind.get('type') or next(iter(kind))}`"
+            + (" `$web_search`, which you echo" if switch.echoes else "")
+        ]
     if switch.shown:
         told.append(f"sources in {switch.shown if switch.shown.startswith('the ') else f'`{switch.shown}`'}")
     return "; ".join(told)

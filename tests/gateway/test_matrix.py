@@ -42,6 +42,8 @@ WITHOUT_LENGTH = ("huawei-pangu", "iflytek-ws")
 WITHOUT_FILTER = ("huawei-pangu", "iflytek-ws", "ollama-native")
 CACHES_WHAT_IS_MARKED = ("anthropic",)
 UNCOUNTED_CACHE = ("ollama-native",)  # what its cache has of a prompt is neither evaluated nor counted
+# Who tells its searches, but not in its usage object: the number stands beside it under this name.
+BESIDE_USAGE = {"google": "webSearchQueryCount"}
 # Made up, for models that nobody has a price of: digits down to the last pico.
 HEAD = 'vendor = "{name}"\nnames = {{ en = "{name}", zh = "{name}" }}\ncurrency = "CNY"\ninstant_basis = "start"\n'
 ROW = """
@@ -177,7 +179,10 @@ class Stage:
     def meters(self) -> dict[str, int]:
         """What the last answer told of its usage."""
         assert self.served.told is not None
-        return VENDORS[self.served.vendor].usage(self.served.told.encode())
+        told = json.loads(self.served.told)
+        if self.served.searches and self.served.vendor in BESIDE_USAGE:
+            told[BESIDE_USAGE[self.served.vendor]] = self.served.searches
+        return VENDORS[self.served.vendor].usage(json.dumps(told).encode())
 
     def usage(self) -> dict[str, Any]:
         """The last answer's, its numbers to the last digit."""
@@ -234,7 +239,8 @@ def check_usage(vendor: str, stage: Stage, found: Answer) -> None:
     assert meters.get("reasoning", 0) == (served.reasoning_tokens if tells(vendor, reasoning=7) else 0)
     cached = tells(vendor, cached=7) and not uncounted
     assert meters.get("cached_input", 0) == (served.cached_tokens if cached else 0)
-    assert meters.get("searches", 0) == (served.searches if tells(vendor, searches=1) else 0)
+    told = tells(vendor, searches=1) or vendor in BESIDE_USAGE
+    assert meters.get("searches", 0) == (served.searches if told else 0)
 
 
 def check_cost(run: Any, stage: Stage) -> None:

@@ -13,6 +13,7 @@ import pytest
 from rehearsed import Exchange, Rehearsal
 
 from fenli.market.flavours import FLAVOURS
+from fenli.market.senses import SOURCE
 from fenli.market.served import Serving
 from fenli.prices.book import PriceBook
 from fenli.routing.snapshot import Route
@@ -96,7 +97,11 @@ def check(what: str, name: str, found: Exchange, serving: Serving) -> None:
             return
         assert serving.searches == 1
         if isinstance(VENDORS[vendor], Translated):
-            return  # where its own dialect has the sources is shown with that
+            switch = switch_of(VENDORS[vendor].switches.search, name.partition("/")[2])
+            if switch is not None and switch.shown == "message.annotations":
+                cited = found.message["annotations"][0]["url_citation"]
+                assert (cited["url"], text[cited["start_index"] : cited["end_index"]]) == (SOURCE["url"], text)
+            return  # where else its own dialect has the sources is shown with that
         top, _, inner = flavour.senses.sources.partition(".")
         source = found.message.get(inner) if not top else found.parts[0].get(top)
         assert source if flavour.senses.sources else text.endswith("[1]")

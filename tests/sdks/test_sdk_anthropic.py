@@ -57,6 +57,18 @@ def test_a_tool_is_called_and_its_result_taken(market: SdkMarket, drivers: Drive
 
 
 @BOTH
+def test_a_search_is_cited_and_counted(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
+    tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
+    answer = ask(market, drivers, stream=stream, tools=[tool])
+    is_what_was_served(market, answer)
+    call, result, text = answer["content"]
+    assert (call["type"], call["name"], bool(call["input"]["query"])) == ("server_tool_use", "web_search", True)
+    assert (result["tool_use_id"], text["type"]) == (call["id"], "text")
+    assert [one["url"] for one in text["citations"]] == [one["url"] for one in result["content"]]
+    assert answer["usage"]["server_tool_use"]["web_search_requests"] == market.serving(answer["id"]).searches == 1
+
+
+@BOTH
 def test_thinking_comes_signed_and_goes_back(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
     thinking = {"type": "enabled", "budget_tokens": 1_024}
     asked: dict[str, Any] = {"model": "claude-haiku-4-5", "thinking": thinking, "tools": [TOOL], "stream": stream}

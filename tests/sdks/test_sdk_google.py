@@ -47,6 +47,16 @@ def test_an_answer(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
 
 
 @BOTH
+def test_a_search_tells_its_sources(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
+    answer = ask(market, drivers, stream=stream, config={"tools": [{"google_search": {}}]})
+    is_what_was_served(market, answer)
+    found, text = answer["found"], "".join(part["text"] for part in answer["content"])
+    assert found["grounding_chunks"][0]["web"]["uri"].startswith("https://")
+    assert found["grounding_supports"][0]["segment"]["text"] == text
+    assert len(found["web_search_queries"]) == market.serving(answer["id"]).searches == 1
+
+
+@BOTH
 def test_thoughts_are_told_apart(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
     thinking = {"thinking_level": "LOW", "include_thoughts": True}
     answer = ask(market, drivers, stream=stream, config={"thinking_config": thinking})

@@ -81,6 +81,26 @@ def test_a_schema_is_the_format_of_the_output() -> None:
     assert found["output_config"] == {"effort": "low", "format": {"type": "json_schema", "schema": schema}}
 
 
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 5}
+FUNCTION = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+
+def test_the_web_is_searched_with_a_tool_beside_the_callers() -> None:
+    found = sent("claude-sonnet-5-5", fenli={"search": True}, tools=[FUNCTION])
+    assert found["tools"] == [{"name": "add", "input_schema": {"type": "object"}}, SEARCH]
+    assert sent("claude-haiku-4-5", web_search_options={})["tools"] == [SEARCH]
+    assert "tools" not in sent("claude-haiku-4-5", fenli={"search": False})
+
+
+def test_a_search_in_the_vendors_own_words_stands() -> None:
+    own = {"type": "web_search_20260209", "name": "web_search", "allowed_domains": ["example.com"]}
+    assert sent("claude-opus-5-5", tools=[own])["tools"] == [own]
+    assert sent("claude-opus-5-5", tools=[own], fenli={"search": True})["tools"] == [own]
+    with pytest.raises(CallRefused) as refused:
+        sent("claude-opus-5-5", tools=[FUNCTION, {"type": "code_execution_20250825", "name": "code_execution"}])
+    assert refused.value.param == "tools[1].type"
+
+
 def test_what_it_has_no_word_for_is_refused_by_name() -> None:
     for member, value in (("logit_bias", {"1": 1}), ("n", 2), ("seed", 3), ("inference_geo", "us")):
         with pytest.raises(CallRefused) as refused:

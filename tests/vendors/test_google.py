@@ -52,6 +52,17 @@ def test_thinking_by_model(model: str, options: dict[str, Any], config: dict[str
     assert sent(model, **options)["generationConfig"]["thinkingConfig"] == config
 
 
+def test_the_web_is_searched_with_a_tool_beside_the_callers() -> None:
+    function = {"type": "function", "function": {"name": "add"}}
+    declared = {"functionDeclarations": [{"name": "add"}]}
+    assert sent("gemini-3.5-flash", fenli={"search": True}, tools=[function])["tools"] == [
+        declared,
+        {"googleSearch": {}},
+    ]
+    assert sent("gemini-2.5-pro", web_search_options={})["tools"] == [{"googleSearch": {}}]
+    assert "tools" not in sent("gemini-2.5-pro")
+
+
 def test_thinking_is_a_price_of_its_own_where_there_was_any() -> None:
     assert GOOGLE.facts(asked(), None, {"input": 1, "output": 1, "reasoning": 1}) == {"thinking": True}
     assert GOOGLE.facts(asked(), None, {"input": 1, "output": 1}) is None

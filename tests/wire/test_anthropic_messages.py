@@ -85,6 +85,62 @@ def test_a_stream_says_text_thinking_and_calls() -> None:
     assert json.loads(answer.usage) == USAGE
 
 
+# A search: the blocks before it, the vendor's own call and its result, and words that cite what was found.
+PAGE = {"type": "web_search_result_location", "url": "https://example.com/厘", "title": "厘", "encrypted_index": "E",
+        "cited_text": "ten mills"}  # fmt: skip
+QUOTE = {"type": "char_location", "document_index": 0, "start_char_index": 0, "end_char_index": 2, "cited_text": "x"}
+SEARCHED: list[dict[str, Any]] = [
+    {"type": "text", "text": "I look it up. "},
+    {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "mills"}},
+    {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
+        {"type": "web_search_result", "url": PAGE["url"], "title": "厘", "encrypted_content": "X", "page_age": None}]},
+    {"type": "text", "text": "一分 is ten mills", "citations": [PAGE, QUOTE]},
+    {"type": "text", "text": ".", "citations": None},
+]  # fmt: skip
+CITED = {
+    "type": "url_citation",
+    "url_citation": {"url": PAGE["url"], "title": "厘", "start_index": 14, "end_index": 29},
+}
+FOUND = USAGE | {"server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0}}
+
+
+def searching() -> bytes:
+    events: list[dict[str, Any]] = [EVENTS[0]]
+    for at, block in enumerate(SEARCHED):
+        begun = block | {"text": "", "citations": []} if block["type"] == "text" else block
+        events.append({"type": "content_block_start", "index": at, "content_block": begun})
+        more: list[dict[str, Any]] = [
+            {"type": "citations_delta", "citation": one} for one in block.get("citations") or ()
+        ]
+        if block["type"] == "text":
+            more.insert(1, {"type": "text_delta", "text": block["text"]})
+        elif block["type"] == "server_tool_use":
+            more.append({"type": "input_json_delta", "partial_json": '{"query":"mills"}'})
+        events += [{"type": "content_block_delta", "index": at, "delta": delta} for delta in more]
+        events.append({"type": "content_block_stop", "index": at})
+    ending = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": FOUND}
+    return sse([*events, ending, {"type": "message_stop"}])
+
+
+@given(st.data())
+def test_what_was_searched_for_is_cited_however_a_stream_is_cut(data: st.DataObject) -> None:
+    same_however_cut(EventReader, searching(), data)
+
+
+def test_words_that_come_of_a_search_name_their_source_and_no_call_of_it_is_the_callers() -> None:
+    answer = streamed(EventReader)
+    said = deltas(answer.feed(searching()))
+    text = "".join(delta.get("content", "") for delta in said)
+    assert [one for delta in said for one in delta.get("annotations", ())] == [CITED]
+    assert text[14:29] == "一分 is ten mills"
+    assert not any("tool_calls" in delta for delta in said)
+    assert answer.usage is not None
+    assert meters(answer.usage)["searches"] == 2
+    whole = gathered(MessageReader, json.dumps(MESSAGE | {"content": SEARCHED, "stop_reason": "end_turn"}).encode())
+    message = whole["choices"][0]["message"]
+    assert message == {"role": "assistant", "content": text, "annotations": [CITED]}
+
+
 def test_thinking_that_has_to_be_given_back_comes_whole_with_its_signature() -> None:
     told = [block for delta in deltas(streamed(EventReader).feed(sse(EVENTS)))
             for block in delta.get("thinking_blocks", ())]  # fmt: skip

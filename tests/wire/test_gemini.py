@@ -134,7 +134,85 @@ def test_several_answers_are_told_apart() -> None:
     ]  # fmt: skip
 
 
-# Usage and errors
+# Searches
+
+
+def grounded(*queries: str, **segment: Any) -> dict[str, Any]:
+    chunks = [{"web": {"uri": "https://a.example/", "title": "A"}}, {"retrievedContext": {"uri": "gs://b"}},
+              {"web": {"uri": "https://c.example/"}}]  # fmt: skip
+    supports = [{"segment": segment, "groundingChunkIndices": [0, 1, 2, 9], "confidenceScores": [1]}] if segment else []
+    return {
+        "webSearchQueries": list(queries), "groundingChunks": chunks, "groundingSupports": supports,
+        "searchEntryPoint": {"renderedContent": "<div>"},
+    }  # fmt: skip
+
+
+def searched(model: str, found: dict[str, Any], usage: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    told = [response({"text": "一厘 is "}), response({"text": "a mill."}, finish="STOP")]
+    told[-1]["candidates"][0]["groundingMetadata"] = found
+    tokens = {"promptTokenCount": 5, "candidatesTokenCount": 3, "totalTokenCount": 8, **(usage or {})}
+    return [one | {"modelVersion": model, "usageMetadata": tokens} for one in told]
+
+
+def reader() -> ContentReader:
+    return ContentReader(searches=True)
+
+
+@pytest.mark.parametrize(
+    ("segment", "place"),
+    [
+        ({"endIndex": 6, "text": "一厘"}, {"start_index": 0, "end_index": 2}),
+        ({"startIndex": 7, "endIndex": 9}, {"start_index": 3, "end_index": 5}),
+        ({"startIndex": 3, "endIndex": 99, "text": "a mill"}, {"start_index": 6, "end_index": 12}),
+        ({"startIndex": 1, "endIndex": 4, "text": "elsewhere"}, {}),
+    ],
+)
+def test_sources_name_their_place_in_characters_where_it_is_in_the_text(
+    segment: dict[str, Any], place: dict[str, int]
+) -> None:
+    found = grounded("", "mills", **segment)
+    said = deltas(streamed(reader).feed(sse(searched("gemini-3.5-flash", found))))
+    cited = [one["url_citation"] for delta in said for one in delta.get("annotations", ())]
+    assert cited == [
+        {"url": "https://a.example/", "title": "A"} | place,
+        {"url": "https://c.example/", "title": ""} | place,
+    ]
+    plain = deltas(streamed(ContentReader).feed(sse(searched("gemini-3.5-flash", found))))
+    assert not any("annotations" in delta for delta in plain)
+
+
+@given(st.data())
+def test_sources_are_the_same_however_the_stream_is_cut(data: st.DataObject) -> None:
+    same_however_cut(reader, sse(searched("gemini-3.5-flash", grounded("", "a", "b", endIndex=6))), data)
+
+
+@pytest.mark.parametrize(
+    ("model", "queries", "searches"),
+    [
+        ("gemini-3.5-flash", ("mills", "", "cents", "mills"), 2),
+        ("gemini-2.5-flash", ("mills", "cents"), 1),
+        ("gemini-2.5-flash", (), 0),
+    ],
+)
+def test_a_search_is_a_query_or_a_prompt(model: str, queries: tuple[str, ...], searches: int) -> None:
+    answer = streamed(reader)
+    answer.feed(sse(searched(model, grounded("", *queries))))
+    answer.end()
+    assert answer.finished
+    assert answer.usage is not None
+    assert meters(answer.usage).get("searches", 0) == searches
+    assert gathered(reader, json.dumps(searched(model, grounded("", *queries))[-1]).encode())["choices"][0]["message"]
+
+
+def test_a_search_that_shows_in_the_tokens_alone_costs_nobody_knows_what() -> None:
+    answer = streamed(reader)
+    answer.feed(sse(searched("gemini-3.5-flash", {}, {"toolUsePromptTokenCount": 70, "totalTokenCount": 78})))
+    assert answer.usage is not None
+    with pytest.raises(UsageError, match="does not tell how often"):
+        meters(answer.usage)
+
+
+# Usage
 
 
 def test_the_meters_of_usage_are_disjoint() -> None:

@@ -23,12 +23,12 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 class Senses(msgspec.Struct, frozen=True, kw_only=True):
     """``thinking``: by models, the places that switch it, of which the first that is there counts; with no places they
-    cannot but think. ``unasked``: models that think unless told not to; None for none.
+    cannot but think; None where the dialect says it. ``unasked``: models that think unless told not to; None for none.
 
     ``search`` is a place that switches it (behind a ``!``: one that keeps it off), ``tool`` the type of a tool that
-    does, ``searching`` the models that search by themselves; ``echoed`` the name of a built-in tool whose call the
-    caller sends back. ``sources`` is the member of the answer that holds them, of its message where it begins with a
-    dot, each like ``source``, and ``shown`` the place that asks for them.
+    does (or its one member, where it has no type), ``searching`` the models that search by themselves; ``echoed`` the
+    name of a built-in tool whose call the caller sends back. ``sources`` is the member of the answer that holds them,
+    of its message where it begins with a dot, each like ``source``, and ``shown`` the place that asks for them.
 
     ``messages`` is where they are. ``last``: an assistant's last message is gone on from; ``prefix``: one with this
     mark, at the path ``prefix_path`` alone where there is one; ``continues``: one in a request with this place.
@@ -36,7 +36,7 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     knows JSON schemas in ``response_format``.
     """
 
-    thinking: Mapping[str, tuple[str, ...]] = {}
+    thinking: Mapping[str, tuple[str, ...]] | None = msgspec.field(default_factory=dict)
     unasked: str | None = None
     search: str = ""
     tool: str = ""
@@ -99,7 +99,7 @@ def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
     searches = not echo and _searches(senses, chat.model, body)
     members, inner = _sources(senses, body) if searches else ({}, {})
     return Noticed(
-        thinks=_thinks(senses, chat.model, body),
+        thinks=chat.thinks if senses.thinking is None else _thinks(senses, senses.thinking, chat.model, body),
         searches=int(searches),
         begun=_begun(senses, body, last, ask.path),
         name=_name(senses, body, last) or (named[1] if named else ""),
@@ -111,8 +111,8 @@ def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
     )
 
 
-def _thinks(senses: Senses, model: str, body: dict[str, Any]) -> bool:
-    places = next((each for names, each in senses.thinking.items() if re.match(names, model, re.IGNORECASE)), None)
+def _thinks(senses: Senses, thinking: Mapping[str, tuple[str, ...]], model: str, body: dict[str, Any]) -> bool:
+    places = next((each for names, each in thinking.items() if re.match(names, model, re.IGNORECASE)), None)
     if places is None:
         return False
     if not places:
@@ -132,8 +132,8 @@ def _searches(senses: Senses, model: str, body: dict[str, Any]) -> bool:
         return True
     if senses.echoed and senses.echoed in _builtin(body):
         return True
-    kinds = [tool.get("type") for tool in body.get("tools") or () if isinstance(tool, dict)]
-    return bool(senses.tool) and senses.tool in kinds
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, dict)]
+    return bool(senses.tool) and any(senses.tool == tool.get("type") or senses.tool in tool for tool in tools)
 
 
 def _sources(senses: Senses, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,7 +8,7 @@ Models up to 4.5 limit thinking in tokens, those from 4.6 on decide for themselv
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,9 +16,17 @@ from fenli.errors import CallRefused, Code, Kind
 from fenli.vendors.contract import Model
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.limits import LimitHeaders, Reset
-from fenli.vendors.switches import PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
+from fenli.vendors.switches import (
+    PrefixSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+    switch_of,
+)
 from fenli.vendors.translated import Translated, placed
-from fenli.wire.anthropic_messages import TAKEN, EventReader, MessageReader, messages_body, meters
+from fenli.wire.anthropic_messages import TAKEN, EventReader, MessageReader, messages_body, meters, searches
 from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
 
@@ -46,6 +54,8 @@ class Anthropic(Translated, frozen=True, kw_only=True):
         if options is not None and options.thinking is not None:
             placed(body, self.switches.thinks(name, options.thinking).places)
             self._fit(body, limit)
+        if options is not None and options.search is not None:
+            self._search(body, name)
         if options is not None and options.schema is not None:
             form = b'{"type":"json_schema","schema":%b}' % options.schema.text
             placed(body, {"output_config.format": form})
@@ -69,6 +79,13 @@ class Anthropic(Translated, frozen=True, kw_only=True):
         if bytes(ask.fields.get("speed", b"null")) == b'"fast"':
             facts["speed"] = "fast"
         return facts or None
+
+    def _search(self, body: dict[str, Any], name: str) -> None:
+        """Unless the caller has brought a tool for it."""
+        switch = switch_of(self.switches.search, name)
+        tools = body.setdefault("tools", [])
+        if switch is not None and switch.tool and not any(map(searches, tools)):
+            tools.append(msgspec.json.decode(switch.tool))
 
     def _limit(self, name: str) -> int:
         """Requests must name a limit: the model's own where the caller names none. A name may go on behind the model's
@@ -133,6 +150,13 @@ ANTHROPIC = Anthropic(
                 off={"thinking.type": b'"disabled"'},
                 effort="output_config.effort",
                 levels=_LEVELS,
+            ),
+        ),
+        search=(
+            SearchSwitch(
+                models=r"claude-(3-7|(opus|sonnet|haiku)-[4-9]|fable|mythos)",
+                tool=b'{"type":"web_search_20250305","name":"web_search","max_uses":5}',
+                shown="message.annotations",
             ),
         ),
         prefix=(PrefixSwitch(models=_LIMITED),),

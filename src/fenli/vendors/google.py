@@ -2,7 +2,7 @@
 
 Sources: google-genai SDK 3.4 (types, errors), its pages on errors, thinking, thought signatures and on Gemini 4. A key
 that is not valid comes with a 400. Models up to 2.5 limit thinking in tokens, those from 3 on have levels of it and
-cannot be kept from it.
+cannot be kept from it. What a search costs: Google's pricing page, by way of clients in the open (2026-09).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from fenli.errors import Failure, Kind
 from fenli.vendors.contract import Address, Headers
 from fenli.vendors.failing import ErrorRule, Told
-from fenli.vendors.switches import Switches, ThinkingSwitch
+from fenli.vendors.switches import SearchSwitch, Switches, ThinkingSwitch, switch_of
 from fenli.vendors.translated import Translated, placed
 from fenli.wire.gemini import TAKEN, ContentReader, contents_body, meters, told
 from fenli.wire.openai_chat import ChatRequest
@@ -49,13 +49,17 @@ class Google(Translated, frozen=True, kw_only=True):
         body = contents_body(ask, decoded(ask), self.title, signed=_SIGNED.match(name) is not None)
         if options is not None and options.thinking is not None:
             placed(body, self.switches.thinks(name, options.thinking).places)
+        if options is not None and options.search is not None:
+            switch = switch_of(self.switches.search, name)
+            if switch is not None and switch.tool:
+                body.setdefault("tools", []).append(msgspec.json.decode(switch.tool))
         return msgspec.json.encode(body)
 
     def streamed(self, ask: ChatRequest) -> ContentReader:
-        return ContentReader()
+        return ContentReader(searches=ask.options is not None and ask.options.search is not None)
 
     def whole(self, ask: ChatRequest) -> ContentReader:
-        return ContentReader()
+        return self.streamed(ask)
 
     def usage(self, raw: bytes) -> dict[str, int]:
         return meters(raw)
@@ -95,6 +99,9 @@ GOOGLE = Google(
             ),
             ThinkingSwitch(models="gemini-3-pro", on=_SHOWN, effort=_LEVEL, levels=("low", "high")),
             ThinkingSwitch(models=_SIGNED.pattern, on=_SHOWN, effort=_LEVEL),
+        ),
+        search=(
+            SearchSwitch(models=r"gemini-([2-9]|[1-9][0-9])", tool=b'{"googleSearch":{}}', shown="message.annotations"),
         ),
     ),
     errors=(

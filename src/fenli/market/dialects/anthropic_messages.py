@@ -22,6 +22,7 @@ _PATH: Final = "/v1/messages"
 _VERSIONS: Final = ("2023-06-01", "2026-10-21")
 _SAMPLING: Final = ("temperature", "top_p", "top_k")  # the newer version knows none of them
 _BUDGET_MIN: Final = 1024
+_SEARCHING: Final = ("web_search_20250305", "web_search")
 
 
 class _Message(msgspec.Struct):
@@ -136,6 +137,9 @@ def _wrong(body: _Body, version: str) -> str | None:
         return "messages: at least one message is required"
     if body.thinking.budget_tokens < _BUDGET_MIN:
         return f"thinking.enabled.budget_tokens: Input should be greater than or equal to {_BUDGET_MIN}"
+    for at, tool in enumerate(body.tools or ()):
+        if "input_schema" not in tool and (tool.get("type"), tool.get("name")) != _SEARCHING:
+            return f"tools.{at}: Input tag {tool.get('type')!r} found using 'type' is not one that is known"
     if body.thinking.type == "enabled" and body.thinking.budget_tokens >= body.max_tokens:
         return "`max_tokens` must be greater than `thinking.budget_tokens`"
     return next((wrong for at, _ in enumerate(body.messages) if (wrong := _wrong_message(body, at)) is not None), None)
@@ -192,7 +196,7 @@ def _chat(body: _Body) -> _Chat:
         "stream": body.stream,
         "max_tokens": body.max_tokens,
         "tools": [{"type": "function", "function": {"name": tool.get("name"), "parameters": tool.get("input_schema")}}
-                  for tool in body.tools or ()],
+                  for tool in body.tools or () if "input_schema" in tool],
         "tool_choice": "none" if choice == "none" else "auto",
         "enable_thinking": body.thinking.type != "disabled",
     }  # fmt: skip

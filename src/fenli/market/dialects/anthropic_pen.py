@@ -28,6 +28,7 @@ class MessagesUsage(msgspec.Struct, frozen=True):
     """Implements `fenli.market.usage.UsageObject`. There is no total to be wrong: what was written to caches is."""
 
     def object(self, count: Count, surplus: int = 0) -> dict[str, Any]:
+        searched = {"server_tool_use": {"web_search_requests": count.searches, "web_fetch_requests": 0}}
         return {
             "input_tokens": count.prompt - count.cached - count.written - count.kept,
             "cache_read_input_tokens": count.cached,
@@ -39,13 +40,14 @@ class MessagesUsage(msgspec.Struct, frozen=True):
             "output_tokens": count.completion,
             "output_tokens_details": {"thinking_tokens": count.reasoning},
             "service_tier": "standard",
+            **(searched if count.searches else {}),
         }
 
 
 class MessagesPen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_answer", "_index", "_open", "_thinking")
+    __slots__ = ("_answer", "_index", "_open", "_sources", "_thinking")
 
     whole_type: Final = b"application/json"
     stream_type: Final = b"text/event-stream; charset=utf-8"
@@ -55,14 +57,19 @@ class MessagesPen:
         self._index = -1
         self._open = ""  # the kind of block that is being written; of calls, their number
         self._thinking: list[str] = []
+        self._sources: list[Block] = []
 
     def whole(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, request_id: str) -> bytes:
         message, finish = choices[0]["message"], choices[0]["finish_reason"]
         blocks: list[Block] = []
         if thinking := message.get("reasoning_content"):
             blocks.append({"type": "thinking", "thinking": thinking, "signature": signature_of(thinking)})
+        sources = message.get("sources", [])
+        if sources:
+            blocks += _searched(sources)
         if message.get("content"):
-            blocks.append({"type": "text", "text": message["content"]})
+            cited = {"citations": [_citation(source) for source in sources]} if sources else {}
+            blocks.append({"type": "text", "text": message["content"], **cited})
         for call in message.get("tool_calls", ()):
             if (made := _used(call)) is not None:
                 blocks.append(made)
@@ -74,9 +81,9 @@ class MessagesPen:
     ) -> bytes:  # fmt: skip
         if "role" in delta:
             begun = {**usage, "output_tokens": 1} if usage is not None else None
-            return self._event({"type": "message_start", "message": self._message([], None, begun)}) + self._event(
-                {"type": "ping"}
-            )
+            started = self._event({"type": "message_start", "message": self._message([], None, begun)})
+            self._sources = delta.get("sources", [])
+            return started + self._event({"type": "ping"})
         out = [self._written(delta)] if delta else []
         if finish is not None:
             out.append(self._stop())
@@ -105,7 +112,9 @@ class MessagesPen:
             begun = self._start("thinking", {"type": "thinking", "thinking": "", "signature": ""})
             return begun + self._more({"type": "thinking_delta", "thinking": thinking})
         if text := delta.get("content"):
-            return self._start("text", {"type": "text", "text": ""}) + self._more({"type": "text_delta", "text": text})
+            found = self._found() if self._sources and self._open != "text" else b""
+            block: Block = {"type": "text", "text": "", **({"citations": []} if self._sources else {})}
+            return found + self._start("text", block) + self._more({"type": "text_delta", "text": text})
         out = []
         for call in delta.get("tool_calls", ()):
             function = call["function"]
@@ -125,10 +134,27 @@ class MessagesPen:
     def _more(self, delta: Block) -> bytes:
         return self._event({"type": "content_block_delta", "index": self._index, "delta": delta})
 
+    def _found(self) -> bytes:
+        """The search, before the words that come of it."""
+        call, result = _searched(self._sources)
+        told = encode(call["input"]).decode()
+        return b"".join(
+            (
+                self._start("search", {**call, "input": {}}),
+                self._more({"type": "input_json_delta", "partial_json": told}),
+                self._start("results", result),
+                self._stop(),
+            )
+        )
+
     def _stop(self) -> bytes:
         if not self._open:
             return b""
         signed = b""
+        if self._open == "text":
+            signed = b"".join(
+                self._more({"type": "citations_delta", "citation": _citation(source)}) for source in self._sources
+            )
         if self._open == "thinking":
             signed = self._more({"type": "signature_delta", "signature": signature_of("".join(self._thinking))})
         self._open = ""
@@ -143,6 +169,23 @@ class MessagesPen:
             "id": self._answer.id, "type": "message", "role": "assistant", "model": self._answer.chat.model,
             "content": blocks, "stop_reason": reason, "stop_sequence": None, **told,
         }  # fmt: skip
+
+
+def _searched(sources: list[Block]) -> list[Block]:
+    call = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "market"}}
+    pages = [
+        {"type": "web_search_result", "url": source["url"], "title": source["title"], "encrypted_content": "market",
+         "page_age": None}
+        for source in sources
+    ]  # fmt: skip
+    return [call, {"type": "web_search_tool_result", "tool_use_id": call["id"], "content": pages}]
+
+
+def _citation(source: Block) -> Block:
+    return {
+        "type": "web_search_result_location", "url": source["url"], "title": source["title"],
+        "encrypted_index": "market", "cited_text": "What stands there.",
+    }  # fmt: skip
 
 
 def _used(call: dict[str, Any]) -> Block | None:

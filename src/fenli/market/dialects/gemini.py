@@ -101,6 +101,7 @@ class _Declared(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Tool(msgspec.Struct, frozen=True, rename="camel"):
     function_declarations: tuple[_Declared, ...] = ()
+    google_search: dict[str, Any] | None = None
 
 
 class _Calling(msgspec.Struct, frozen=True):

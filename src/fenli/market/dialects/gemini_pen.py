@@ -64,7 +64,7 @@ class GenerateContentUsage(msgspec.Struct, frozen=True):
 class GenerateContentPen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_answer", "_signs")
+    __slots__ = ("_answer", "_signs", "_sources", "_texts")
 
     whole_type: Final = b"application/json; charset=UTF-8"
     stream_type: Final = b"text/event-stream"
@@ -74,8 +74,12 @@ class GenerateContentPen:
         assert isinstance(chat, GeminiChat)
         self._answer = answer
         self._signs = chat.signs
+        self._sources: dict[int, list[dict[str, Any]]] = {}
+        self._texts: dict[int, str] = {}
 
     def whole(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, request_id: str) -> bytes:
+        for one in choices:
+            self._hear(one["index"], one["message"])
         told = [self._candidate(one["index"], self._parts(one["message"]), one["finish_reason"]) for one in choices]
         return encode(self._response(told, usage), self._answer.spelling)
 
@@ -84,6 +88,7 @@ class GenerateContentPen:
         choice_usage: dict[str, Any] | None = None,
     ) -> bytes:  # fmt: skip
         parts = self._parts(delta)
+        self._hear(index, delta)
         if not parts and finish is None:
             return b""
         response = self._response([self._candidate(index, parts, finish)], usage)
@@ -100,6 +105,20 @@ class GenerateContentPen:
 
     def error(self, refusal: Refusal) -> bytes:
         return self.message(encode(error_of(refusal)))
+
+    def _hear(self, index: int, said: dict[str, Any]) -> None:
+        self._texts[index] = self._texts.get(index, "") + (said.get("content") or "")
+        self._sources.setdefault(index, []).extend(said.get("sources", ()))
+
+    def _grounding(self, index: int) -> dict[str, Any]:
+        sources, text = self._sources.get(index, []), self._texts.get(index, "")
+        chunks = [{"web": {"uri": source["url"], "title": source["title"]}} for source in sources]
+        segment = {"endIndex": len(text.encode()), "text": text}  # one that begins at 0 has no startIndex
+        supports = [{"segment": segment, "groundingChunkIndices": list(range(len(chunks)))}]
+        return {
+            "searchEntryPoint": {"renderedContent": "<div>market</div>"}, "webSearchQueries": ["market"],
+            "groundingChunks": chunks, "groundingSupports": supports,
+        }  # fmt: skip
 
     def _parts(self, said: dict[str, Any]) -> list[Part]:
         parts: list[Part] = []
@@ -126,7 +145,10 @@ class GenerateContentPen:
 
     def _candidate(self, index: int, parts: list[Part], finish: str | None) -> dict[str, Any]:
         candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": index}
-        return candidate if finish is None else {**candidate, "finishReason": _REASONS.get(finish, finish)}
+        if finish is None:
+            return candidate
+        found = {"groundingMetadata": self._grounding(index)} if self._sources.get(index) else {}
+        return {**candidate, "finishReason": _REASONS.get(finish, finish), **found}
 
     def _response(self, candidates: list[dict[str, Any]], usage: dict[str, Any] | None) -> dict[str, Any]:
         told = {} if usage is None else {"usageMetadata": usage}

@@ -21,6 +21,8 @@ ANTHROPIC: Final = Flavour(
     filtered="refusal",
     senses=Senses(
         thinking={r"claude-(fable|mythos|opus-5-5)": (), "": ("thinking.type",)},
+        tool="web_search_20250305",
+        sources=".sources",
         last=True,
     ),
     refusals=(

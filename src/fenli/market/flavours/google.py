@@ -8,6 +8,7 @@ from fenli.errors import Kind
 from fenli.market.dialects.gemini import GENERATE_CONTENT, GoogleKey
 from fenli.market.dialects.gemini_pen import GenerateContentUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
+from fenli.market.senses import Senses
 
 GOOGLE: Final = Flavour(
     id="google",
@@ -18,6 +19,7 @@ GOOGLE: Final = Flavour(
     answer_id="",
     splits_arguments=False,
     filtered="SAFETY",
+    senses=Senses(thinking=None, tool="googleSearch", sources=".sources", messages="contents"),
     refusals=(
         Refusal(Kind.BAD_KEY, 400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID",
                 "INVALID_ARGUMENT"),

@@ -5,7 +5,8 @@
 
 ``ping`` and events of kinds unknown here may come at any time. Thinking that has to be given back (`thinking_blocks`)
 is told whole, with its signature, at the end of its block. What the beginning says of the prompt's tokens counts from
-the first content on, as a running total: a failure before that is not charged for.
+the first content on, as a running total: a failure before that is not charged for. What a block of text cites is told
+at its end, as OpenAI's annotations; the searches themselves, and their pages, are not told.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from fenli.wire.openai_chat.citations import citing, url_citation
 from fenli.wire.translated import CallPart, Said
 
 FINISHES: Final = {
@@ -29,6 +31,13 @@ FINISHES: Final = {
 _encode = msgspec.json.encode
 
 
+class _Citation(msgspec.Struct, gc=False):
+    """Of a page where it has a ``url``; of a document that the caller sent where it has none."""
+
+    url: str | None = None
+    title: str | None = None
+
+
 class _Block(msgspec.Struct, gc=False):
     type: str = ""
     text: str = ""
@@ -38,6 +47,7 @@ class _Block(msgspec.Struct, gc=False):
     id: str | None = None
     name: str | None = None
     input: dict[str, Any] | None = None
+    citations: list[_Citation] | None = None
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -46,6 +56,7 @@ class _Delta(msgspec.Struct, gc=False):
     thinking: str = ""
     signature: str = ""
     partial_json: str = ""
+    citation: _Citation | None = None
     stop_reason: str | None = None
 
 
@@ -77,7 +88,7 @@ _decode_whole: Final = msgspec.json.Decoder(_Whole).decode
 class EventReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_calls", "_open", "_thought", "_usage")
+    __slots__ = ("_begun", "_calls", "_open", "_thought", "_usage", "_written")
 
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
@@ -85,6 +96,7 @@ class EventReader:
         self._open: dict[int, _Open] = {}
         self._calls = 0
         self._thought = 0
+        self._written = 0  # characters of the text
 
     def read(self, name: bytes, data: bytes) -> Iterable[Said]:
         event = _decode_event(data)
@@ -123,7 +135,8 @@ class EventReader:
         opened = self._open[event.index] = _Open(block.type)
         match block.type:
             case "text":
-                return [Said(text=block.text)] if block.text else ()
+                opened.number, opened.cited = self._written, block.citations or []
+                return self._text(block.text) if block.text else ()
             case "thinking":
                 opened.number, self._thought = self._thought, self._thought + 1
                 opened.pieces, opened.signature = [block.thinking], block.signature
@@ -144,7 +157,9 @@ class EventReader:
             return ()
         match delta.type:
             case "text_delta":
-                return [Said(text=delta.text)]
+                return self._text(delta.text)
+            case "citations_delta" if delta.citation is not None:
+                opened.cited.append(delta.citation)
             case "thinking_delta":
                 opened.pieces.append(delta.thinking)
                 return [Said(reasoning=delta.thinking)]
@@ -155,6 +170,10 @@ class EventReader:
                 return [Said(calls=(CallPart(opened.number, arguments=delta.partial_json),))]
         return ()
 
+    def _text(self, text: str) -> Iterable[Said]:
+        self._written += len(text)
+        return [Said(text=text)]
+
     def _ended(self, event: _Event) -> Iterable[Said]:
         opened = self._open.pop(event.index, None)
         if opened is None:
@@ -164,20 +183,22 @@ class EventReader:
         if opened.kind == "thinking" and opened.signature:
             block = {"type": "thinking", "thinking": "".join(opened.pieces), "signature": opened.signature}
             return [_thinking({"index": opened.number, **block})]
-        return ()
+        told = citing(_cited(opened.cited, opened.number, self._written))
+        return () if told is None else [Said(members=told)]
 
 
 class _Open:
-    """A content block that has not ended. ``number`` counts the answer's blocks of its kind; ``pieces`` are its
-    thinking so far, or the last of a call's arguments."""
+    """A content block that has not ended. ``number`` counts the answer's blocks of its kind, of a text the characters
+    before it; ``pieces`` are its thinking so far, or the last of a call's arguments; ``cited`` is what it cites."""
 
-    __slots__ = ("kind", "number", "pieces", "signature")
+    __slots__ = ("cited", "kind", "number", "pieces", "signature")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.number = 0
         self.pieces: list[str] = []
         self.signature = ""
+        self.cited: list[_Citation] = []
 
 
 class MessageReader:
@@ -192,9 +213,17 @@ class MessageReader:
         blocks = message.content
         used = [block for block in blocks if block.type == "tool_use"]
         thought = [block for block in map(_given_back, blocks) if block is not None]
+        members: dict[str, Any] = {"thinking_blocks": thought} if thought else {}
+        cited: list[dict[str, Any]] = []
+        text = ""
+        for block in blocks:
+            if block.type == "text":
+                start, text = len(text), text + block.text
+                cited += _cited(block.citations or (), start, len(text))
+        members |= citing(cited) or {}
         return [
             Said(
-                text="".join(block.text for block in blocks if block.type == "text"),
+                text=text,
                 reasoning="".join(block.thinking for block in blocks if block.type == "thinking"),
                 calls=[
                     CallPart(number, block.id, block.name, _encode(block.input or {}).decode())
@@ -205,9 +234,13 @@ class MessageReader:
                 id=message.id,
                 model=message.model,
                 service_tier=_tier(message.usage or {}),
-                members={"thinking_blocks": thought} if thought else None,
+                members=members or None,
             )
         ]
+
+
+def _cited(citations: Iterable[_Citation], start: int, end: int) -> Iterable[dict[str, Any]]:
+    return [url_citation(one.url, one.title, (start, end)) for one in citations if one.url is not None]
 
 
 def _given_back(block: _Block) -> dict[str, Any] | None:

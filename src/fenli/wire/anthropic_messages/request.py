@@ -2,7 +2,7 @@
 
 System messages are joined and stand apart from the conversation, wherever they stood. Turns of one role that follow
 each other are one; a tool's result belongs to the user's turn. What marks a part for caching (``cache_control``) goes
-along.
+along, and so does a tool for searching the web, as it came.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TAKEN: Final = frozenset(
 )  # fmt: skip
 _TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
+_tools = msgspec.json.Decoder(list[dict[str, Any]]).decode
 _tier = msgspec.json.Decoder(str | None).decode
 
 Block = dict[str, Any]
@@ -43,7 +44,7 @@ def messages_body(ask: ChatRequest, chat: ChatBody, model: str, limit: int, vend
         body["system"] = system
     _sample(body, chat, vendor)
     if chat.tools:
-        body["tools"] = [_tool(tool, f"tools[{at}]", vendor) for at, tool in enumerate(chat.tools)]
+        body["tools"] = [_tool(tool, at, ask, vendor) for at, tool in enumerate(chat.tools)]
         choice = _choice(chat)
         if choice is not None:
             body["tool_choice"] = choice
@@ -162,9 +163,18 @@ def _result(message: Message, place: str, vendor: str) -> Block:
     return result | {"content": content} if content else result
 
 
-def _tool(tool: Tool, place: str, vendor: str) -> Block:
+def searches(tool: Block) -> bool:
+    """Whether it is the vendor's own, for searching the web; its type ends in the date of its version."""
+    return str(tool.get("type")).startswith("web_search_")
+
+
+def _tool(tool: Tool, at: int, ask: ChatRequest, vendor: str) -> Block:
     if tool.function is None:
-        raise _refused(f"{place}.type", f"{place}: {vendor} is given functions only, not {tool.type[:60]!r}")
+        own: Block = _tools(ask.fields["tools"])[at]
+        if searches(own):
+            return own
+        message = f"tools[{at}]: {vendor} is given functions and a web_search tool, not {tool.type[:60]!r}"
+        raise _refused(f"tools[{at}].type", message)
     function = tool.function
     made: Block = {"name": function.name, "input_schema": function.parameters or _NO_PARAMETERS}
     if function.description is not None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from fenli.wire.gemini.grounding import Grounding, Searches
 from fenli.wire.translated import CallPart, Said
 
 # Of ids that are made here, since calls need one and the vendor gave none; they are not sent back to it.
@@ -49,6 +50,7 @@ class _Candidate(msgspec.Struct, gc=False, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+    grounding_metadata: Grounding | None = None
     index: int = 0
 
 
@@ -65,12 +67,14 @@ _decode: Final = msgspec.json.Decoder(_Response).decode
 
 
 class ContentReader:
-    """Reads one answer, streamed or whole."""
+    """Reads one answer, streamed or whole. ``searches``: whether the web may be searched for it."""
 
-    __slots__ = ("_called",)
+    __slots__ = ("_called", "_model", "_searches")
 
-    def __init__(self) -> None:
+    def __init__(self, *, searches: bool = False) -> None:
         self._called: dict[int, int] = {}  # calls so far, by candidate
+        self._searches = Searches() if searches else None
+        self._model: str | None = None
 
     def read(self, name: bytes, data: bytes) -> Iterable[Said]:
         response = _decode(data)
@@ -81,7 +85,11 @@ class ContentReader:
             said.append(Said(error=data))
         for candidate in response.candidates:
             said += self._candidate(candidate, response.response_id or "")
-        said.append(Said(usage=bytes(response.usage_metadata) or None))  # of all that stands before it
+        usage = bytes(response.usage_metadata) or None
+        if self._searches is not None:
+            self._model = response.model_version or self._model
+            usage = self._searches.counted(usage, self._model)
+        said.append(Said(usage=usage))  # of all that stands before it
         return said
 
     def _candidate(self, candidate: _Candidate, response: str) -> Iterable[Said]:
@@ -91,6 +99,10 @@ class ContentReader:
             return
         for part in candidate.content.parts if candidate.content is not None else ():
             yield self._part(candidate.index, part, response)
+        if self._searches is not None and candidate.grounding_metadata is not None:
+            members = self._searches.told(candidate.index, candidate.grounding_metadata)
+            if members is not None:
+                yield Said(choice=candidate.index, members=members)
         if candidate.finish_reason is not None and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
             finish = FINISHES.get(candidate.finish_reason, "content_filter")
             called = finish == "stop" and candidate.index in self._called
@@ -109,4 +121,6 @@ class ContentReader:
             return Said(choice=choice, calls=(call,))
         if part.thought:
             return Said(choice=choice, reasoning=part.text, members=members)
+        if self._searches is not None:
+            self._searches.heard(choice, part.text)
         return Said(choice=choice, text=part.text, members=members)

@@ -25,6 +25,7 @@ class _Usage(msgspec.Struct, rename="camel"):
     thoughts_token_count: _Count = 0
     tool_use_prompt_token_count: _Count = 0
     total_token_count: _Count | None = None
+    web_search_query_count: _Count | None = 0  # beside the vendor's own: see `fenli.wire.gemini.grounding`
     prompt_tokens_details: tuple[_Part, ...] = ()
     cache_tokens_details: tuple[_Part, ...] = ()
     candidates_tokens_details: tuple[_Part, ...] = ()
@@ -44,6 +45,8 @@ def meters(raw: bytes) -> dict[str, int]:
         usage.cached_content_token_count,
         usage.tool_use_prompt_token_count,
     )
+    if usage.web_search_query_count is None:
+        raise UsageError(f"the web was searched, and the answer does not tell how often: {raw[:200]!r}")
     written, thought = usage.candidates_token_count, usage.thoughts_token_count
     heard, heard_before = _of(usage.prompt_tokens_details, "AUDIO"), _of(usage.cache_tokens_details, "AUDIO")
     spoken, drawn = (_of(usage.candidates_tokens_details, kind) for kind in ("AUDIO", "IMAGE"))
@@ -56,6 +59,7 @@ def meters(raw: bytes) -> dict[str, int]:
         "audio_output": spoken,
         "image_output": drawn,
         "reasoning": thought,
+        "searches": usage.web_search_query_count,
     }
     if min(found.values()) < 0:
         raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
