@@ -177,7 +177,8 @@ class ServiceCall(Call):
     def _named(self, target: Target, task: str, body: bytes) -> bytes:
         """The answer with an id that says where the task is, in place of the vendor's name for it."""
         handle = Handle(self.ask.model, f"{target.vendor_id}/{target.model}", task, self.started // SECOND)
-        theirs, ours = msgspec.json.encode({"id": task}), msgspec.json.encode({"id": str(handle)})
+        sealed = handle.sealed(target.address.secret, self.key.owner)
+        theirs, ours = msgspec.json.encode({"id": task}), msgspec.json.encode({"id": str(sealed)})
         assert body.startswith(theirs[:-1])
         return ours[:-1] + body[len(theirs) - 1 :]
 

@@ -33,13 +33,17 @@ STEPS_MAX: Final = 3
 
 
 def find(directory: Directory, key: Key, text: str) -> tuple[Handle, Target]:
-    """Raises CallRefused for an id that is not ours, a model that the key may not call, or a vendor that is off."""
+    """Raises CallRefused for an id that is not ours or belongs to somebody else, a model that the key may not call, or
+    a vendor that is off."""
     handle = read_handle(text)
     if handle is None:
-        raise CallRefused(Code.PATH_NOT_FOUND, "there is no such video: its id is what POST /v1/videos answered")
+        raise _no_such()
+    target = directory.plan_for(Capability.VIDEOS, handle.target).targets[0]
+    if not handle.belongs(target.address.secret, key.owner):
+        raise _no_such()
     if key.models is not None and handle.model not in key.models:
         raise CallRefused(Code.MODEL_NOT_ALLOWED, f"this key may not call {handle.model!r}", "model")
-    return handle, directory.plan_for(Capability.VIDEOS, handle.target).targets[0]
+    return handle, target
 
 
 class Following:
@@ -82,8 +86,7 @@ class Following:
         self._send(self._request(errand), self._deleted)
 
     def client_gone(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
+        self._hang_up()
 
     def client_slow(self) -> None:
         pass
@@ -153,6 +156,17 @@ class Following:
             assert film.url is not None
             self._reply(302, b"location: %b\r\n" % film.url.encode(), b"")
 
+    def _hang_up(self) -> None:
+        """Nothing more is wanted of the vendor, though it may go on."""
+        if self._sending is not None:
+            self._sending.cancel()
+
     def _reply(self, status: int, lines: bytes, body: bytes) -> None:
+        self._hang_up()
         self._exchange.listener = None
         self._exchange.reply(status, lines + b"x-request-id: %b\r\n" % self._call.encode() + self._target.label, body)
+
+
+def _no_such() -> CallRefused:
+    message = "there is no such video of yours: its id is what POST /v1/videos answered"
+    return CallRefused(Code.PATH_NOT_FOUND, message)
