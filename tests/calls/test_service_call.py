@@ -201,3 +201,29 @@ def test_a_caller_who_leaves_does_not_make_the_images_free():
     stage.leave().settle()
     assert stage.cancelled == [1]
     assert (stage.entries[0].outcome, stage.entries[0].grade) == ("client_gone", Grade.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("capability", "asked", "wrong"),
+    [
+        (Capability.SPEECH, {"input": "hi", "response_format": 5}, "response_format"),
+        (Capability.VIDEOS, {"prompt": "cat", "size": 720}, "size"),
+    ],
+)
+def test_what_would_be_found_wrong_once_it_is_paid_is_refused_before(capability, asked, wrong):
+    with pytest.raises(CallRefused) as caught:
+        PARSERS[capability](json.dumps({"model": "m", **asked}).encode())
+    assert caught.value.param == wrong
+
+
+def test_embeddings_that_cost_no_token_are_unknown_not_free():
+    stage = embedding().ask().answer(200, VECTORS.replace(b":7", b":0"))
+    assert stage.reply.status == 200
+    assert (stage.entries[0].grade, stage.entries[0].picos) == (Grade.UNKNOWN, None)
+
+
+def test_a_vendor_cannot_write_header_lines_with_the_type_of_its_sound():
+    stage = ServiceStage(Capability.SPEECH, "openai/tts-1", unit="1M_characters", input="hi").ask()
+    stage.answer(200, b"ID3", headers=[(b"content-type", b"audio/mpeg\r\nx-fenli-cost: {}")])
+    assert stage.header["content-type"] == "audio/mpeg"
+    assert "x-fenli-cost" not in stage.header

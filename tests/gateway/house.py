@@ -90,8 +90,8 @@ class ScriptedVendor:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                at = head.lower().index(b"content-length: ") + 16
-                self.asked.append(Asked(head, await reader.readexactly(int(head[at : head.index(b"\r", at)]))))
+                length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+                self.asked.append(Asked(head, await reader.readexactly(int(length or 0))))
                 for step in self.scripts.pop(0) if self.scripts else reply(200, WHOLE):
                     if isinstance(step, bytes):
                         writer.write(step)

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from house import VENDOR_SECRET, House, reply
+from house import VENDOR_SECRET, House, reply, wait_until
 
 TYPE = "multipart/form-data; boundary=b"
 
@@ -87,3 +87,10 @@ def test_without_a_key_of_the_vendor_nobody_could_tell_whose_file_it_is(house):
     answer = upload(house)
     assert (answer.status, house.moonshot.asked) == (400, [])
     assert "need a key" in answer.error["message"]
+
+
+def test_a_file_that_never_ends_is_hung_up_on(house):
+    house.moonshot.scripts = [[b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n" + b" " * (65 * 2**20), "hold"]]
+    answer = upload(house)
+    assert (answer.status, answer.error["code"]) == (502, "answer_truncated")
+    wait_until(lambda: house.moonshot.left == 1)

@@ -169,7 +169,15 @@ def test_ark_is_not_asked_for_a_size():
         filming("bytedance").check(ask_of(prompt="x", size="1x1"))
 
 
-@given(st.builds(Handle, st.text(), st.text(), st.from_regex(r"[A-Za-z0-9_.-]{1,200}", fullmatch=True), st.integers(0)))
+@given(
+    st.builds(
+        Handle,
+        st.text(),
+        st.text(),
+        st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}", fullmatch=True),
+        st.integers(0),
+    )
+)
 def test_an_id_says_where_its_task_is(handle):
     name = str(handle)
     assert name.isascii()

@@ -68,8 +68,7 @@ class Filing:
             raise CallRefused(Code.METHOD_NOT_ALLOWED, f"{method.decode('ascii', 'replace')} is not served here")
 
     def client_gone(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
+        self._hang_up()
 
     def client_slow(self) -> None:
         pass
@@ -179,7 +178,7 @@ class Filing:
         if not secret:
             message = f"files with {vendor} need a key of it, so that each caller sees only its own: set its api_key"
             raise CallRefused(Code.INVALID_VALUE, message, "vendor")
-        self._shelf = Shelf(vendor, secret, _owner(self._key))
+        self._shelf = Shelf(vendor, secret, self._key.owner)
 
     def _query(self) -> Members:
         return dict(parse_qsl(self._exchange.query.decode("ascii", "replace")))
@@ -221,8 +220,14 @@ class Filing:
     def _tell(self, told: object) -> None:
         self._reply(200, _JSON, msgspec.json.encode(told))
 
+    def _hang_up(self) -> None:
+        """Nothing more is wanted of the vendor, though it may go on."""
+        if self._sending is not None:
+            self._sending.cancel()
+
     def _reply(self, status: int, lines: bytes, body: bytes) -> None:
         lines += f"x-request-id: {self._call}\r\nx-fenli-vendor: {self._target.vendor_id}\r\n".encode()
+        self._hang_up()
         self._exchange.listener = None
         self._exchange.reply(status, lines, body)
 
@@ -232,13 +237,6 @@ def _file_in(parts: list[Part]) -> Part:
     if len(found) != 1 or found[0].name != "file" or not found[0].file:
         raise CallRefused(Code.INVALID_VALUE, "'file' is missing: send one file under that name, with its name", "file")
     return found[0]
-
-
-def _owner(key: Key) -> str:
-    """Keys of one customer and project share their files; one that has neither has its own."""
-    if key.customer is None and key.project is None:
-        return f"key {key.id}"
-    return f"customer {key.customer or ''} project {key.project or ''}"
 
 
 def _no_such(where: str) -> CallRefused:

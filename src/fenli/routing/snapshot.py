@@ -33,6 +33,14 @@ class Key(msgspec.Struct, frozen=True):
     project: str | None = None
     customer: str | None = None
 
+    @property
+    def owner(self) -> str:
+        """Whose it is what a vendor keeps for this key: keys of one customer and project share it, one that has neither
+        has its own."""
+        if self.customer is None and self.project is None:
+            return f"key {self.id}"
+        return f"customer {self.customer or ''} project {self.project or ''}"
+
 
 class Deadlines(msgspec.Struct, frozen=True):
     """Spans in nanoseconds. ``first_content`` runs from the attempt's start, ``total`` over the whole call."""

@@ -19,7 +19,7 @@ from fenli.wire.services.usage import came_to
 # How long to wait before a task is asked after for the first time; then half as long again each time.
 FIRST: Final = SECOND // 2
 LONGEST: Final = 5 * SECOND
-_TASK: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_TASK: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
 
 
 class Errand(msgspec.Struct, frozen=True):

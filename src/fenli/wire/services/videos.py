@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hmac
 from typing import Annotated, Any, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -20,6 +21,8 @@ from fenli.wire.services.usage import counted
 
 SECONDS_MAX: Final = 60
 _PREFIX: Final = "video_"
+_SIZE: Final = "WIDTHxHEIGHT"
+_CODE_CHARACTERS: Final = 24
 
 
 class Status(enum.StrEnum):
@@ -59,12 +62,27 @@ class Filming(Codec, Protocol):
 
 
 class Handle(msgspec.Struct, frozen=True, array_like=True):
-    """``model`` is the public name, ``target`` the ``vendor/model`` that has the task; ``at`` in seconds."""
+    """``model`` is the public name, ``target`` the ``vendor/model`` that has the task; ``at`` in seconds.
+
+    All videos of a gateway lie in the one account that it has there, so ``code`` says whose this one is: it is made
+    with the ``secret`` that the account is used by, so that nobody else can make it, and any gateway can check it."""
 
     model: str
     target: str
     task: str
     at: Annotated[int, msgspec.Meta(ge=0)]
+    code: str = ""
+
+    def sealed(self, secret: str, owner: str) -> Handle:
+        return msgspec.structs.replace(self, code=self._code(secret, owner))
+
+    def belongs(self, secret: str, owner: str) -> bool:
+        """Whether it was sealed for this owner."""
+        return hmac.compare_digest(self.code.encode(), self._code(secret, owner).encode())
+
+    def _code(self, secret: str, owner: str) -> str:
+        said = msgspec.json.encode(["video", owner, self.model, self.target, self.task, self.at])
+        return hmac.digest(secret.encode(), said, "sha256").hex()[:_CODE_CHARACTERS]
 
     def __str__(self) -> str:
         return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
@@ -88,6 +106,7 @@ def parse_videos(body: bytes | memoryview) -> ServiceRequest:
     """Raises CallRefused. ``seconds`` may be a number or the text of one, as clients write it."""
     members = Members(body)
     filled("prompt", members.required("prompt", str, "a text"))
+    members.optional("size", str, _SIZE)
     seconds_of(members.fields)
     return members.request({"videos": 1}, {"videos": 1})
 
@@ -110,7 +129,7 @@ def begun(ask: ServiceRequest, task: str, reply: Reply) -> Delivered:
     seconds = seconds_of(ask.fields)
     video = {
         "id": task, **video_object(ask.model, reply.at // SECOND, Film(Status.QUEUED)),
-        "seconds": None if seconds is None else str(seconds), "size": ask.value("size", str, "WIDTHxHEIGHT"),
+        "seconds": None if seconds is None else str(seconds), "size": ask.value("size", str, _SIZE),
         "prompt": ask.value("prompt", str, "a text"),
     }  # fmt: skip
     return Delivered(body=msgspec.json.encode(video), usage=None, id=task, task=task)
