@@ -269,6 +269,20 @@ def test_a_refused_key_is_told_at_once_and_not_tried_again_for_a_minute() -> Non
     assert all(note is not None and "no ticket: Client authentication failed" in note for note in notes)
 
 
+def test_a_key_that_is_refused_at_its_renewal_is_left_alone_for_a_minute_too() -> None:
+    staged = Staged()
+    staged.whole("baidu-legacy/ernie-3.5-8k")
+    place = staged.market.vendors["baidu-legacy"]._place
+    staged.market.vendors["baidu-legacy"]._place = msgspec.structs.replace(place, keys=frozenset({"market-ak:other"}))
+    before = 30 * DAY - 3_600 * SECOND
+    staged.go(before + SECOND)
+    assert staged.fetched == 2  # the first, and one that was refused
+    staged.go(50 * SECOND)
+    assert staged.fetched == 2
+    staged.go(15 * SECOND)
+    assert staged.fetched == 3
+
+
 def test_a_vendor_that_answers_no_request_for_a_ticket_fails_the_call_in_time() -> None:
     staged = Staged()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -155,3 +156,15 @@ def test_empty_fragments_cost_nothing():
     patient = reader()
     assert patient.feed(b"\x01\x01a" + b"\x00\x00" * 10_000) == []
     assert patient.feed(b"\x80\x01b") == [Event(TEXT, b"ab")]
+
+
+def test_small_fragments_cost_no_more_than_their_bytes():
+    patient, fragment = reader(), b"\x00\x02ab" * 10_000
+    patient.feed(b"\x01\x00")
+    tracemalloc.start()
+    for _ in range(20):
+        patient.feed(fragment)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert patient.feed(b"\x80\x00") == [Event(TEXT, b"ab" * 200_000)]
+    assert kept < 4 * 400_000

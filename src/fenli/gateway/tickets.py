@@ -59,7 +59,7 @@ class Tickets:
         for holder in [*self._known.values()]:
             ticket = holder.ticket
             due = ticket is not None and holder.used and now >= max(ticket.renewed_at, holder.asked_at + RENEWED_AGAIN)
-            if due and holder not in self._fetches:
+            if due and holder not in self._fetches and holder.refusal(now) is None:
                 self._begin(holder)
 
     def _begin(self, holder: TicketHolder, *told: Told) -> None:

@@ -51,7 +51,7 @@ class FrameReader:
     """``masked``: whether the peer's frames are: a client's always, a server's never. ``message_bytes`` bounds a
     message, over all its fragments."""
 
-    __slots__ = ("_buffer", "_limit", "_masked", "_opcode", "_over", "_pieces", "_size", "fault")
+    __slots__ = ("_begun", "_buffer", "_limit", "_masked", "_opcode", "_over", "fault")
 
     def __init__(self, *, masked: bool, message_bytes: int) -> None:
         self.fault: Fault | None = None
@@ -60,8 +60,7 @@ class FrameReader:
         self._buffer = bytearray()
         self._over = False
         self._opcode = _CONTINUATION  # of the message under way; this one for none
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._begun = bytearray()  # of that message, so that its fragments cost no more than their bytes
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes what was read. Never raises; look at ``fault``."""
@@ -100,7 +99,7 @@ class FrameReader:
             if size < (_SHORT if width == 2 else 1 << 16):
                 raise _Broken(_BROKEN, "a length is longer than it need be")
             start += width
-        if opcode in _DATA and self._size + size > self._limit:
+        if opcode in _DATA and len(self._begun) + size > self._limit:
             raise _Broken(_TOO_BIG, f"a message is larger than {self._limit} bytes")
         key = b""
         if self._masked:
@@ -138,14 +137,11 @@ class FrameReader:
         if opcode != _CONTINUATION:
             self._opcode = opcode
         if not final:
-            if data:  # empty fragments cost their sender more than us
-                self._pieces.append(data)
-                self._size += len(data)
+            self._begun += data
             return
-        if self._pieces:
-            data = b"".join((*self._pieces, data))
-            self._pieces = []
-            self._size = 0
+        if self._begun:
+            data = bytes(self._begun + data)
+            self._begun = bytearray()
         opcode, self._opcode = self._opcode, _CONTINUATION
         if opcode == TEXT:
             _check_text(data)
