@@ -3,10 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from fenli.clock import SECOND
 from fenli.config.load import Config
 from fenli.config.on_device import OnDevice
-from fenli.config.settings import settings_of
+from fenli.config.problems import ConfigRefused
+from fenli.config.settings import settings_of, try_out
 from fenli.vendors.local.weights import Weights
 
 RUNNING = OnDevice(Weights(Path("w.gguf"), 1, "llama", None, 8192), "w.gguf", "own-weights", 2, 2048)
@@ -51,3 +54,22 @@ def test_how_often_vendors_are_asked_what_is_left_and_what_is_too_little(load: C
 def test_a_model_that_does_not_run_is_no_vendor(load: Callable[[str], Config]) -> None:
     found = settings_of(load(""), {}, OnDevice(None, "off", "x"), None)
     assert "local" not in [vendor.id for vendor in found.vendors]
+
+
+def test_a_price_list_that_is_none_is_named_with_its_line_though_the_vendor_is_off(
+    load: Callable[[str], Config],
+) -> None:
+    text = """
+        [vendors.mine]
+        enabled = false
+        adapter = "openai"
+        base_url = "https://api.example.com/v1"
+        models = ["m"]
+        price_list = "opnai"
+    """
+    with pytest.raises(ConfigRefused) as caught:
+        try_out(load(text), OnDevice(None, "off", "x"))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.field) == (7, "vendors.mine.price_list")
+    assert problem.message == '"opnai" is no price list: did you mean "openai"?'
+    try_out(load(text.replace("opnai", "openai")), OnDevice(None, "off", "x"))

@@ -150,7 +150,8 @@ def test_the_same_row_twice():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("vendor = ", "acme.toml: is not TOML"),
+        ("vendor = ", "acme.toml:1: is not TOML at the end of the file"),
+        (HEADER + "names = {", "acme.toml:6: is not TOML at the end of the file"),
         (HEADER + 'colour = "red"', "acme.toml:6: colour is not known"),
         (HEADER.replace('"acme"', "1"), 'vendor is missing: write such as vendor = "acme"'),
         (HEADER.replace('"start"', '"middle"'), "acme.toml:5: instant_basis is 'middle'"),
@@ -189,3 +190,30 @@ holidays = [{ name = "x", first = 2026-10-01, last = 2026-10-03, makeup_days = [
     assert calendar.makeup_days == {date(2026, 10, 10)}
     assert read_calendar("calendars/cn.toml", text.replace("first", "frist"))[1][0].file == "calendars/cn.toml"
     assert read_calendar("calendars/cn.toml", "=")[0] is None
+
+
+def test_a_unit_that_is_none_does_not_hide_what_else_is_wrong_with_the_prices():
+    text = HEADER + row(unit='"1M_token"', prices='{ imput = "2", output = 8 }')
+    said = problems(text)
+    assert [part for part in said if "prices.imput is not known (did you mean input?)" in part]
+    assert [part for part in said if "prices.output is 8" in part]
+    assert [part for part in said if "unit is '1M_token' (did you mean 1M_tokens?)" in part]
+    assert len(said) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('calendar = "xx', "xx.toml:1: is not TOML at "),
+        ('calendar = "xx"\nzone = 8', "xx.toml:2: is no calendar: Expected `str`, got `int` - at `$.zone`"),
+        (
+            'calendar = "xx"\nzone = "UTC"\nmakeup_days_count_as = "weekend"\n\n[[years]]\nyear = 2026\nsource = "x"\n'
+            '[[years.holidays]]\nname = "n"\nfirst = "soon"\nlast = 2026-01-02\n',
+            "xx.toml:10: is no calendar: ",
+        ),
+    ],
+)
+def test_a_bad_calendar_has_its_line(text, said):
+    calendar, wrong = read_calendar("xx.toml", text)
+    assert calendar is None
+    assert str(wrong[0]).startswith(said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from fenli.config.problems import ConfigRefused, Located, dotted
 from fenli.config.rules import Rules
 from fenli.config.shape import shape
 from fenli.config.spans import PATTERN, Span
-from fenli.values.toml_lines import line_of, locate
+from fenli.values.toml_lines import broken_at, line_of, locate
 
 FILE_NAME: Final = "fenli.toml"
 
@@ -76,19 +75,13 @@ def read_text(file: Path) -> str:
         raise ConfigRefused([Located(str(file), None, None, message)]) from None
 
 
-_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
-
-
 def parse_toml(file: Path, text: str) -> dict[str, Any]:
     """Raises ConfigRefused with line and column for what is no TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        match = _POSITION.search(str(error))
-        message = _POSITION.sub("", str(error))
-        line = int(match[1]) if match and match[1] else text.count("\n") + 1
-        where = f"column {match[2]}" if match and match[2] else "the end of the file"
-        raise ConfigRefused([Located(str(file), line, None, f"is not TOML at {where}: {message}")]) from None
+        line, where, why = broken_at(text, error)
+        raise ConfigRefused([Located(str(file), line, None, f"is not TOML at {where}: {why}")]) from None
 
 
 def _schema_of(kind: type[Any]) -> dict[str, Any]:

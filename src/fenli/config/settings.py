@@ -10,7 +10,7 @@ import msgspec
 from fenli.clock import SystemClock
 from fenli.config.load import Config
 from fenli.config.on_device import OnDevice
-from fenli.config.problems import ConfigRefused, Located, dotted
+from fenli.config.problems import ConfigRefused, Located, did_you_mean, dotted
 from fenli.config.rates import load_rates
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
@@ -74,6 +74,9 @@ def try_out(config: Config, local: OnDevice, book: PriceBook | None = None) -> S
     url = None if local.weights is None else "http://127.0.0.1:1/v1"
     settings = settings_of(config, os.environ, local, url)
     book = book or price_book(config)
+    unlisted = list(_unlisted(config, book))
+    if unlisted:
+        raise ConfigRefused(unlisted)
     try:
         return _compiled(settings, book)
     except ConfigError as error:
@@ -109,6 +112,16 @@ def _routes(config: Config, on: set[str]) -> Iterator[Route]:
 
 def _compiled(settings: Settings, book: PriceBook) -> Snapshot:
     return compile_snapshot(settings, Stored(), book, os.environ, SystemClock().now())
+
+
+def _unlisted(config: Config, book: PriceBook) -> Iterator[Located]:
+    """The vendors, on or off, whose price list is none."""
+    known, text = book.vendors(), config.file.read_text("utf-8-sig") if config.file is not None else ""
+    for name, section in config.document.vendors.items():
+        if section.price_list is not None and section.price_list not in known:
+            path = ("vendors", name, "price_list")
+            message = f'"{section.price_list}" is no price list: {did_you_mean(section.price_list, known)}'
+            yield Located(str(config.file), line_of(locate(text), path), dotted(path), message)
 
 
 def _located(config: Config, settings: Settings, book: PriceBook) -> list[Located]:

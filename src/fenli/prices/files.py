@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -17,7 +18,7 @@ from fenli.prices.problems import Problem, nearest
 from fenli.prices.rows import CURRENCIES, TAXES, RowReader
 from fenli.prices.tables import Table, TableReader
 from fenli.values.instants import instant_of
-from fenli.values.toml_lines import line_of, locate
+from fenli.values.toml_lines import broken_at, line_of, locate
 
 HEADER: Final = (
     "vendor", "names", "currency", "instant_basis", "instant_basis_assumed", "tax", "home_list", "as_of", "offers",
@@ -93,7 +94,7 @@ def read_price_file(name: str, text: str, calendars: Mapping[str, Calendar]) -> 
     try:
         table = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        return None, [Problem(name, None, "", None, None, None, f"is not TOML: {error}: mend it there")]
+        return None, [_no_toml(name, text, error)]
     problems = [file.problem(f"is not known{nearest(key, HEADER)}", key) for key in table if key not in HEADER]
     vendor = table.get("vendor")
     if not (isinstance(vendor, str) and vendor):
@@ -120,9 +121,21 @@ def read_calendar(name: str, text: str) -> tuple[Calendar | None, list[Problem]]
     """A ``calendars/<name>.toml``, or None and what is wrong with it."""
     try:
         return msgspec.convert(tomllib.loads(text), CalendarFile).compiled(), []
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except tomllib.TOMLDecodeError as error:
+        return None, [_no_toml(name, text, error)]
+    except msgspec.ValidationError as error:
+        place = tuple(int(step) if step.isdigit() else step for step in _STEPS.findall(str(error).partition("`$")[2]))
         message = f"is no calendar: {error}: write it like fenli's own cn.toml"
-        return None, [Problem(name, None, "", None, None, None, message)]
+        return None, [Problem(name, line_of(locate(text), place), "", None, None, None, message)]
+
+
+# Of the place that msgspec names at the end: `$.years[0].holidays[2].first`
+_STEPS: Final = re.compile(r"[A-Za-z_]\w*|\d+")
+
+
+def _no_toml(name: str, text: str, error: tomllib.TOMLDecodeError) -> Problem:
+    line, where, why = broken_at(text, error)
+    return Problem(name, line, "", None, None, None, f"is not TOML at {where}: {why}: mend it there")
 
 
 def _known(offer: Offer, header: Header | None) -> Offer:

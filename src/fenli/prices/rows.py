@@ -13,7 +13,7 @@ from fenli.prices.conditions import read_conditions
 from fenli.prices.offers import Offer, offer_id
 from fenli.prices.problems import nearest
 from fenli.prices.tables import Table, TableReader
-from fenli.prices.units import TOKENS, UNITS, meters_in, per_one
+from fenli.prices.units import UNITS, meters_in, per_one
 from fenli.values import METERS
 from fenli.values.money import picos_of
 from fenli.values.usage import COUNTS
@@ -46,7 +46,7 @@ class RowReader(TableReader):
         unit = self.one_of("unit", tuple(UNITS))
         free = self.truth("free")
         units = self._units(unit)
-        prices, per = self._prices(unit or TOKENS, units, free) if unit or "unit" not in self.table else ({}, {})
+        prices, per = self._prices(unit, units, free)
         self._whole_tiers()
         fields = {
             "vendor": self._vendor,
@@ -113,8 +113,9 @@ class RowReader(TableReader):
                 units[meter] = own
         return units
 
-    def _prices(self, unit: str, units: dict[str, str], free: bool) -> tuple[dict[str, int], dict[str, int]]:
-        """Picos by meter, and for how many of its units they are where that is not one."""
+    def _prices(self, unit: str | None, units: dict[str, str], free: bool) -> tuple[dict[str, int], dict[str, int]]:
+        """Picos by meter, and for how many of its units they are where that is not one. Where the ``unit`` is none,
+        the names and the numbers are looked at all the same."""
         table = self.table.get("prices", {})
         if not isinstance(table, dict) or not table:
             self.refuse("prices", f"is empty: write such as {_PRICES}, and no row if unknown")
@@ -125,7 +126,7 @@ class RowReader(TableReader):
             if meter not in METERS:
                 self.refuse(field, f"is not known{nearest(meter, METERS)}")
                 continue
-            own = units.get(meter, unit)
+            own = units.get(meter) or unit or _for(meter)
             picos = self._picos(field, text, own, free)
             if UNITS[own].counts != COUNTS[meter]:
                 self.refuse(

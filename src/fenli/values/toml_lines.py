@@ -1,11 +1,13 @@
-"""On which line of a TOML text each key stands. `tomllib` does not say.
+"""On which line of a TOML text each key stands, and where it is no TOML. `tomllib` does not say, or only in words.
 
-The text has been read by tomllib already, so it is valid; this only walks it.
+A text whose keys are located has been read by tomllib already, so it is valid; this only walks it.
 """
 
 from __future__ import annotations
 
 import re
+from tomllib import TOMLDecodeError
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -21,6 +23,24 @@ _PLAIN = re.compile(r"[^,\]}\n#]+")
 def locate(text: str) -> dict[Path, int]:
     """The 1-based line of every key path, where it is first named; items of an array by their index."""
     return _Walk(text).lines
+
+
+class Break(NamedTuple):
+    """Where a text is no TOML, and why. ``where`` is the column, or the end of the text."""
+
+    line: int
+    where: str
+    why: str
+
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def broken_at(text: str, error: TOMLDecodeError) -> Break:
+    match, why = _POSITION.search(str(error)), _POSITION.sub("", str(error))
+    if match is None or match[1] is None:
+        return Break(text.count("\n") + 1, "the end of the file", why)
+    return Break(int(match[1]), f"column {match[2]}", why)
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int | None:
