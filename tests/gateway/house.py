@@ -131,7 +131,7 @@ class House:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.deepseek, self.moonshot, self.zhipu = ScriptedVendor(), ScriptedVendor(), ScriptedVendor()
-        self.full = False
+        self.full = self.shaky = False
         self._ready = threading.Event()
         self._thread = threading.Thread(target=uvloop.run, args=(self._live(),))
         self._thread.start()
@@ -167,7 +167,7 @@ class House:
         await server.drain(2)
         await client.close()
 
-    # Storage of the recorder: a disk that can be full
+    # Storage of the recorder: a disk that can be full, or fail to keep what it took
 
     def write(self, frame: bytes) -> None:
         if self.full:
@@ -175,6 +175,8 @@ class House:
         self.storage.write(frame)
 
     def sync(self) -> None:
+        if self.shaky:
+            raise OSError(5, "Input/output error")
         self.storage.sync()
 
     def snapshot(self, **changes: Any) -> Snapshot:

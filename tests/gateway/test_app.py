@@ -643,6 +643,25 @@ def test_while_the_disk_is_full_no_vendor_is_asked(house: House) -> None:
     assert len(house.books()) == 1
 
 
+def test_while_the_journal_cannot_be_synced_others_are_asked_first(house: House) -> None:
+    """Calls go on, since their holds are written; whoever chooses among gateways is told that power must not fail."""
+    house.shaky = True
+    assert house.call().status == 200
+    house.recorder.sync()  # as the worker's thread does, many times a second
+    for _ in range(2):
+        ready = house.ask("/readyz", method="GET")
+        assert (ready.status, ready.json["problems"]) == (
+            503,
+            ["the journal cannot be synced: [Errno 5] Input/output error"],
+        )
+        house.recorder.sync()
+    assert house.call().status == 200
+    house.shaky = False
+    house.recorder.sync()  # without a call
+    assert house.ask("/readyz", method="GET").status == 200
+    assert len(house.books()) == 2
+
+
 def test_what_was_metered_while_the_disk_was_full_is_written_later(house: House) -> None:
     house.deepseek.scripts.append(stream(HI, 0.3, STOP, EXTRA, DONE))
     with house.dial() as connection:

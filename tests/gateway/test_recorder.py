@@ -241,6 +241,25 @@ def test_a_write_that_cannot_be_synced_stays_written_once(disk: Disk, turns: Tur
     assert post(disk.records).open == {}
 
 
+def test_a_sync_that_fails_is_said_once_tried_again_and_over_when_it_succeeds(
+    disk: Disk, turns: Turns, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    Asker(recorder, 1).open()
+    turns.turn()
+    disk.shaky = True
+    for _ in range(3):
+        recorder.sync()
+    assert recorder.unsynced == "[Errno 5] Input/output error"
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert recorder.failing is None  # it can be written
+    disk.shaky = False
+    recorder.sync()
+    assert (recorder.unsynced, disk.synced) == (None, len(disk.data))
+    disk.shaky = True
+    recorder.sync()  # nothing new: the disk is not asked
+    assert recorder.unsynced is None
+
+
 def test_much_that_was_kept_is_written_in_frames_that_can_be_read(disk: Disk, turns: Turns, recorder: Recorder) -> None:
     disk.full = True
     many = 5000

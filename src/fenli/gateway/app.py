@@ -212,6 +212,8 @@ class App:
             found.append(self.snapshots.problem or "no snapshot yet: is the office running?")
         if self.recorder.failing is not None:
             found.append(f"the journal cannot be written: {self.recorder.failing}")
+        if self.recorder.unsynced is not None:
+            found.append(f"the journal cannot be synced: {self.recorder.unsynced}")
         return found
 
     def measures(self, exchange: ServerExchange) -> None:

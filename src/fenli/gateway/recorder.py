@@ -43,11 +43,12 @@ class Recorder:
 
     While the disk refuses, the calls of one turn are given back (their vendors have not been asked); whatever belongs
     to older calls is kept, in order, and written with the next turn that succeeds: what was metered is never lost.
-    ``failing`` says why, or is None.
+    ``failing`` says why, or is None; ``unsynced`` says why what is written cannot be made to last, or is None.
     """
 
     def __init__(self, storage: Storage, call_soon: Callable[[Callable[[], None]], object], *, sync_each: bool) -> None:
         self.failing: str | None = None
+        self.unsynced: str | None = None
         self.dirty = False
         self.written = 0
         self._storage = storage
@@ -124,6 +125,24 @@ class Recorder:
         """To be called now and then: while the disk refuses, tries it again."""
         if self.failing is not None and not self._scheduled:
             self.flush()
+
+    def sync(self) -> None:
+        """Makes what was written since the last time last; where the disk refuses, it is tried again with the next
+        call. To be called from a thread of its own, many times a second."""
+        if not self.dirty:
+            return
+        self.dirty = False
+        try:
+            self._storage.sync()
+        except OSError as error:
+            self.dirty = True
+            if self.unsynced is None:
+                log.error("the journal cannot be synced (%s): it is tried again", error)
+            self.unsynced = str(error)
+            return
+        if self.unsynced is not None:
+            log.warning("the journal can be synced again")
+            self.unsynced = None
 
     def _write_kept(self) -> None:
         while self._kept:

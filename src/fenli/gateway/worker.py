@@ -147,13 +147,7 @@ class _Worker:
     def _sync(self, recorder: Recorder) -> None:
         """A thread of its own: the loop neither waits for the disk nor pays for a future 50 times a second."""
         while not self._over.wait(_SYNC_S):
-            if recorder.dirty:
-                recorder.dirty = False
-                try:
-                    self._storage.sync()
-                except OSError as error:
-                    recorder.dirty = True
-                    log.error("the journal cannot be synced, and is tried again: %s", error)
+            recorder.sync()
 
     async def _share(self, app: App) -> None:
         while True:
