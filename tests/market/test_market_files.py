@@ -19,6 +19,10 @@ from fenli.wire.capabilities import Capability
 KEEPING = [name for name, flavour in FLAVOURS.items() if flavour.files]
 
 
+READ = {"moonshot": "file-extract", "moonshot-intl": "file-extract", "baichuan": "medical"}
+CONTENT = {"baichuan": "parsed-content"}
+
+
 def form(*, purpose="file-extract", name="a.txt", data=b"exact"):
     file = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'
     text = f'Content-Disposition: form-data; name="purpose"\r\n\r\n{purpose}'
@@ -37,12 +41,12 @@ def ask(face, vendor, method="GET", behind="", body=b"", content_type="multipart
 @pytest.mark.parametrize("vendor", KEEPING)
 def test_a_file_comes_and_goes_and_costs_nothing(vendor):
     face = VirtualFace(echoing(vendor, pace=AT_ONCE))
-    status, body = ask(face, vendor, "POST", body=form(name="季报.txt"))
+    status, body = ask(face, vendor, "POST", body=form(name="季报.txt", purpose=READ.get(vendor, "batch")))
     made = json.loads(body)
     assert (status, made["filename"], made["bytes"]) == (200, "季报.txt", 5)
     assert json.loads(ask(face, vendor, behind=f"/{made['id']}")[1]) == made
-    content = ask(face, vendor, behind=f"/{made['id']}/content")[1]
-    assert (json.loads(content)["content"] if vendor.startswith("moonshot") else content.decode()) == "exact"
+    content = ask(face, vendor, behind=f"/{made['id']}/{CONTENT.get(vendor, 'content')}")[1]
+    assert (json.loads(content)["content"] if vendor in READ else content.decode()) == "exact"
     assert json.loads(ask(face, vendor, "DELETE", f"/{made['id']}")[1])["deleted"]
     assert ask(face, vendor, behind=f"/{made['id']}")[0] == 404
     assert [one.outcome for one in face.served()] == [Outcome.REFUSED]  # the question after what is gone

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from recorded import kind, meters
 
 from fenli.errors import Kind
 from fenli.vendors.catalog import VENDORS
+from fenli.wire.openai_chat import parse_request
 
 
 def test_its_searches_are_counted_beside_the_tokens() -> None:
@@ -12,6 +15,20 @@ def test_its_searches_are_counted_beside_the_tokens() -> None:
     assert meters("baichuan", **usage) == {"input": 40, "output": 60}
     assert meters("baichuan", **usage, search_count=2) == {"input": 40, "output": 60, "searches": 2}
     assert meters("baichuan", **usage, search_count=None) == {"input": 40, "output": 60}
+
+
+def test_what_its_medical_models_take_of_their_own_goes_on_as_it_came() -> None:
+    vendor = VENDORS["baichuan"]
+    said = {
+        "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}],
+        "metadata": {"evidence_scope": "cited"},
+        "top_k": 5,
+        "with_search_enhance": True,
+        "tools": [{"type": "retrieval", "retrieval": {"kb_ids": ["kb-1"], "answer_mode": "knowledge-base-only"}}],
+    }
+    address = vendor.address(vendor.base_url, "sk-1", "Baichuan-M3-Plus")
+    ask = parse_request(json.dumps({"model": "x", **said, "fenli": {"search": True}}).encode())
+    assert json.loads(bytes(vendor.request(address, ask, 0).body)) == said | {"model": "Baichuan-M3-Plus"}
 
 
 def test_its_medical_flagship_comes_first() -> None:

@@ -168,8 +168,18 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "baichuan/Baichuan-M3-Plus": {
         "search": {},
+        "schema": {"messages": [TOLD, QUESTION]},
         "lacks": ("off", "no effort", "prefix", "persona", "schema"),
         "nearly": ("high", "medium", "budget", "effort"),
+    },
+    "baichuan/Baichuan-NPC-Turbo": {
+        "persona": {
+            "character_profile": {
+                "character_name": "Lin", "character_info": "A merchant.", "user_name": "Wei", "user_info": "A guest.",
+            }
+        },
+        "lacks": ("on", "high", "medium", "budget", "effort", "prefix", "schema"),
+        "nearly": ("forced",),
     },
     "01ai/yi-large-rag": {
         "search": {},

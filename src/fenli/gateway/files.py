@@ -132,7 +132,7 @@ class Filing:
         file = self._shelf.file(name)
         if file is None:
             raise _no_such("file_id")
-        path = f"{self._path}/{file}{_CONTENT if content else ''}"
+        path = f"{self._path}/{file}{self._service.endpoint.content if content else ''}"
         deletes = self._exchange.method == b"DELETE"
         request = self._service.beside(self._target.address, b"DELETE" if deletes else b"GET", path)
 

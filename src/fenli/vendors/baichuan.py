@@ -1,17 +1,28 @@
 """百川 Baichuan.
 
-Sources: a mirror of its page on errors, langchain-community 0.4.2, LobeHub. A 429 is a limit or an empty account: the
-words say which. ``search_count`` is told where it searched, which its medical models do by themselves.
+Sources: its pages on chat and files, as they stand in its repository baichuan-mcp-servers, a mirror of its page on
+errors, langchain-community 0.4.2, clients of its role-play models. A 429 is a limit or an empty account: the words say
+which. ``search_count`` is told where it searched, which its medical models with evidence do by themselves;
+those take no system message, and none of the medical ones calls functions or has a JSON mode.
 """
 
 from __future__ import annotations
 
+import msgspec
+
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import EMBEDDINGS
+from fenli.vendors.endpoints import EMBEDDINGS, FILES
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
-from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
+from fenli.vendors.switches import (
+    PersonaSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+)
 
 BAICHUAN = OpenAICompatible(
     id="baichuan",
@@ -22,7 +33,7 @@ BAICHUAN = OpenAICompatible(
     keys_at="https://platform.baichuan-ai.com",
     limit_field="max_tokens",
     usage_map=UsageMap(searches=("search_count",)),
-    endpoints=(EMBEDDINGS,),
+    endpoints=(EMBEDDINGS, msgspec.structs.replace(FILES, content="/parsed-content")),
     errors=(
         ErrorRule(Kind.NO_BALANCE, status=429, text="balance|arrears|recharge|余额|欠费|充值"),
         ErrorRule(Kind.OVERLOADED, status=500, text="busy|overloaded|负载|繁忙"),
@@ -33,9 +44,23 @@ BAICHUAN = OpenAICompatible(
     switches=Switches(
         thinking=(ThinkingSwitch(models="Baichuan-M[123]"),),
         search=(
-            SearchSwitch(models="Baichuan-M3-Plus", shown="knowledge_base.cites"),
+            SearchSwitch(models="Baichuan-M[23]-Plus", shown="choices[].grounding.evidence"),
             SearchSwitch(tool=b'{"type":"web_search","web_search":{"enable":true}}', shown="knowledge_base.cites"),
         ),
-        schema=(SchemaSwitch(way=SchemaWay.OBJECT),),
+        persona=(
+            PersonaSwitch(
+                models="Baichuan-NPC",
+                places={
+                    "bot_name": "character_profile.character_name",
+                    "bot_profile": "character_profile.character_info",
+                    "user_name": "character_profile.user_name",
+                    "user_profile": "character_profile.user_info",
+                },
+            ),
+        ),
+        schema=(
+            SchemaSwitch(way=SchemaWay.TEXT, models="Baichuan-(M|NPC)"),
+            SchemaSwitch(way=SchemaWay.OBJECT),
+        ),
     ),
 )

@@ -28,7 +28,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     ``accepts``: the type of answer to ask for, where the vendor has several.
     ``charges``: the units by meter that a request comes to, where this vendor counts other ones than most; ``facts``:
     what of a request its prices hang on. ``models``: a pattern for the beginning of a model's name, regardless of case;
-    of several endpoints for one capability the first that fits serves a model."""
+    of several endpoints for one capability the first that fits serves a model. ``content``: what stands behind a file's
+    path where what is in it is asked for."""
 
     capability: Capability
     path: str
@@ -40,6 +41,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     charges: Callable[[ServiceRequest], dict[str, int]] | None = None
     facts: Callable[[ServiceRequest], dict[str, bool | str]] | None = None
     models: str = ""
+    content: str = "/content"
 
     def serves(self, model: str) -> bool:
         return re.match(self.models, model, re.IGNORECASE) is not None

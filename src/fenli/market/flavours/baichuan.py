@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.files import FileShape
 from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
 
@@ -17,14 +18,24 @@ BAICHUAN: Final = Flavour(
     request_id_header=b"x-bc-request-id",
     senses=Senses(
         thinking={"Baichuan-M[123]": ()},
+        search="with_search_enhance",
         tool="web_search",
-        searching="Baichuan-M3-Plus",
+        searching="Baichuan-M[23]-Plus",
         sources="knowledge_base.cites",
+        name="character_profile.character_name",
         schemas=False,
     ),
     services={
         "/v1/embeddings": Embedding(),
     },
+    files=FileShape(
+        "/v1/files",
+        extracts=("file-parsing", "medical"),
+        purposes=("knowledge-base", "assistants", "file-parsing", "medical"),
+        content="parsed-content",
+        told=("status", "content"),
+        gives_back=False,
+    ),
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Invalid Authentication", None, "invalid_request_error"),
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", None, "invalid_request_error"),

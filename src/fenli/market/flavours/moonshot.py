@@ -19,7 +19,7 @@ MOONSHOT: Final = Flavour(
     placement=Placement.CHOICE,
     usage=UsageShape(cached=("cached_tokens",), reasoning=None),
     teller=Teller("/users/me/balance", "CNY", with_vouchers),
-    files=FileShape("/v1/files", extract="file-extract", purposes=("file-extract", "image", "video", "batch")),
+    files=FileShape("/v1/files", extracts=("file-extract",), purposes=("file-extract", "image", "video", "batch")),
     senses=Senses(
         thinking={r"kimi-k2\.[56]": ("thinking.type",), r"kimi-(k2\.7|k3)": ()},
         echoed="$web_search",

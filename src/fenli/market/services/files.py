@@ -22,12 +22,16 @@ JSON: Final = b"application/json"
 
 
 class FileShape(msgspec.Struct, frozen=True):
-    """``path`` is whole. ``extract``: the purpose whose content is what was read out of the file, as JSON; a file kept
-    for anything else comes back as it is. ``purposes``: those that are taken; any where none is named."""
+    """``path`` is whole. ``extracts``: the purposes whose content is what was read out of the file, as JSON with the
+    members that ``told`` names; a file kept for anything else comes back as it is, where the vendor ``gives_back``.
+    ``purposes``: those that are taken; any where none is named. ``content``: where it is asked for."""
 
     path: str
-    extract: str = ""
+    extracts: tuple[str, ...] = ()
     purposes: tuple[str, ...] = ()
+    content: str = "content"
+    told: tuple[str, ...] = ("content", "file_type", "filename", "title", "type")
+    gives_back: bool = True
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -60,7 +64,7 @@ class Cabinet:
                     return msgspec.json.encode(self._listed(ask)), JSON
             return None
         kept = self._files.get(name)
-        if kept is None or rest not in ("", "content"):
+        if kept is None or rest not in ("", self.shape.content):
             return None
         if ask.method == "DELETE" and not rest:
             del self._files[name]
@@ -102,11 +106,14 @@ class Cabinet:
         return {"object": "list", "data": [_object(kept) for kept in found[:limit]], "has_more": len(found) > limit}
 
     def _content(self, kept: _Kept) -> tuple[bytes, bytes]:
-        if kept.purpose != self.shape.extract:
+        if kept.purpose not in self.shape.extracts:
+            if not self.shape.gives_back:
+                raise ValueError(f"purpose: what was kept for {kept.purpose} is not read")
             return kept.data, kept.type.encode()
         text = kept.data.decode(errors="replace")
-        read = {"content": text, "file_type": kept.type, "filename": kept.name, "title": "", "type": "file"}
-        return msgspec.json.encode(read), JSON
+        read = {"content": text, "file_type": kept.type, "filename": kept.name, "title": "", "type": "file",
+                "status": "online"}  # fmt: skip
+        return msgspec.json.encode({name: read[name] for name in self.shape.told}), JSON
 
 
 def _object(kept: _Kept) -> dict[str, Any]:
