@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.dashscope_media import DASHSCOPE_LATER, DashScopeDrawn, DashScopeFilms, DashScopeImages
+from fenli.vendors.dashscope_media import (
+    DASHSCOPE_LATER,
+    DashScopeDrawn,
+    DashScopeFilms,
+    DashScopeImages,
+    at_most_drawn,
+)
 from fenli.vendors.endpoints import EMBEDDINGS, FILES, Endpoint, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
@@ -48,6 +54,7 @@ ALIBABA = OpenAICompatible(
             path="/api/v1/services/aigc/text2image/image-synthesis",
             instead_of="/compatible-mode/v1",
             codec=DashScopeDrawn(),
+            charges=at_most_drawn,
             lines=DASHSCOPE_LATER,
             models=r"wanx|wan2\.[0-5]-t2i",
         ),
@@ -56,6 +63,7 @@ ALIBABA = OpenAICompatible(
             path="/api/v1/services/aigc/multimodal-generation/generation",
             instead_of="/compatible-mode/v1",
             codec=DashScopeImages(),
+            charges=at_most_drawn,
         ),
         Endpoint(
             capability=Capability.VIDEOS,

@@ -1,9 +1,14 @@
 """字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``.
 
-Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54.
+Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54; its page on image generation for how many a
+request may come to.
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+import msgspec
 
 from fenli.errors import Kind
 from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, Endpoint
@@ -12,6 +17,24 @@ from fenli.vendors.films import ArkFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import DISABLED, ENABLED, PersonaSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
+from fenli.wire.services import ServiceRequest
+from fenli.wire.services.images import wanted
+
+# What Seedream makes of a request at most that leaves the number to it, and names no bound of its own.
+SERIES: Final = 15
+
+
+class _Series(msgspec.Struct):
+    max_images: int | None = None
+
+
+def at_most_drawn(ask: ServiceRequest) -> dict[str, int]:
+    """The images that a request may come to. Raises CallRefused."""
+    how = ask.value("sequential_image_generation", str, "'auto' or 'disabled'")
+    bound = ask.value("sequential_image_generation_options", _Series, "an object with 'max_images'") or _Series()
+    series = 1 if how in (None, "disabled") else bound.max_images or SERIES
+    return {"images": max(wanted(ask), series)}
+
 
 BYTEDANCE = OpenAICompatible(
     id="bytedance",
@@ -22,7 +45,7 @@ BYTEDANCE = OpenAICompatible(
     keys_at="https://console.volcengine.com/ark",
     endpoints=(
         EMBEDDINGS,
-        IMAGES,
+        msgspec.structs.replace(IMAGES, charges=at_most_drawn),
         Endpoint(capability=Capability.VIDEOS, path="/contents/generations/tasks", codec=ArkFilms()),
     ),
     errors=(

@@ -13,7 +13,7 @@ from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.request import Member
 from fenli.wire.services import Delivered, Reply, ServiceRequest
-from fenli.wire.services.images import Images
+from fenli.wire.services.images import Images, wanted
 from fenli.wire.services.tasks import Errand, Failed, drawn, taken_on
 from fenli.wire.services.usage import came_to, counted
 from fenli.wire.services.videos import Film, Status, begun, seconds_of
@@ -68,6 +68,9 @@ _decode_told = msgspec.json.Decoder(_Told).decode
 _WAITING: Final = {"PENDING": Status.QUEUED, "RUNNING": Status.IN_PROGRESS, "SUSPENDED": Status.IN_PROGRESS}
 
 
+# Images between texts at most, where a request names no number.
+INTERLEAVED: Final = 5
+
 # What of a request belongs to what is to be made, for models whose prompt is no message.
 _GIVEN: Final = ("negative_prompt", "ref_img", "sketch_image_url", "images")
 
@@ -83,7 +86,7 @@ class DashScopeImages(Images, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         text = {"text": msgspec.Raw(ask.fields["prompt"])}
         given = {"messages": [{"role": "user", "content": [text]}]}
-        parameters = _parameters(ask, ("model", "prompt", "response_format"))
+        parameters = _drawing(ask, ("model", "prompt", "response_format"))
         return _encode({"model": msgspec.Raw(model), "input": given, "parameters": parameters})
 
     def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
@@ -102,7 +105,7 @@ class DashScopeDrawn(DashScopeImages, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         given = {"prompt": msgspec.Raw(ask.fields["prompt"])}
         given |= {name: msgspec.Raw(ask.fields[name]) for name in _GIVEN if name in ask.fields}
-        parameters = _parameters(ask, ("model", "prompt", "response_format", *_GIVEN))
+        parameters = _drawing(ask, ("model", "prompt", "response_format", *_GIVEN))
         return _encode({"model": msgspec.Raw(model), "input": given, "parameters": parameters})
 
     def read(self, ask: ServiceRequest, reply: Reply) -> Delivered:
@@ -161,6 +164,18 @@ class DashScopeFilms(msgspec.Struct, frozen=True):
 def _picture(made: _Result) -> dict[str, Any]:
     """As callers read it; ``revised_prompt`` is what was made of theirs."""
     return {"url": made.url} | ({"revised_prompt": made.actual_prompt} if made.actual_prompt else {})
+
+
+def at_most_drawn(ask: ServiceRequest) -> dict[str, int]:
+    """The images that a request may come to: texts with images between them have a number of their own."""
+    between = ask.value("enable_interleave", bool, "true or false")
+    most = ask.value("max_images", int, "a whole number") or (INTERLEAVED if between else 1)
+    return {"images": max(wanted(ask), most)}
+
+
+def _drawing(ask: ServiceRequest, apart: tuple[str, ...]) -> dict[str, Any]:
+    """With the number of images always: left to themselves, most models make four, and each is charged."""
+    return _parameters(ask, apart) | {"n": wanted(ask)}
 
 
 def _parameters(ask: ServiceRequest, apart: tuple[str, ...]) -> dict[str, Any]:

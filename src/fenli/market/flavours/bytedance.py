@@ -20,7 +20,7 @@ BYTEDANCE: Final = Flavour(
     films=(ArkFilms(),),
     services={
         "/api/v3/embeddings": Dated(Embedding()),
-        "/api/v3/images/generations": Drawing(counted="generated_images"),
+        "/api/v3/images/generations": Drawing(counted="generated_images", in_series=True),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The API key in the request is missing or invalid.", "AuthenticationError",

@@ -21,7 +21,7 @@ class _Wish(msgspec.Struct):
 
 class _Parameters(msgspec.Struct, frozen=True):
     duration: int = 5
-    n: int = 1
+    n: int = N_MAX  # they draw four, and charge four, where nobody says how many
     size: str | None = None
 
 

@@ -13,11 +13,16 @@ from fenli.market.services.service import Made, named
 from fenli.sim.random import Stream
 
 N_MAX: Final = 10
+SERIES_MAX: Final = 15
 PIXEL: Final = base64.b64encode(b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;").decode()  # fmt: skip # noqa: E501
 TYPES: Final = {
     "mp3": b"audio/mpeg", "opus": b"audio/ogg", "aac": b"audio/aac", "flac": b"audio/flac", "wav": b"audio/wav",
     "pcm": b"audio/pcm",
 }  # fmt: skip
+
+
+class _Series(msgspec.Struct, frozen=True):
+    max_images: int = SERIES_MAX
 
 
 class _Drawing(msgspec.Struct):
@@ -26,6 +31,8 @@ class _Drawing(msgspec.Struct):
     size: str | None = None
     response_format: str | None = None
     aspect_ratio: str | None = None
+    sequential_image_generation: str | None = None
+    sequential_image_generation_options: _Series = _Series()
 
 
 class _Speaking(msgspec.Struct):
@@ -57,10 +64,12 @@ _decode_saying = msgspec.json.Decoder(_Saying).decode
 
 class Drawing(msgspec.Struct, frozen=True):
     """``writes_out``: images come as data URLs, whatever was asked for, and a size has to be named. ``counted``: the
-    member of the usage that counts them, where there is one. Implements `fenli.market.services.service.Service`."""
+    member of the usage that counts them, where there is one. ``in_series``: as many as it sees fit, where that is
+    asked for: here always the most. Implements `fenli.market.services.service.Service`."""
 
     writes_out: bool = False
     counted: str = ""
+    in_series: bool = False
 
     def model(self, body: bytes) -> str:
         return named(body).model
@@ -68,6 +77,10 @@ class Drawing(msgspec.Struct, frozen=True):
     def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
         asked = _decode_drawing(body)
         wanted = _how_many(asked)
+        if self.in_series and asked.sequential_image_generation == "auto":
+            wanted = asked.sequential_image_generation_options.max_images
+            if not 1 <= wanted <= SERIES_MAX:
+                raise ValueError(f"sequential_image_generation_options.max_images: {wanted}")
         if self.writes_out and asked.size is None:
             raise ValueError("size: is required")
         if self.writes_out:

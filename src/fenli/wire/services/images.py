@@ -39,6 +39,11 @@ def parse_images(body: bytes | memoryview) -> ServiceRequest:
     return members.request({"images": members.count("n", IMAGES_MAX) or 1}, None)
 
 
+def wanted(ask: ServiceRequest) -> int:
+    """How many images the caller wants."""
+    return ask.value("n", int, "a whole number") or 1
+
+
 class Images(msgspec.Struct, frozen=True):
     """OpenAI's shape. What is paid is each image that came. Implements `fenli.wire.services.Codec`."""
 
