@@ -68,6 +68,15 @@ def test_a_ticket_stands_in_a_header_and_its_end_in_the_body() -> None:
     assert read_ticket(201, [(b"x-subject-token", b"MIIF")], b"", 7).until == 7 + DAY
 
 
+def test_a_ticket_lives_by_the_clock_of_who_lent_it() -> None:
+    body = b'{"token":{"issued_at":"2023-11-14T22:13:20.5Z","expires_at":"2023-11-15T22:13:20.5Z"}}'
+    for now in (1_600_000_000 * 10**9, 1_800_000_000 * 10**9):
+        ticket = read_ticket(201, [(b"X-Subject-Token", b"MIIF")], body, now)
+        assert (ticket.since, ticket.until) == (now, now + DAY)
+    without_zone = b'{"token":{"expires_at":"2023-11-15T22:13:20"}}'
+    assert read_ticket(201, [(b"X-Subject-Token", b"MIIF")], without_zone, 7).until == 7 + DAY
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "body", "kind"),
     [

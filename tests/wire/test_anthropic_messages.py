@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from cut_anywhere import chunks, deltas, gathered, same_however_cut, streamed
 from hypothesis import given
@@ -233,7 +234,9 @@ def test_usage_that_does_not_count_is_refused(usage: dict[str, Any]) -> None:
 
 def said(*messages: dict[str, Any], **members: Any) -> dict[str, Any]:
     ask = parse_request(json.dumps({"model": "m", "messages": messages, **members}).encode())
-    return messages_body(ask, decoded(ask), "claude-x", ask.output_limit or 99, "Vendor")
+    body = messages_body(ask, decoded(ask), "claude-x", ask.output_limit or 99, "Vendor")
+    sent: dict[str, Any] = json.loads(msgspec.json.encode(body))
+    return sent
 
 
 def text(words: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from cut_anywhere import chunks, deltas, gathered, same_however_cut, streamed
 from hypothesis import given
@@ -262,7 +263,9 @@ def test_errors_name_reasons_quotas_and_the_wait() -> None:
 
 def said(*messages: dict[str, Any], signed: bool = False, **members: Any) -> dict[str, Any]:
     ask = parse_request(json.dumps({"model": "m", "messages": messages, **members}).encode())
-    return contents_body(ask, decoded(ask), "Vendor", signed=signed)
+    body = contents_body(ask, decoded(ask), "Vendor", signed=signed)
+    sent: dict[str, Any] = json.loads(msgspec.json.encode(body))
+    return sent
 
 
 USER = {"role": "user", "content": "hi"}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from cut_anywhere import NOW, streamed, translation
 
+from fenli.errors import CallRefused
+from fenli.wire.anthropic_messages import MessageReader
 from fenli.wire.frames import LineFrames, WholeFrame
+from fenli.wire.gemini import ContentReader
 from fenli.wire.minimax.text_v2 import TextV2Reader
 from fenli.wire.ollama import ChatReader
+from fenli.wire.openai_chat.decoded import Function, ToolCall, arguments_of
 from fenli.wire.pangu import PanguReader
 from fenli.wire.sensenova import SenseNovaReader
 from fenli.wire.tencent_cloud import TencentCloudReader
@@ -89,3 +94,55 @@ def test_the_end_counts_once_it_has_come():
     assert heard(Said(text="a", finish="stop", ended=True)).finished
     assert not heard(Said(text="a", finish="")).finished
     assert heard(Said(text="a", finish="stop"), Said(ended=True)).finished
+
+
+def test_a_member_that_is_null_is_one_that_is_not_there():
+    said = {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]}
+    nothing = {"error": None, "promptFeedback": None, "usageMetadata": None}
+    answer = whole(ContentReader, {**said, **nothing})
+    assert (answer.finished, answer.error, answer.usage) == (True, None, None)
+    late = whole(ContentReader, {"candidates": [], "promptFeedback": {"safetyRatings": []}, "usageMetadata": {}})
+    assert (late.finished, late.error) == (False, None)
+
+
+@pytest.mark.parametrize("reason", ["", None])
+def test_a_reason_without_a_word_ends_nothing(reason):
+    message = {"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": reason}
+    assert not whole(MessageReader, message).finished
+    assert not whole(ContentReader, {"candidates": [{"finishReason": reason, "content": {"parts": []}}]}).finished
+
+
+EXACT = '{"big":123456789012345678901234567890,"small":0.1000000000000000000001,"text":"\\u5398"}'
+
+
+def arguments(answer):
+    (call,) = json.loads(answer.tail(None))["choices"][0]["message"]["tool_calls"]
+    return call["function"]["arguments"]
+
+
+def raw_whole(make, body: str):
+    answer = TranslatedWhole(WholeFrame(1 << 20), make(), translation(make))
+    answer.feed(body.encode())
+    answer.end()
+    return answer
+
+
+def test_the_arguments_of_a_call_are_those_that_the_model_wrote():
+    used = '{"type":"message","stop_reason":"tool_use","content":[{"type":"tool_use","id":"a","name":"f","input":%s}]}'
+    called = '{"candidates":[{"finishReason":"STOP","content":{"parts":[{"functionCall":{"name":"f","args":%s}}]}}]}'
+    line = '{"done":true,"message":{"tool_calls":[{"function":{"name":"f","arguments":%s}}]}}'
+    for make, body in ((MessageReader, used), (ContentReader, called), (ChatReader, line)):
+        assert arguments(raw_whole(make, body % EXACT)) == EXACT
+        assert arguments(raw_whole(make, body % "{}")) == "{}"
+        assert arguments(raw_whole(make, body % "null")) == "{}"
+    for make, body in ((ContentReader, called), (ChatReader, line)):
+        assert raw_whole(make, body % "[1]").damage
+
+
+def test_the_arguments_of_a_call_go_back_as_they_were_written():
+    call = ToolCall("a", function=Function("f", EXACT))
+    assert msgspec.json.encode(arguments_of(call, "here")).decode() == EXACT
+    assert arguments_of(ToolCall("a", function=Function("f", "")), "here") == {}
+    for wrong in ("[]", "1", "{", "[" * 5_000):
+        with pytest.raises(CallRefused, match="here must be a JSON object"):
+            arguments_of(ToolCall("a", function=Function("f", wrong)), "here")

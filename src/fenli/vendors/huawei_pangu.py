@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -88,8 +88,12 @@ class HuaweiPangu(Ticketed, frozen=True, kw_only=True):
         return {"methods": ["hw_ak_sk"], "hw_ak_sk": {"access": {"key": who}, "secret": {"key": proof}}}
 
 
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class _Granted(msgspec.Struct):
-    expires_at: datetime | None = None
+    expires_at: _Instant | None = None
+    issued_at: _Instant | None = None
 
 
 class _Reply(msgspec.Struct):
@@ -100,22 +104,25 @@ _decode_reply = msgspec.json.Decoder(_Reply).decode
 
 
 def read_ticket(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, now: int) -> Ticket:
-    """It stands in a header; the body says how long it is good, a day where it does not. Raises TicketRefused."""
+    """It stands in a header; the body says from when to when it is good. Raises TicketRefused."""
     text = (header(headers, b"x-subject-token") or b"").decode("latin-1")
     if 200 <= status < 300 and text and text.isascii() and text.isprintable():
-        return Ticket(text, now, _until(body) or now + _DAY)
+        return Ticket(text, now, _until(body, now))
     said = told(body)
     message = said.message or "the reply has no token"
     raise TicketRefused(Failure(kind_of((), status, said), message, status))
 
 
-def _until(body: bytes) -> int | None:
+def _until(body: bytes, now: int) -> int:
+    """As long from ``now`` on as the vendor's clock says, which may not be ours; a day where it says nothing."""
     try:
-        granted = _decode_reply(body).token
+        granted = _decode_reply(body).token or _Granted()
     except NO_ANSWER:
-        return None
-    ends = granted.expires_at if granted is not None else None
-    return int(ends.timestamp()) * SECOND if ends is not None and ends.tzinfo is not None else None
+        granted = _Granted()
+    if granted.expires_at is None:
+        return now + _DAY
+    ends = int(granted.expires_at.timestamp()) * SECOND
+    return ends if granted.issued_at is None else now + ends - int(granted.issued_at.timestamp()) * SECOND
 
 
 HUAWEI_PANGU = HuaweiPangu(

@@ -51,6 +51,10 @@ _decode = msgspec.json.Decoder(_Body).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+def _written(at: int) -> str:
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+
+
 class Pangu:
     """Implements `fenli.market.flavours.flavour.Dialect`."""
 
@@ -65,9 +69,9 @@ class Pangu:
             return Plain(401, encode({"error": {"code": 401, "message": "The username or password is wrong.",
                                                 "title": "Unauthorized"}}))  # fmt: skip
         until = now + _LENT_FOR * SECOND
-        ends = datetime.fromtimestamp(until // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
         headers = ((b"content-type", b"application/json"), (b"X-Subject-Token", lend(key, until).encode()))
-        return Plain(201, encode({"token": {"expires_at": ends, "methods": ["password"]}}), headers)
+        token = {"expires_at": _written(until), "issued_at": _written(now), "methods": ["password"]}
+        return Plain(201, encode({"token": token}), headers)
 
     def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
         try:

@@ -46,7 +46,7 @@ class _Block(msgspec.Struct, gc=False):
     data: str = ""
     id: str | None = None
     name: str | None = None
-    input: dict[str, Any] | None = None
+    input: dict[str, msgspec.Raw] | None = None
     citations: list[_Citation] | None = None
 
 
@@ -257,7 +257,7 @@ def _thinking(block: dict[str, Any]) -> Said:
 
 
 def _finish(reason: str | None) -> str | None:
-    return None if reason is None else FINISHES.get(reason, "stop")
+    return FINISHES.get(reason, "stop") if reason else None
 
 
 def _tier(usage: dict[str, Any]) -> str | None:

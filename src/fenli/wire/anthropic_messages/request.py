@@ -13,7 +13,7 @@ import msgspec
 
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat import ChatRequest
-from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, Tool, arguments_of
+from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, Tool, arguments_of, hint
 from fenli.wire.openai_chat.media import media_of, refuse_part
 
 # The members of a request that are carried over, beside messages and limits. The second line is the dialect's own: they
@@ -28,7 +28,6 @@ TAKEN: Final = frozenset(
 _TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 _tools = msgspec.json.Decoder(list[dict[str, Any]]).decode
-_tier = msgspec.json.Decoder(str | None).decode
 
 Block = dict[str, Any]
 
@@ -75,10 +74,7 @@ def _sample(body: dict[str, Any], chat: ChatBody, vendor: str) -> None:
 
 def _describe(body: dict[str, Any], ask: ChatRequest) -> None:
     """Who asks, and in which tier: hints, which are left out where they are of another shape."""
-    try:
-        user, tier = (_tier(ask.fields.get(name, b"null")) for name in ("user", "service_tier"))
-    except msgspec.DecodeError:
-        return
+    user, tier = hint(ask, "user"), hint(ask, "service_tier")
     if user:
         body["metadata"] = {"user_id": user}
     if tier in _TIERS:

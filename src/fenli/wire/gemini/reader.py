@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from fenli.wire.gemini.grounding import Grounding, Searches
-from fenli.wire.translated import CallPart, Said
+from fenli.wire.openai_chat.whole import given
+from fenli.wire.translated import CallPart, Said, spelled
 
 # Of ids that are made here, since calls need one and the vendor gave none; they are not sent back to it.
 MADE: Final = "fenli_"
@@ -25,6 +26,7 @@ BROKEN: Final = frozenset(
         "MISSING_THOUGHT_SIGNATURE",
     }
 )  # fmt: skip
+_UNFINISHED: Final = (None, "", "FINISH_REASON_UNSPECIFIED")
 _NONE: Final = msgspec.Raw()
 _encode = msgspec.json.encode
 
@@ -54,9 +56,13 @@ class _Candidate(msgspec.Struct, gc=False, rename="camel"):
     index: int = 0
 
 
+class _Feedback(msgspec.Struct, gc=False, rename="camel"):
+    block_reason: str = ""
+
+
 class _Response(msgspec.Struct, gc=False, rename="camel"):
     candidates: list[_Candidate] = []
-    prompt_feedback: msgspec.Raw = _NONE
+    prompt_feedback: _Feedback | None = None
     usage_metadata: msgspec.Raw = _NONE
     model_version: str | None = None
     response_id: str | None = None
@@ -78,14 +84,14 @@ class ContentReader:
 
     def read(self, name: bytes, data: bytes) -> Iterable[Said]:
         response = _decode(data)
-        if bytes(response.error):
+        if given(response.error) is not None:
             return [Said(error=data)]
         said = [Said(id=response.response_id, model=response.model_version)]
-        if not response.candidates and bytes(response.prompt_feedback):
+        if not response.candidates and response.prompt_feedback is not None and response.prompt_feedback.block_reason:
             said.append(Said(error=data))
         for candidate in response.candidates:
             said += self._candidate(candidate, response.response_id or "")
-        usage = bytes(response.usage_metadata) or None
+        usage = given(response.usage_metadata)
         if self._searches is not None:
             self._model = response.model_version or self._model
             usage = self._searches.counted(usage, self._model)
@@ -103,7 +109,7 @@ class ContentReader:
             members = self._searches.told(candidate.index, candidate.grounding_metadata)
             if members is not None:
                 yield Said(choice=candidate.index, members=members)
-        if candidate.finish_reason is not None and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
+        if candidate.finish_reason not in _UNFINISHED:
             finish = FINISHES.get(candidate.finish_reason, "content_filter")
             called = finish == "stop" and candidate.index in self._called
             yield Said(choice=candidate.index, finish="tool_calls" if called else finish)
@@ -116,8 +122,7 @@ class ContentReader:
             number = self._called.get(choice, 0)
             self._called[choice] = number + 1
             made = f"{MADE}{response}_{choice}_{number}"
-            arguments = bytes(function.args).decode() or "{}"
-            call = CallPart(number, function.id or made, function.name, arguments, members)
+            call = CallPart(number, function.id or made, function.name, spelled(function.args), members)
             return Said(choice=choice, calls=(call,))
         if part.thought:
             return Said(choice=choice, reasoning=part.text, members=members)

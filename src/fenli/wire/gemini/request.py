@@ -186,13 +186,13 @@ def _id(number: str) -> dict[str, str]:
     return {"id": number} if number and not number.startswith(MADE) else {}
 
 
-def _response(text: str) -> dict[str, Any]:
-    """A result is an object: one that is none stands in its ``output``."""
+def _response(text: str) -> msgspec.Raw | dict[str, Any]:
+    """A result is an object: one that is none stands in its ``output``. What is JSON goes as it is written."""
     try:
-        response = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        response = text
-    return response if isinstance(response, dict) else {"output": response}
+        result = msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return {"output": text}
+    return result if bytes(result).startswith(b"{") else {"output": result}
 
 
 def _signature(extra: dict[str, Any] | None) -> str | None:

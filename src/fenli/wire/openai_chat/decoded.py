@@ -143,6 +143,7 @@ class ChatBody(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(ChatBody).decode
+_decode_arguments = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_hint = msgspec.json.Decoder(str | None).decode
 _READ: Final = frozenset(ChatBody.__struct_fields__)
 _FORMS: Final = ("text", "json_object", "json_schema")
@@ -191,12 +192,12 @@ def hint(ask: ChatRequest, name: str) -> str | None:
     return word
 
 
-def arguments_of(call: ToolCall, place: str) -> dict[str, Any]:
-    """The object that a call's arguments spell; ``place`` is where they stand. Raises CallRefused for anything else."""
+def arguments_of(call: ToolCall, place: str) -> dict[str, msgspec.Raw]:
+    """The object that a call's arguments spell, with its values as they are written; ``place`` is where they stand.
+
+    Raises CallRefused for anything else."""
     try:
-        arguments = msgspec.json.decode(call.function.arguments or "{}")
-    except msgspec.DecodeError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise CallRefused(Code.INVALID_VALUE, f"{place} must be a JSON object, written as text", place)
+        arguments: dict[str, msgspec.Raw] = _decode_arguments(call.function.arguments or "{}")
+    except (msgspec.DecodeError, RecursionError):
+        raise CallRefused(Code.INVALID_VALUE, f"{place} must be a JSON object, written as text", place) from None
     return arguments
