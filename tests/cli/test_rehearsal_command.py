@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from fenli_command import Fenli
 from fenli.cli.happenings import line_of
 from fenli.cli.language import LANGUAGES, speak
 from fenli.cli.orders import Rehearsed
-from fenli.cli.rehearsal import free_ports, rehearse
-from fenli.cli.running import is_rehearsal
+from fenli.cli.rehearsal import KEPT, free_ports, rehearse
+from fenli.cli.running import is_rehearsal, lock
 from fenli.config.load import load_config
 from fenli.config.on_device import on_device
 from fenli.config.settings import try_out
@@ -107,6 +108,28 @@ def test_without_a_file_everything_is_as_by_default(tmp_path: Path) -> None:
     made = rehearse(load_config(None), tmp_path / "books", "kimi-exits-at-noon", "100")
     assert made.config == tmp_path / "books" / "rehearsal.toml"
     assert (made.market.scenario, made.market.speed) == ("kimi-exits-at-noon", "100")
+
+
+def test_of_its_own_folders_the_last_that_are_over_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "rehearsals"
+    monkeypatch.setattr("fenli.cli.rehearsal.OWN_FOLDERS", own)
+    monkeypatch.delenv("FENLI_DATA", raising=False)
+    names = [f"2026010{day}T000000-{day}" for day in range(1, 9)]
+    for name in names:
+        (own / name / "journal").mkdir(parents=True)
+        (own / name / "rehearsal.toml").write_text("")
+    (own / "mine").mkdir()  # named by somebody
+    (own / "mine" / "rehearsal.toml").write_text("")
+    (own / "20250101T000000-1").mkdir()  # not a rehearsal's, or not yet
+    running = lock(own / names[0])
+    made = rehearse(load_config(None), None, None, None)
+    assert made.cleared == 2
+    stay = {names[0], *names[-KEPT:], "mine", "20250101T000000-1", made.folder.name}
+    assert {folder.name for folder in own.iterdir()} == stay
+    os.close(running)
+    again = rehearse(load_config(None), tmp_path / "elsewhere", None, None)
+    assert again.cleared == 0
+    assert {folder.name for folder in own.iterdir()} == stay
 
 
 def test_books_are_never_mixed(configured: Path, tmp_path: Path) -> None:

@@ -47,11 +47,13 @@ class Rehearse(msgspec.Struct, frozen=True):
 
 
 class Rehearsed(msgspec.Struct, frozen=True):
-    """``config`` is the file in ``folder`` that the gateway and its office read."""
+    """``config`` is the file in ``folder`` that the gateway and its office read. ``cleared``: how many older folders
+    were removed."""
 
     folder: Path
     config: Path
     market: MarketStart
+    cleared: int = 0
 
 
 class Prepare(msgspec.Struct, frozen=True):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from typing import Any, Final
 
 from fenli.cli.language import say, spoken
 from fenli.cli.orders import MarketStart, Rehearsed
-from fenli.cli.running import REHEARSAL_FILE, make_folder
+from fenli.cli.running import REHEARSAL_FILE, is_locked, is_rehearsal, make_folder
 from fenli.config.load import Config, load_config, parse_toml, read_text
 from fenli.errors import ConfigError, FenliError
 from fenli.market.flavours import FLAVOURS
@@ -33,6 +35,10 @@ KEYS: Final = "market-keys"
 PRICES: Final = "prices"
 SERVED: Final = "served.jsonl"
 FIRST_PORT, LAST_PORT, BLOCK = 16_384, 32_768, 64
+# Where rehearsals are that nobody named a folder for: the last few that are over stay, to be looked at.
+OWN_FOLDERS: Final = Path("~/.local/share/fenli-rehearsals")
+KEPT: Final = 5
+_OWN_NAME: Final = re.compile(r"\d{8}T\d{6}-\d+")
 _OURS: Final = (
     "adapter",
     "base_url",
@@ -52,6 +58,7 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
     elif speed is not None:
         raise ConfigError(say("rehearse.speed_of_what"))
     folder = _folder(asked)
+    cleared = _clear(folder)
     adapters = _adapters(config)
     ports = free_ports(len(adapters) + 1)
     doors = dict(zip(adapters, ports, strict=False))
@@ -84,7 +91,7 @@ def rehearse(config: Config, asked: Path | None, scenario: str | None, speed: st
             if name not in VENDORS or section.models
         },
     )
-    return Rehearsed(folder, file, market)
+    return Rehearsed(folder, file, market, cleared)
 
 
 def free_ports(count: int) -> list[int]:
@@ -108,12 +115,23 @@ def _folder(asked: Path | None) -> Path:
     """A folder with nothing in it: the books of a rehearsal are never mixed with others, real ones least of all."""
     if asked is None or str(asked) == os.environ.get("FENLI_DATA"):
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        asked = Path("~/.local/share/fenli-rehearsals").expanduser() / f"{stamp}-{os.getpid()}"
+        asked = OWN_FOLDERS / f"{stamp}-{os.getpid()}"
     folder = asked.expanduser().absolute()
     make_folder(folder)
     if any(folder.iterdir()):
         raise FenliError(say("rehearse.not_empty", data=folder))
     return folder
+
+
+def _clear(folder: Path) -> int:
+    """Beside a folder of our own choice the older ones go, unless something runs there; says how many went."""
+    if folder.parent != OWN_FOLDERS.expanduser().absolute():
+        return 0
+    others = (one for one in folder.parent.iterdir() if one != folder and _OWN_NAME.fullmatch(one.name))
+    over = sorted(one for one in others if is_rehearsal(one) and not is_locked(one))
+    for one in over[:-KEPT]:
+        shutil.rmtree(one, ignore_errors=True)
+    return sum(not one.exists() for one in over[:-KEPT])
 
 
 def _adapters(config: Config) -> dict[str, str]:

@@ -79,6 +79,8 @@ def _what_for(
     """The configuration and the folder to serve by, and the market that is rehearsed with, if it is a rehearsal."""
     if market:
         made = _rehearsed(Rehearse(loaded.file, data, scenario, speed, spoken()))
+        if made.cleared:
+            tell(say("rehearse.cleared", count=made.cleared, folder=made.folder.parent))
         return load_config(made.config), made.folder, made.market
     if scenario is not None or speed is not None:
         raise ConfigError(say("rehearse.only_with_market"))

@@ -178,6 +178,7 @@ MESSAGES: Final = {
         "*** REHEARSAL *** Where it stands: curl {url}\nWhat the vendors charge: {served}\n"
         "The books: fenli usage --data {data}"
     ),
+    "rehearse.cleared": "older rehearsals removed: {count}; the last few that are over stay in {folder}",
     "rehearse.no_market": "the market did not open; its reason stands above: mend it, or start without --scenario",
     "rehearse.not_taken": (
         "the gateways did not take the scenario's prices: look for the office's reason above, or start again with "

@@ -174,6 +174,7 @@ MESSAGES: Final = {
     "rehearse.scenario": "  情景    {name}:一切就绪后开始",
     "rehearse.no_scenario": "  情景    无;`fenli market scenarios` 列出现成的情景",
     "rehearse.ready": "*** 演练 *** 进行到哪里:curl {url}\n厂商收多少:{served}\n账目:fenli usage --data {data}",
+    "rehearse.cleared": "已删除较早的演练 {count} 个;最近结束的几次保留在 {folder}",
     "rehearse.no_market": "市场没有开张,原因见上:请修正,或不带 --scenario 启动",
     "rehearse.not_taken": "网关没有收到情景的价格:请查看上方账房给出的原因,或换一个不同于 {data} 的 --data 重新启动",
     "rehearse.not_empty": "{data} 不是空目录,而演练需要自己的目录:请去掉 --data,或指定一个新目录",
