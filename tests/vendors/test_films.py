@@ -44,13 +44,31 @@ def ask_of(**members):
         ("alibaba", b"/api/v1/services/aigc/video-generation/video-synthesis",
          {"model": "m", "input": {"prompt": "cat", "img_url": FULL["input_reference"]},
           "parameters": {"duration": 6, "seed": 7}}),
+        ("huawei", b"/v1/video/generations",
+         {"model": "m", "input": {"prompt": "cat", "img_url": FULL["input_reference"]},
+          "parameters": {"duration": 6, "seed": 7}}),
+        ("minimax/MiniMax-H3", b"/v2/video_generation",
+         {"model": "MiniMax-H3", "seed": 7, "duration": 6, "content": [
+             {"type": "text", "text": "cat"},
+             {"type": "image_url", "role": "first_frame", "image_url": {"url": FULL["input_reference"]}}]}),
     ],
 )  # fmt: skip
 def test_what_is_sent(name, target, body):
-    service = filming(name)
-    address = service.address(VENDORS[name].base_url, "sk", "m")
+    name, _, model = name.partition("/")
+    service = filming(name, model or "m")
+    address = service.address(VENDORS[name].base_url, "sk", model or "m")
     request = service.request(address, ask_of(**FULL), 0)
     assert (request.target, json.loads(bytes(request.body))) == (target, body)
+
+
+@pytest.mark.parametrize(
+    ("model", "size"), [("Wan2.2-T2V-A14B", "1280x720"), ("wan2.1-t2v-14b", "1280*720"), ("wanx2.1-i2v", "1280*720")]
+)
+def test_huaweis_older_models_have_a_star_in_their_sizes(model, size):
+    service = filming("huawei")
+    address = service.address(VENDORS["huawei"].base_url, "sk", model)
+    request = service.request(address, ask_of(prompt="x", size="1280x720"), 0)
+    assert json.loads(bytes(request.body))["parameters"] == {"size": size}
 
 
 @pytest.mark.parametrize(
@@ -60,10 +78,13 @@ def test_what_is_sent(name, target, body):
         ("minimax-intl", b"GET", b"/v1/query/video_generation?task_id=t-1"),
         ("bytedance", b"GET", b"/api/v3/contents/generations/tasks/t-1"),
         ("alibaba", b"GET", b"/api/v1/tasks/t-1"),
+        ("huawei", b"GET", b"/v1/video/generations/t-1"),
+        ("minimax/MiniMax-H3-Max", b"GET", b"/v2/query/video_generation/t-1"),
     ],
 )
 def test_where_a_task_is_asked_after(name, method, target):
-    service = filming(name)
+    name, _, model = name.partition("/")
+    service = filming(name, model or "m")
     address = service.address(VENDORS[name].base_url, "sk", "m")
     request = service.inquiry(address, "t-1", 0)
     assert (request.method, request.target, request.headers) == (method, target, address.headers)
@@ -74,12 +95,15 @@ def test_where_a_task_is_asked_after(name, method, target):
     [
         ("bytedance", (b"DELETE", b"/api/v3/contents/generations/tasks/t-1")),
         ("alibaba", (b"POST", b"/api/v1/tasks/t-1/cancel")),
+        ("minimax/MiniMax-H3", (b"DELETE", b"/v2/video_generation/t-1")),
         ("zhipu", None),
-        ("minimax", None),
+        ("minimax/MiniMax-Hailuo-02", None),
+        ("huawei", None),
     ],
 )
 def test_how_a_task_is_called_off(name, asked):
-    service = filming(name)
+    name, _, model = name.partition("/")
+    service = filming(name, model or "m")
     address = service.address(VENDORS[name].base_url, "sk", "m")
     errand = service.filming.cancelled("t-1")
     request = None if errand is None else service.errand(address, errand, 0)
@@ -106,10 +130,24 @@ def test_how_a_task_is_called_off(name, asked):
         ("alibaba", {"output": {"task_status": "FAILED", "message": "no"}}, Film(Status.FAILED, error="no")),
         ("alibaba", {"output": {"task_status": "CANCELED"}}, Film(Status.FAILED, error="CANCELED")),
         ("bytedance", {"status": "expired"}, Film(Status.FAILED, error="expired")),
+        ("huawei", {"status": "queued", "error": {"code": 0, "message": ""}}, Film(Status.QUEUED)),
+        ("huawei", {"status": "running"}, Film(Status.IN_PROGRESS)),
+        ("huawei", {"status": "succeeded", "error": {"code": 0, "message": ""}, "content": {"result_url": URL}},
+         Film(Status.COMPLETED, URL)),
+        ("huawei", {"status": "failed", "error": {"code": 5, "message": "no"}}, Film(Status.FAILED, error="no")),
+        ("huawei", {"status": "timeout", "error": {"code": 5, "message": ""}}, Film(Status.FAILED, error="timeout")),
+        ("minimax/MiniMax-H3", {"task": {"status": "queued"}}, Film(Status.QUEUED)),
+        ("minimax/MiniMax-H3", {"task": {"status": "running"}}, Film(Status.IN_PROGRESS)),
+        ("minimax/MiniMax-H3", {"task": {"status": "succeeded", "content": {"url": URL}}},
+         Film(Status.COMPLETED, URL)),
+        ("minimax/MiniMax-H3", {"task": {"status": "failed", "error": {"message": "no"}}},
+         Film(Status.FAILED, error="no")),
+        ("minimax/MiniMax-H3", {"task": {"status": "cancelled"}}, Film(Status.FAILED, error="cancelled")),
     ],
-)
+)  # fmt: skip
 def test_what_is_said_of_a_task(name, said, film):
-    assert filming(name).filming.told(json.dumps(said).encode()) == film
+    name, _, model = name.partition("/")
+    assert filming(name, model).filming.told(json.dumps(said).encode()) == film
 
 
 @pytest.mark.parametrize("name", ["zhipu", "minimax"])
@@ -131,11 +169,16 @@ def test_a_failure_without_a_word_has_one_here(name):
         ("bytedance", []),
         ("alibaba", {"output": {"task_status": "SUCCEEDED"}}),
         ("alibaba", {}),
+        ("huawei", {"status": "succeeded"}),
+        ("huawei", {"task_id": "t"}),
+        ("minimax/MiniMax-H3", {"task": {"status": "succeeded"}}),
+        ("minimax/MiniMax-H3", {"status": "succeeded"}),
     ],
 )
 def test_what_cannot_be_followed_is_refused(name, said):
+    name, _, model = name.partition("/")
     with pytest.raises(ValueError):  # noqa: PT011  msgspec's own and ours
-        filming(name).filming.told(json.dumps(said).encode())
+        filming(name, model).filming.told(json.dumps(said).encode())
 
 
 @pytest.mark.parametrize("task", [{}, {"id": ""}, {"id": "a/b"}, {"id": "x" * 300}, {"id": "a?b=c"}])
@@ -162,6 +205,38 @@ def test_a_request_comes_to_what_the_vendor_that_is_asked_charges():
     for name, units in (("zhipu", {"videos": 1}), ("alibaba", {"video_seconds": 8}), ("minimax", {"videos": 1})):
         filming(name).charge(ask)
         assert (ask.most, ask.estimate(0)) == (units, units)
+
+
+def test_h3_comes_to_seconds_and_images_at_the_price_of_a_resolution():
+    service = filming("minimax", "MiniMax-H3")
+    image = {"type": "image_url", "image_url": {"url": "https://x/1.png"}}
+    for members, units, resolution in (
+        ({}, {"video_seconds": 5}, "768p"),
+        ({"seconds": 8, "resolution": "2K"}, {"video_seconds": 8}, "2k"),
+        ({"input_reference": "https://x/1.png"}, {"video_seconds": 5, "input_images": 1}, "768p"),
+        ({"content": [{"type": "text", "text": "x"}, image, image]}, {"video_seconds": 5, "input_images": 2}, "768p"),
+    ):
+        ask = ask_of(prompt="x", **members)
+        service.check(ask)
+        service.charge(ask)
+        assert (ask.most, ask.estimate(0)) == (units, units)
+        assert service.facts(ask, None, {}) == {"resolution": resolution}
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"size": "1280x720"}, "size"),
+        ({"resolution": 768}, "resolution"),
+        ({"content": "text"}, "content"),
+        ({"content": [{"type": "text"}, {"type": "video_url"}]}, "content[1]"),
+        ({"content": [], "input_reference": "https://x/1.png"}, "input_reference"),
+    ],
+)
+def test_what_h3_is_not_asked_for(members, param):
+    with pytest.raises(CallRefused) as caught:
+        filming("minimax", "MiniMax-H3").check(ask_of(prompt="x", **members))
+    assert caught.value.param == param
 
 
 def test_ark_is_not_asked_for_a_size():

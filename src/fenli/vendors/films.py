@@ -1,10 +1,11 @@
-"""Videos at Zhipu, MiniMax (its first API) and Ark: a task is begun, asked after, and has an address in the end.
+"""Videos at Zhipu, Ark and Huawei: a task is begun, asked after, and has an address in the end.
 
-Sources: zai-sdk 0.2.3, minimax-mcp 0.0.19, volcengine-ark-runtime 5.0.54.
+Sources: zai-sdk 0.2.3, volcengine-ark-runtime 5.0.54, Huawei's user manual (2025-09 and 2025-10).
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,8 @@ from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Status, begun, clips, seconds_of
 
 _encode = msgspec.json.encode
+# Its older models write a size with a star between the numbers.
+_STARRED: Final = re.compile(rb'"wanx?2\.1', re.IGNORECASE)
 _OURS: Final = ("prompt", "seconds", "input_reference", "model")
 
 
@@ -34,28 +37,16 @@ class _ZhipuTask(msgspec.Struct):
     video_result: list[_Result] | None = None
 
 
-class _MiniMaxTask(msgspec.Struct):
-    status: str
-    file_id: str | int | None = None
-
-
-class _File(msgspec.Struct):
-    download_url: str
-
-
-class _Filed(msgspec.Struct):
-    file: _File
-
-
 class _Content(msgspec.Struct):
     video_url: str | None = None
+    result_url: str | None = None
 
 
 class _Error(msgspec.Struct):
     message: str | None = None
 
 
-class _ArkTask(msgspec.Struct):
+class _ContentTask(msgspec.Struct):
     status: str
     content: _Content | None = None
     error: _Error | None = None
@@ -63,12 +54,10 @@ class _ArkTask(msgspec.Struct):
 
 _decode_begun = msgspec.json.Decoder(_Begun).decode
 _decode_zhipu = msgspec.json.Decoder(_ZhipuTask).decode
-_decode_minimax = msgspec.json.Decoder(_MiniMaxTask).decode
-_decode_filed = msgspec.json.Decoder(_Filed).decode
-_decode_ark = msgspec.json.Decoder(_ArkTask).decode
+_decode_content = msgspec.json.Decoder(_ContentTask).decode
 
 
-class _Clips(msgspec.Struct, frozen=True):
+class Clips(msgspec.Struct, frozen=True):
     """What they share: a task is paid as one clip when it is taken on."""
 
     def check(self, ask: ServiceRequest) -> None:
@@ -85,11 +74,11 @@ class _Clips(msgspec.Struct, frozen=True):
         return None
 
 
-class ZhipuFilms(_Clips, frozen=True):
+class ZhipuFilms(Clips, frozen=True):
     """Implements `fenli.wire.services.videos.Filming`."""
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
-        fields = _passed(ask, model)
+        fields = passed(ask, model)
         fields["prompt"] = ask.fields["prompt"]
         seconds = seconds_of(ask.fields)
         if seconds is not None:
@@ -111,40 +100,7 @@ class ZhipuFilms(_Clips, frozen=True):
         return Film.there(url)
 
 
-class MiniMaxFilms(_Clips, frozen=True):
-    """A video is a file of its own, whose address is asked for once it is there. Implements
-    `fenli.wire.services.videos.Filming`."""
-
-    def body(self, ask: ServiceRequest, model: bytes) -> bytes:
-        fields = _passed(ask, model)
-        fields["prompt"] = ask.fields["prompt"]
-        fields.pop("size", None)
-        seconds = seconds_of(ask.fields)
-        if seconds is not None:
-            fields["duration"] = str(seconds).encode()
-        if "input_reference" in ask.fields:
-            fields["first_frame_image"] = ask.fields["input_reference"]
-        return encode_members(fields)
-
-    def asked(self, task: str, model: bytes) -> Errand:
-        return Errand(f"/query/video_generation?task_id={task}")
-
-    def told(self, data: bytes) -> Film | Errand:
-        try:
-            return Film.there(_decode_filed(data).file.download_url)
-        except msgspec.ValidationError:
-            task = _decode_minimax(data)
-        if task.status == "Success":
-            name = str(task.file_id)
-            if not name.isalnum():
-                raise ValueError("it names no file")
-            return Errand(f"/files/retrieve?file_id={name}")
-        if task.status == "Fail":
-            return Film(Status.FAILED, error="the vendor says no more than that")
-        return Film(Status.IN_PROGRESS if task.status == "Processing" else Status.QUEUED)
-
-
-class ArkFilms(_Clips, frozen=True):
+class ArkFilms(Clips, frozen=True):
     """Implements `fenli.wire.services.videos.Filming`."""
 
     def check(self, ask: ServiceRequest) -> None:
@@ -153,7 +109,7 @@ class ArkFilms(_Clips, frozen=True):
             raise CallRefused(Code.INVALID_VALUE, message, "size")
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
-        fields = _passed(ask, model)
+        fields = passed(ask, model)
         parts: list[dict[str, Any]] = [{"type": "text", "text": msgspec.Raw(ask.fields["prompt"])}]
         if "input_reference" in ask.fields:
             image = {"url": msgspec.Raw(ask.fields["input_reference"])}
@@ -168,7 +124,7 @@ class ArkFilms(_Clips, frozen=True):
         return Errand(f"/contents/generations/tasks/{task}")
 
     def told(self, data: bytes) -> Film | Errand:
-        task = _decode_ark(data)
+        task = _decode_content(data)
         match task.status:
             case "succeeded":
                 return Film.there(None if task.content is None else task.content.video_url)
@@ -183,6 +139,40 @@ class ArkFilms(_Clips, frozen=True):
         return Errand(f"/contents/generations/tasks/{task}", b"DELETE")
 
 
-def _passed(ask: ServiceRequest, model: bytes) -> dict[str, Member]:
+class HuaweiFilms(Clips, frozen=True):
+    """Implements `fenli.wire.services.videos.Filming`. What it charges a video by is not known."""
+
+    def body(self, ask: ServiceRequest, model: bytes) -> bytes:
+        given = {"prompt": msgspec.Raw(ask.fields["prompt"])}
+        if "input_reference" in ask.fields:
+            given["img_url"] = msgspec.Raw(ask.fields["input_reference"])
+        parameters: dict[str, Any] = {
+            name: msgspec.Raw(value) for name, value in ask.fields.items() if name not in _OURS
+        }
+        size = ask.value("size", str, "WIDTHxHEIGHT")
+        if size is not None and _STARRED.match(model):
+            parameters["size"] = size.replace("x", "*")
+        seconds = seconds_of(ask.fields)
+        if seconds is not None:
+            parameters["duration"] = seconds
+        return _encode({"model": msgspec.Raw(model), "input": given, "parameters": parameters})
+
+    def asked(self, task: str, model: bytes) -> Errand:
+        return Errand(f"/video/generations/{task}")
+
+    def told(self, data: bytes) -> Film | Errand:
+        task = _decode_content(data)
+        match task.status:
+            case "succeeded":
+                return Film.there(None if task.content is None else task.content.result_url)
+            case "failed" | "timeout":
+                said = None if task.error is None else task.error.message
+                return Film(Status.FAILED, error=said or task.status)
+            case "queued":
+                return Film(Status.QUEUED)
+        return Film(Status.IN_PROGRESS)
+
+
+def passed(ask: ServiceRequest, model: bytes) -> dict[str, Member]:
     """What the caller sent beside what has another name here."""
     return {"model": model} | {name: value for name, value in ask.fields.items() if name not in _OURS}

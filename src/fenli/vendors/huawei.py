@@ -10,10 +10,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, RERANK
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, RERANK, Endpoint
 from fenli.vendors.failing import ErrorRule
+from fenli.vendors.films import HuaweiFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
 
 
@@ -39,6 +41,7 @@ HUAWEI = OpenAICompatible(
         replace(EMBEDDINGS, failures=_FAILURES),
         replace(RERANK, failures=_FAILURES),
         replace(IMAGES, failures=_FAILURES),
+        Endpoint(capability=Capability.VIDEOS, path="/video/generations", codec=HuaweiFilms(), failures=_FAILURES),
     ),
     errors=(
         _rule(Kind.BAD_KEY, "81002|81003"),
@@ -51,7 +54,7 @@ HUAWEI = OpenAICompatible(
         _rule(Kind.CONTENT_FILTERED, "81011"),
         _rule(Kind.MODEL_NOT_FOUND, "81009"),
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
-        _rule(Kind.BAD_REQUEST, "81001"),
+        _rule(Kind.BAD_REQUEST, "81001|81108"),
     ),
     switches=Switches(
         thinking=(

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.films import HuaweiFilms
 from fenli.market.services.media import Drawing
 from fenli.market.services.texts import Embedding, Ranking
 from fenli.market.usage import UsageShape
@@ -26,6 +27,7 @@ HUAWEI: Final = Flavour(
         },
         unasked="qwen3",
     ),
+    films=(HuaweiFilms(),),
     services={
         "/v1/embeddings": Embedding(),
         "/v1/rerank": Ranking(),

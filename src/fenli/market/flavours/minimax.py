@@ -9,8 +9,8 @@ import msgspec
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
-from fenli.market.services.films import MiniMaxFilms
 from fenli.market.services.media import MiniMaxDrawing, MiniMaxSpeaking
+from fenli.market.services.minimax_tasks import MiniMaxFilms, MiniMaxH3Films
 
 MINIMAX: Final = Flavour(
     id="minimax",
@@ -23,7 +23,7 @@ MINIMAX: Final = Flavour(
         thinking={"MiniMax-M3": ("thinking.type",), "MiniMax-M[12]": ()},
         name_role="system",
     ),
-    films=(MiniMaxFilms(),),
+    films=(MiniMaxFilms(), MiniMaxH3Films()),
     services={
         "/v1/image_generation": MiniMaxDrawing(),
         "/v1/t2a_v2": MiniMaxSpeaking(),

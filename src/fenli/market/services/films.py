@@ -6,9 +6,9 @@ written when a task is begun, and says what was ordered.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -159,39 +159,6 @@ class ZhipuFilms(Films, frozen=True, kw_only=True):
         return told | {"task_status": "SUCCESS", "video_result": [film]}
 
 
-class MiniMaxFilms(Films, frozen=True, kw_only=True):
-    """A film is a file in the end, whose address is told apart. Its file has the task's name. Implements
-    `FilmShape`."""
-
-    path: str = "/v1/video_generation"
-    asks: str = "/v1/query/video_generation"
-    files: str = "/v1/files/retrieve"
-
-    def prompt(self, body: bytes) -> str:
-        asked = _decode_prompt(body)
-        if asked.duration not in (None, 6, 10):
-            raise ValueError(f"duration: {asked.duration} is not 6 or 10")
-        return asked.prompt
-
-    def begun(self, task: Task) -> dict[str, Any]:
-        return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
-
-    def asked(self, ask: Ask) -> str | None:
-        if ask.method != "GET" or ask.path not in (self.asks, self.files):
-            return None
-        query = parse_qs(urlsplit(ask.target).query)
-        return next(iter(query.get("task_id" if ask.path == self.asks else "file_id", ())), None)
-
-    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
-        told = self.begun(task)
-        if ask.path == self.files:
-            return told | {"file": {"file_id": task.id, "download_url": task.url}} if now >= task.ends else None
-        half = (task.at + task.ends) // 2
-        if now < task.ends:
-            return told | {"status": "Queueing" if now < half else "Processing"}
-        return told | ({"status": "Fail"} if task.fails else {"status": "Success", "file_id": task.id})
-
-
 class ArkFilms(Films, frozen=True, kw_only=True):
     """Implements `FilmShape`."""
 
@@ -222,3 +189,47 @@ class ArkFilms(Films, frozen=True, kw_only=True):
         if task.fails:
             return told | {"status": "failed", "error": {"code": "InternalServiceError", "message": "it went wrong"}}
         return told | {"status": "succeeded", "content": {"video_url": task.url}}
+
+
+class _Making(msgspec.Struct, frozen=True):
+    size: str | None = None
+    fps: int = 16
+    duration: int = 5
+
+
+class _Wish(msgspec.Struct):
+    input: _Prompt
+    parameters: _Making = _Making()
+
+
+_decode_wish = msgspec.json.Decoder(_Wish).decode
+
+
+class HuaweiFilms(Films, frozen=True, kw_only=True):
+    """Implements `FilmShape`."""
+
+    path: str = "/v1/video/generations"
+
+    def prompt(self, body: bytes) -> str:
+        asked = _decode_wish(body)
+        made = asked.parameters
+        if made.duration not in (3, 5) or made.fps not in (8, 16):
+            raise ValueError(f"parameters: duration is 3 or 5, not {made.duration}; fps 8 or 16, not {made.fps}")
+        if made.size is not None and not re.fullmatch("[0-9]+[x*][0-9]+", made.size):
+            raise ValueError(f"parameters.size: {made.size}")
+        return asked.input.prompt
+
+    def begun(self, task: Task) -> dict[str, Any]:
+        return {"task_id": task.id}
+
+    def asked(self, ask: Ask) -> str | None:
+        mine = ask.method == "GET" and ask.path.startswith(self.path + "/")
+        return ask.path.removeprefix(self.path + "/") if mine else None
+
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        told: dict[str, Any] = {"task_id": task.id, "error": {"code": 0, "message": ""}, "content": None}
+        if now < task.ends:
+            return told | {"status": "running" if now > task.at else "queued"}
+        if task.fails:
+            return told | {"status": "failed", "error": {"code": 500, "message": "it went wrong"}}
+        return told | {"status": "succeeded", "content": {"result_url": task.url}}
