@@ -51,7 +51,7 @@ CAPABILITIES_ZH = {
     "search": "搜索",
     "reader": "网页读取",
     "transcriptions": "语音识别",
-    "transcription": "语音识别",
+    "translations": "语音翻译",
     "videos": "视频",
     "files": "文件",
 }

@@ -20,9 +20,12 @@ from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettin
 from fenli.routing.targets import Plan
 from fenli.vendors.catalog import VENDORS
 from fenli.wire.capabilities import Capability
-from fenli.wire.services.parsers import PARSERS
+from fenli.wire.multipart import Part, form_of
+from fenli.wire.services.parsers import PARSERS, read_request
 
-PICO_EACH = {"embeddings": "input", "images": "images", "speech": "input_characters", "search": "searches"}
+FORM = b"multipart/form-data; boundary=b"
+PICO_EACH = {"embeddings": "input", "images": "images", "speech": "input_characters", "search": "searches",
+             "transcriptions": "audio_seconds"}  # fmt: skip
 VECTORS = b'{"object":"list","data":[{"embedding":[0.5]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}'
 AUDIO = [(b"Content-Type", b"audio/mpeg")]
 
@@ -48,9 +51,11 @@ class ServiceStage(CallStage):
         purse: Purse | None = None, wants_cost: bool = False, **ask: Any,
     ) -> None:  # fmt: skip
         super().__init__(purse=purse)
-        body = json.dumps({"model": "fast", **ask}).encode()
         made = plan(capability, *targets, prices=prices, unit=unit)
-        request = PARSERS[capability](body)
+        if capability in PARSERS:
+            request = PARSERS[capability](json.dumps({"model": "fast", **ask}).encode())
+        else:
+            request = read_request(capability, form(**ask), FORM)
         self.call = ServiceCall(
             7, "call_x7", Key("k1", "mine", b""), request, made, self.now, self.purse, wants_cost=wants_cost
         )
@@ -68,6 +73,20 @@ def embedding(text: str = "hello", **more: Any) -> ServiceStage:
 
 def images(n: int, **more: Any) -> ServiceStage:
     return ServiceStage(Capability.IMAGES, "zhipu/cogview-4", prompt="cat", n=n, **more)
+
+
+def form(file: bytes, **texts: str) -> bytes:
+    head = b'Content-Disposition: form-data; name="file"; filename="a.flac"'
+    fields = [Part.of(name, text) for name, text in {"model": "fast", **texts}.items()]
+    return form_of([*fields, Part("file", "a.flac", head, file)], FORM)
+
+
+def sound(seconds: int, *targets: str, **more: Any) -> ServiceStage:
+    """Of a FLAC that says that it lasts so long."""
+    file = b"fLaC\x80\x00\x00\x22" + bytes(10) + (8_000 << 44 | 8_000 * seconds).to_bytes(8, "big") + bytes(16)
+    return ServiceStage(
+        Capability.TRANSCRIPTIONS, *(targets or ("openai/whisper-1",)), file=file, unit="minute", **more
+    )
 
 
 def made(*urls: str) -> bytes:
@@ -227,3 +246,38 @@ def test_a_vendor_cannot_write_header_lines_with_the_type_of_its_sound():
     stage.answer(200, b"ID3", headers=[(b"content-type", b"audio/mpeg\r\nx-fenli-cost: {}")])
     assert stage.header["content-type"] == "audio/mpeg"
     assert "x-fenli-cost" not in stage.header
+
+
+def test_a_sound_is_held_at_what_its_file_can_last_and_paid_at_what_the_vendor_counts():
+    stage = sound(60, purse=purse(1_000_000), prices=(1,)).ask()
+    assert lease(stage).held == 61
+    stage.answer(200, b'{"text":"hello","usage":{"type":"duration","seconds":59}}')
+    assert (lease(stage).held, lease(stage).spent) == (0, 59)
+    assert (stage.entries[0].usage, stage.entries[0].grade) == ({"audio_seconds": 59}, Grade.MEASURED)
+
+
+def test_a_sound_that_is_too_long_for_a_budget_is_refused_before_the_vendor_hears_it():
+    stage = sound(3_600, purse=purse(1_000)).begin()
+    with pytest.raises(CallRefused, match="ask for less at once"):
+        stage.call.allowed(stage.now, met=False)
+    assert stage.sends == {}
+
+
+def test_words_alone_are_paid_at_what_the_file_says():
+    stage = sound(7, purse=purse(1_000_000), prices=(1,), response_format="text").ask()
+    stage.answer(200, b"hello", headers=[(b"Content-Type", b"text/plain")])
+    assert (stage.entries[0].usage, stage.entries[0].grade) == ({"audio_seconds": 7}, Grade.ESTIMATED)
+    assert lease(stage).spent == 7
+
+
+def test_who_cannot_write_the_format_is_not_asked():
+    stage = sound(2, "zhipu/glm-asr-2512", "openai/whisper-1", response_format="srt").ask()
+    assert stage.sends[1].target.vendor_id == "openai"
+    with pytest.raises(CallRefused, match="this vendor writes json"):
+        sound(2, "zhipu/glm-asr-2512", response_format="srt").begin()
+
+
+def test_a_sound_that_failed_is_sent_again_whole():
+    stage = sound(2, "zhipu/glm-asr-2512", "openai/whisper-1", prices=(0,)).ask().answer(500, b"{}")
+    first, second = (bytes(stage.sends[number].request.body) for number in (1, 2))
+    assert second == first.replace(b"glm-asr-2512", b"whisper-1")

@@ -54,7 +54,8 @@ def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
     adapter = VENDORS[vendor]
     prefix = parse_base_url(adapter.base_url)[1]
     paths = {prefix.removesuffix(endpoint.instead_of) + endpoint.path for endpoint in adapter.endpoints}
-    assert set(FLAVOURS[vendor].services) | {films.path for films in FLAVOURS[vendor].films} <= paths
+    served = {*FLAVOURS[vendor].services, *FLAVOURS[vendor].forms}
+    assert served | {films.path for films in FLAVOURS[vendor].films} <= paths
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,44 @@ def test_what_a_vendor_does_not_take_is_refused_its_own_way_and_costs_nothing(ve
     status, said = send(face, vendor, path, body)
     assert status >= 400 or said.get("base_resp", {}).get("status_code") or said.get("errCode")
     assert [(one.outcome, one.units) for one in face.served()] == [(Outcome.REFUSED, {})]
+
+
+def hear(face: VirtualFace, vendor: str, path: str, form: dict[str, str], file: bytes = b"x" * 16_000 * 9):
+    """Status and body of a form with a sound of nine seconds, as far as a market can tell."""
+    fields = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{text}'.encode() for name, text in form.items()]
+    fields.append(b'Content-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n' + file)
+    body = b"".join(b"--b\r\n" + field + b"\r\n" for field in fields) + b"--b--\r\n"
+    lines = f"Host: market\r\nAuthorization: Bearer {market_key(vendor)}\r\n"
+    lines += "Content-Type: multipart/form-data; boundary=b\r\n"
+    origin = parse_base_url(VENDORS[vendor].base_url)[0]
+    heard = face.ask(Request(origin, b"POST", path.encode(), lines.encode(), body))
+    return heard.status, heard.body
+
+
+def test_a_sound_is_charged_by_the_second_or_the_token_and_zhipu_hears_no_more_than_thirty():
+    face = face_of("openai", "zhipu", "stepfun")
+    path = "/v1/audio/transcriptions"
+    assert b"for 9 seconds" in hear(face, "openai", path, {"model": "whisper-1", "response_format": "vtt"})[1]
+    _, said = hear(face, "openai", path, {"model": "gpt-4o-transcribe"})
+    usage = json.loads(said)["usage"]
+    assert usage["total_tokens"] == 90 + usage["output_tokens"]
+    zhipu = "/api/paas/v4/audio/transcriptions"
+    status, said = hear(face, "zhipu", zhipu, {"model": "glm-asr-2512"})
+    assert (status, {"id", "created", "request_id", "model", "text"}) == (200, set(json.loads(said)))
+    assert hear(face, "zhipu", zhipu, {"model": "glm-asr-2512"}, b"x" * 16_000 * 31)[0] == 400
+    assert hear(face, "stepfun", path, {"model": "step-asr"})[0] == 400
+    assert hear(face, "stepfun", path, {"model": "step-asr", "response_format": "text"})[0] == 200
+    assert [one.units.get("audio_seconds", one.units.get("audio_input")) for one in face.served()] == [
+        9, 90, 9, None, None, 9,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [{}, {"model": "whisper-9"}, {"model": "whisper-1", "response_format": "midi"}])
+def test_a_form_that_a_vendor_does_not_take_costs_nothing(form):
+    face = face_of("openai")
+    assert hear(face, "openai", "/v1/audio/transcriptions", form)[0] >= 400
+    assert send(face, "openai", "/v1/audio/transcriptions", {"model": "whisper-1"})[0] == 400
+    assert [one.outcome for one in face.served()] == [Outcome.REFUSED] * 2
 
 
 def test_a_wrong_key_and_an_unknown_model_are_refused():

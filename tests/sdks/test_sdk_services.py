@@ -83,6 +83,18 @@ def test_speech(market: SdkMarket, drivers: Drivers, sdk: str) -> None:
     assert market.served()[-1].units == {"input_characters": 3}
 
 
+@pytest.mark.parametrize(
+    ("sdk", "asked"),
+    [("openai", {"model": "whisper-1"}), ("zai", {"model": "glm-asr-2512"}),
+     ("openai-stepfun", {"model": "step-asr", "response_format": "json"})],
+)  # fmt: skip
+def test_transcriptions(market: SdkMarket, drivers: Drivers, sdk: str, asked: dict[str, str]) -> None:
+    answer = ask(market, drivers, sdk, "transcriptions", **asked)
+    assert answer["text"].endswith("for 3 seconds.")
+    assert market.served()[-1].units == {"audio_seconds": 3}
+    assert answer.get("usage") == ({"type": "duration", "seconds": 3} if sdk == "openai" else None)
+
+
 def test_search(market: SdkMarket, drivers: Drivers) -> None:
     asked = {"search_engine": "search_std", "search_query": "weather", "count": 3}
     results = ask(market, drivers, "zai", "search", **asked)["results"]

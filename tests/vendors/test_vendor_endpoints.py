@@ -11,7 +11,8 @@ from fenli.errors import CallRefused, ConfigError, Kind
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.services import Service, service_of
 from fenli.wire.capabilities import Capability
-from fenli.wire.services.parsers import PARSERS
+from fenli.wire.multipart import Part, form_of, parts_of
+from fenli.wire.services.parsers import PARSERS, read_request
 
 NOW = 1_700_000_000_000_000_000
 EMBED, RERANK = {"input": "hi"}, {"query": "q", "documents": ["d"]}
@@ -92,6 +93,31 @@ def test_metaso_is_asked_for_json_and_for_nothing_else():
     reader = service("metaso", Capability.READER)
     headers = reader.address(VENDORS["metaso"].base_url, "mk-1", "reader").headers
     assert [line for line in headers.split(b"\r\n") if line.startswith(b"Accept:")] == [b"Accept: application/json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "capability", "address", "texts"),
+    [
+        ("openai", "whisper-1", "translations", "https://api.openai.com/v1/audio/translations", {}),
+        ("zhipu", "glm-asr-2512", "transcriptions", "https://open.bigmodel.cn/api/paas/v4/audio/transcriptions", {}),
+        ("stepfun", "step-asr", "transcriptions", "https://api.stepfun.com/v1/audio/transcriptions",
+         {"response_format": "json"}),
+        ("vllm", "openai/whisper-large-v3", "transcriptions", "http://127.0.0.1/v1/audio/transcriptions", {}),
+    ],
+)  # fmt: skip
+def test_a_sound_is_sent_in_a_form(name, model, capability, address, texts):
+    kind = b"multipart/form-data; boundary=b"
+    fields = [Part.of("model", "public"), Part.of("language", "zh")]
+    head = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
+    ask = read_request(Capability(capability), form_of([*fields, Part("file", "a.wav", head, b"sound")], kind), kind)
+    speaker = service(name, Capability(capability))
+    request = speaker.request(speaker.address(VENDORS[name].base_url, "sk-1", model), ask, NOW)
+    assert f"{request.origin.scheme}://{request.origin.host}{request.target.decode()}" == address
+    lines = request.headers.split(b"\r\n")
+    assert [line for line in lines if line.lower().startswith(b"content-type:")] == [b"Content-Type: " + kind]
+    *parts, sound = sorted(parts_of(bytes(request.body), kind), key=lambda part: part.file is not None)
+    assert {part.name: part.text for part in parts} == {"model": model, "language": "zh"} | texts
+    assert (sound.file, sound.data) == ("a.wav", b"sound")
 
 
 def test_an_address_that_the_other_one_cannot_be_told_from_is_refused():

@@ -49,10 +49,10 @@ class ServiceCall(Call):
         answer.content_type = header(headers, b"content-type") or b""
 
     def _terms(self, now: int, *, asked: bool) -> Terms | Shortage:
-        ask, target = self.ask, self.plan.targets[len(self._attempts)]
+        ask, target = self.ask, self._fitting()
         assert isinstance(target.vendor, Service)
-        target.vendor.check(ask)
         target.vendor.charge(ask)
+        ask.limited(target.context, target.output)
         accounts = binding(self.purse, self.key, target) if self.purse.accounts else ()
         binds = any(now >= account.budget.effective_from for account in accounts)
         name, tariff = f"{target.vendor_id}/{target.model}", target.tariff
@@ -75,6 +75,21 @@ class ServiceCall(Call):
             return hold
         need = hold.needs[0]
         raise CallRefused(Code.INSUFFICIENT_QUOTA, used_up(need.lease, need.whole, _LESS))
+
+    def _fitting(self) -> Target:
+        """The next target that has words for the request. Raises CallRefused where none has."""
+        made = len(self._attempts)
+        while True:
+            target = self.plan.targets[made]
+            assert isinstance(target.vendor, Service)
+            try:
+                target.vendor.check(self.ask)
+            except CallRefused:
+                if len(self.plan.targets) == made + 1:
+                    raise
+                self._pass_over()
+            else:
+                return target
 
     def _finish(self, attempt: Attempt, out: bytes, now: int) -> Effects:
         """What is no JSON has no usage for the cost to stand in: a header line tells it then."""

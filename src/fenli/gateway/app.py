@@ -30,9 +30,8 @@ from fenli.routing.fitting import fitted
 from fenli.routing.snapshot import Key
 from fenli.values.ids import call_id
 from fenli.wire.capabilities import PATHS, Capability
-from fenli.wire.multipart import FORM, json_of_form
 from fenli.wire.openai_chat import error_body, parse_request, refusal_body
-from fenli.wire.services.parsers import PARSERS
+from fenli.wire.services.parsers import FORM_PARSERS, PARSERS, read_request
 
 _JSON: Final = b"content-type: application/json\r\n"
 _TEXT: Final = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
@@ -128,10 +127,7 @@ class App:
         key = self._key(directory, headers)
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise CallRefused(Code.BAD_HTTP, _COMPRESSED)
-        body, content_type = exchange.body, headers.get(b"content-type", b"")
-        if content_type.startswith(FORM):
-            body = json_of_form(bytes(body), content_type)
-        ask = PARSERS[capability](body)
+        ask = read_request(capability, exchange.body, headers.get(b"content-type", b""))
         if key.models is not None and ask.model not in key.models:
             raise _not_allowed(key, ask.model)
         plan = directory.plan_for(capability, ask.model)
@@ -355,5 +351,8 @@ _PATHS: Final[dict[bytes, Handler]] = {
     b"/metrics": App.measures,
     b"/": App.root,
     b"/v1": App.root,
-    **{PATHS[capability].encode(): partial(App.service, capability=capability) for capability in PARSERS},
+    **{
+        PATHS[capability].encode(): partial(App.service, capability=capability)
+        for capability in (*PARSERS, *FORM_PARSERS)
+    },
 }

@@ -271,7 +271,8 @@ class EmulatedVendor:
         if ask.method != "POST":
             return None
         studio = next((studio for studio in self._studios if studio.shape.begins(ask)), None)
-        return studio or self.flavour.services.get(ask.path)
+        form = self.flavour.forms.get(ask.path)
+        return studio or (self.flavour.services.get(ask.path) if form is None else form.of(ask))
 
     def _film(self, ask: Ask, now: int) -> bytes | None:
         """What is told of a task; None where this is about none. Raises ValueError for what it refuses."""

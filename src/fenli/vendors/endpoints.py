@@ -19,6 +19,7 @@ from fenli.wire.services.embeddings import Embeddings
 from fenli.wire.services.images import Images
 from fenli.wire.services.rerank import Rerank
 from fenli.wire.services.speech import Speech
+from fenli.wire.services.transcriptions import Transcriptions
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,5 +56,9 @@ def completions(count: Callable[[bytes], dict[str, int]], path: str = "/completi
 EMBEDDINGS: Final = Endpoint(capability=Capability.EMBEDDINGS, path="/embeddings", codec=Embeddings())
 IMAGES: Final = Endpoint(capability=Capability.IMAGES, path="/images/generations", codec=Images())
 SPEECH: Final = Endpoint(capability=Capability.SPEECH, path="/audio/speech", codec=Speech())
+TRANSCRIPTIONS: Final = Endpoint(
+    capability=Capability.TRANSCRIPTIONS, path="/audio/transcriptions", codec=Transcriptions()
+)
+TRANSLATIONS: Final = Endpoint(capability=Capability.TRANSLATIONS, path="/audio/translations", codec=Transcriptions())
 RERANK: Final = Endpoint(capability=Capability.RERANK, path="/rerank", codec=Rerank())
 FILES: Final = Endpoint(capability=Capability.FILES, path="/files")

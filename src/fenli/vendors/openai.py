@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH
+from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.limits import LimitHeaders, Reset
 from fenli.vendors.openai_compatible import OpenAICompatible
@@ -17,7 +17,7 @@ OPENAI = OpenAICompatible(
     key_variables=("OPENAI_API_KEY",),
     keys_at="https://platform.openai.com/api-keys",
     standard_tiers=("default", "auto"),
-    endpoints=(EMBEDDINGS, IMAGES, SPEECH, FILES),
+    endpoints=(EMBEDDINGS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS, FILES),
     limits=tuple(
         LimitHeaders(
             of, f"x-ratelimit-limit-{of}", f"x-ratelimit-remaining-{of}", f"x-ratelimit-reset-{of}", Reset.DURATION

@@ -64,8 +64,10 @@ class Service:
         ask.charged(None if charges is None else charges(ask))
 
     def request(self, address: Address, ask: ServiceRequest, now: int) -> Request:
-        body = self.codec.body(ask, address.model)
-        headers = self.vendor.signed(address, address.headers + self.endpoint.lines, body, now)
+        body, headers = self.codec.body(ask, address.model), address.headers
+        if ask.content_type is not None:
+            headers = typed(headers, ask.content_type)
+        headers = self.vendor.signed(address, headers + self.endpoint.lines, body, now)
         return Request(address.origin, b"POST", address.target, headers, body)
 
     def errand(self, address: Address, errand: Errand, now: int) -> Request:

@@ -16,6 +16,7 @@ from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.search import Search
+from fenli.wire.services.transcriptions import Transcriptions
 
 STEPFUN = OpenAICompatible(
     id="stepfun",
@@ -31,6 +32,12 @@ STEPFUN = OpenAICompatible(
     endpoints=(
         IMAGES,
         SPEECH,
+        # It wants to be told the format; its pages differ in whether there are more than these two.
+        Endpoint(
+            capability=Capability.TRANSCRIPTIONS,
+            path="/audio/transcriptions",
+            codec=Transcriptions(formats=("json", "text"), usual="json"),
+        ),
         FILES,
         Endpoint(
             capability=Capability.SEARCH,

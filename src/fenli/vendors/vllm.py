@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import EMBEDDINGS, RERANK, completions
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK, TRANSCRIPTIONS, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
@@ -21,7 +21,7 @@ VLLM = OpenAICompatible(
     base_url="http://127.0.0.1:8000/v1",
     key_variables=("VLLM_API_KEY",),
     failures=(FailurePlace(code="code", message="message"),),
-    endpoints=(completions(UsageMap().meters), EMBEDDINGS, RERANK),
+    endpoints=(completions(UsageMap().meters), EMBEDDINGS, RERANK, TRANSCRIPTIONS),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),

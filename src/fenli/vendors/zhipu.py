@@ -25,6 +25,7 @@ from fenli.vendors.switches import (
 from fenli.wire.capabilities import Capability
 from fenli.wire.services.reading import Reading
 from fenli.wire.services.search import Search
+from fenli.wire.services.transcriptions import Transcriptions
 
 ZHIPU = OpenAICompatible(
     id="zhipu",
@@ -38,6 +39,9 @@ ZHIPU = OpenAICompatible(
         EMBEDDINGS,
         IMAGES,
         SPEECH,
+        Endpoint(
+            capability=Capability.TRANSCRIPTIONS, path="/audio/transcriptions", codec=Transcriptions(formats=("json",))
+        ),
         FILES,
         Endpoint(capability=Capability.VIDEOS, path="/videos/generations", codec=ZhipuFilms()),
         Endpoint(

@@ -13,6 +13,8 @@ class Capability(enum.StrEnum):
     RERANK = "rerank"
     IMAGES = "images"
     SPEECH = "speech"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
     SEARCH = "search"
     READER = "reader"
     VIDEOS = "videos"
@@ -27,6 +29,8 @@ PATHS: Final[dict[Capability, str]] = {
     Capability.RERANK: "/v1/rerank",
     Capability.IMAGES: "/v1/images/generations",
     Capability.SPEECH: "/v1/audio/speech",
+    Capability.TRANSCRIPTIONS: "/v1/audio/transcriptions",
+    Capability.TRANSLATIONS: "/v1/audio/translations",
     Capability.SEARCH: "/v1/search",
     Capability.READER: "/v1/reader",
     Capability.VIDEOS: "/v1/videos",
@@ -35,7 +39,7 @@ PATHS: Final[dict[Capability, str]] = {
 
 
 def serves(does: Capability, wanted: Capability) -> bool:
-    """Whether a model that is for ``does`` can be asked for ``wanted``: those that talk can go on with a text, too.
-    Files are kept by a vendor, for whichever of its models."""
-    talks = does is Capability.CHAT and wanted is Capability.COMPLETIONS
-    return does is wanted or talks or wanted is Capability.FILES
+    """Whether a model that is for ``does`` can be asked for ``wanted``: those that talk can go on with a text, too, and
+    those that hear may say it in English. Files are kept by a vendor, for whichever of its models."""
+    also = {Capability.CHAT: Capability.COMPLETIONS, Capability.TRANSCRIPTIONS: Capability.TRANSLATIONS}
+    return does is wanted or also.get(does) is wanted or wanted is Capability.FILES

@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -17,6 +18,9 @@ PARTS_MAX: Final = 100
 _BOUNDARY: Final = re.compile(rb'boundary="?([!-~]{1,70}?)"?(?:;|$)')
 _NAME: Final = re.compile(rb'(?:^|;)\s*name="([^"]*)"')
 _FILE: Final = re.compile(rb'(?:^|;)\s*filename="([^"]*)"')
+_FILE_CODED: Final = re.compile(rb"(?:^|;)\s*filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)  # RFC 5987
+_QUOTE: Final = '"'
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _TYPE: Final = re.compile(rb"[a-z0-9.+-]+/[a-z0-9.+-]+", re.IGNORECASE)
 
 
@@ -28,12 +32,28 @@ class Part(NamedTuple):
     head: bytes
     data: bytes
 
+    @classmethod
+    def of(cls, name: str, text: str) -> Part:
+        return cls(name, None, f'Content-Disposition: form-data; name="{name}"'.encode(), text.encode())
+
     @property
     def text(self) -> str:
         try:
             return self.data.decode()
         except UnicodeDecodeError:
             raise _wrong("a field is not UTF-8") from None
+
+    def plain(self) -> Part:
+        """The same with no more in its head than name, file and type, so that nobody reads another field in it.
+
+        Raises CallRefused for a name that could end its line."""
+        told = [self.name] if self.file is None else [self.name, self.file]
+        if any(_CONTROL.search(text) for text in told):
+            raise _wrong("a name in it has control characters")
+        file = "" if self.file is None else f'; filename="{self.file.replace(_QUOTE, "%22")}"'
+        head = f'Content-Disposition: form-data; name="{self.name}"{file}'.encode()
+        kind = _headers(self.head).get(b"content-type", b"")
+        return self._replace(head=head + b"\r\nContent-Type: " + kind if _TYPE.fullmatch(kind) else head)
 
     def called(self, file: str) -> Part:
         """The same file under another name."""
@@ -77,11 +97,12 @@ def _part(piece: bytes) -> Part:
     if not gap:
         raise _wrong("a field has no head")
     disposition = _headers(head).get(b"content-disposition", b"")
-    named, filed = _NAME.search(disposition), _FILE.search(disposition)
+    named, filed, coded = (kind.search(disposition) for kind in (_NAME, _FILE, _FILE_CODED))
     if named is None:
         raise _wrong("a field has no name")
+    file = filed[1] if filed is not None else unquote_to_bytes(coded[1]) if coded is not None else None
     try:
-        return Part(named[1].decode(), None if filed is None else filed[1].decode(), head.strip(b"\r\n"), data)
+        return Part(named[1].decode(), None if file is None else file.decode(), head.strip(b"\r\n"), data)
     except UnicodeDecodeError:
         raise _wrong("a field is not UTF-8") from None
 

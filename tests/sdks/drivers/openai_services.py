@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 from driver import serve
-from services import pictures, vectors
+from services import pictures, sound, vectors
 
 
 @cache
@@ -24,6 +24,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
             return pictures(made.images.generate(**asked))
         case "speech":
             return {"bytes": len(made.audio.speech.create(voice="alloy", **asked).content)}
+        case "transcriptions":
+            return made.audio.transcriptions.create(file=sound(), **asked).model_dump(exclude_none=True)
         case other:
             raise NotImplementedError(other)
 

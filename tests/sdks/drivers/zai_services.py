@@ -8,7 +8,7 @@ from typing import Any
 
 import zai
 from driver import serve
-from services import pictures, vectors
+from services import pictures, sound, vectors
 
 
 @cache
@@ -39,6 +39,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
                 task = made.videos.retrieve_videos_result(id=task.id)
                 said.append(task.task_status)
             return {"said": said, "urls": [film.url for film in task.video_result or ()]}
+        case "transcriptions":
+            return {"text": made.audio.transcriptions.create(file=sound(), **asked).model_dump()["text"]}
         case other:
             raise NotImplementedError(other)
 

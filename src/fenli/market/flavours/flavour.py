@@ -17,7 +17,7 @@ from fenli.market.requests import Ask, ChatBody
 from fenli.market.senses import Senses
 from fenli.market.services.files import FileShape
 from fenli.market.services.films import FilmShape
-from fenli.market.services.service import Service
+from fenli.market.services.service import Form, Service
 from fenli.market.tasks import TaskShape
 from fenli.market.usage import UsageObject, UsageShape
 from fenli.sim.random import Stream
@@ -148,9 +148,9 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
     stream is one of messages, which come whole or not at all (a WebSocket's).
-    ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path.
-    ``tasks``: how answers are asked for that are fetched later. ``films``: how it makes videos, and
-    images that take as long. ``files``: how it keeps files."""
+    ``senses``: which of its own switches it reads. ``services``: what it offers beside chat, by path;
+    ``forms``: where that is asked with a form. ``tasks``: how answers are asked for that are fetched later. ``films``:
+    how it makes videos, and images that take as long. ``files``: how it keeps files."""
 
     id: str
     key: str = ""
@@ -182,6 +182,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     tasks: TaskShape | None = None
     senses: Senses | None = None
     services: dict[str, Service] = {}
+    forms: dict[str, Form] = {}
     films: tuple[FilmShape, ...] = ()
     files: FileShape | None = None
     refusals: tuple[Refusal, ...]

@@ -8,8 +8,11 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.files import FileShape
+from fenli.market.services.hearing import Hearing
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.texts import Embedding
+
+_IN_TOKENS: Final = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-transcribe-diarize")
 
 OPENAI: Final = Flavour(
     id="openai",
@@ -25,6 +28,10 @@ OPENAI: Final = Flavour(
         "/v1/embeddings": Embedding(),
         "/v1/images/generations": Drawing(),
         "/v1/audio/speech": Speaking(),
+    },
+    forms={
+        "/v1/audio/transcriptions": Hearing(in_tokens=_IN_TOKENS),
+        "/v1/audio/translations": Hearing(tells="", verb="Said"),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided.", "invalid_api_key", "invalid_request_error"),

@@ -9,6 +9,7 @@ from fenli.market.accounts import Teller, with_sums_ever
 from fenli.market.flavours.flavour import TOO_LONG, Envelope, Flavour, Placement, Refusal
 from fenli.market.senses import SOURCE, Senses
 from fenli.market.services.files import FileShape
+from fenli.market.services.hearing import Hearing
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.searching import Searching
 from fenli.market.usage import UsageShape
@@ -36,6 +37,7 @@ STEPFUN: Final = Flavour(
         "/v1/audio/speech": Speaking(),
         "/v1/search": Searching(limit="n", sole="search", names=("url", "snippet", "time"), most=20),
     },
+    forms={"/v1/audio/transcriptions": Hearing(("json", "text"), asks_format=True, tells="")},
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Incorrect API key provided", type="invalid_api_key"),
         Refusal(Kind.NO_BALANCE, 402, "Insufficient balance", type="insufficient_balance"),

@@ -8,6 +8,7 @@ from fenli.errors import Kind
 from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.completing import Completing
+from fenli.market.services.hearing import Hearing
 from fenli.market.services.texts import Embedding, Ranking
 from fenli.market.usage import UsageShape
 
@@ -28,6 +29,7 @@ VLLM: Final = Flavour(
         "/v1/embeddings": Embedding(),
         "/v1/rerank": Ranking(),
     },
+    forms={"/v1/audio/transcriptions": Hearing(("json", "text", "verbose_json"))},
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Unauthorized", type="Unauthorized"),
         Refusal(Kind.CONTEXT_TOO_LONG, 400, _LONG, type="BadRequestError"),

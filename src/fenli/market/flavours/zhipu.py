@@ -13,6 +13,7 @@ from fenli.market.requests import Ask
 from fenli.market.senses import Senses
 from fenli.market.services.files import FileShape
 from fenli.market.services.films import ZhipuFilms
+from fenli.market.services.hearing import Hearing
 from fenli.market.services.media import Drawing, Speaking
 from fenli.market.services.reading import Reading
 from fenli.market.services.searching import Searching
@@ -96,6 +97,7 @@ ZHIPU: Final = Flavour(
             each={"description": "", "images": {}, "links": {}, "metadata": {}, "external": {}},
         ),
     },
+    forms={"/api/paas/v4/audio/transcriptions": Hearing(("json",), tells="", named=True, seconds_max=30)},
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "身份验证失败。", "1000"),
         _NO_HEADER,

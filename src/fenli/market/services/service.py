@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from fenli.market.requests import Ask
 from fenli.market.usage import Count
 from fenli.sim.random import Stream
 
@@ -34,6 +35,13 @@ class Service(Protocol):
 
     def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
         """``model`` is its plain name; ``at`` the instant, ns. Raises ValueError for what the vendor refuses."""
+
+
+class Form(Protocol):
+    """An endpoint that is asked with a form, which its headers take apart."""
+
+    def of(self, ask: Ask) -> Service:
+        """For this one request."""
 
 
 class Named(msgspec.Struct):

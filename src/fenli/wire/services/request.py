@@ -18,10 +18,12 @@ _WRONG: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 class ServiceRequest:
     """``fields`` holds the JSON text of every member. ``most``: the units by meter that no answer can go beyond;
-    ``sure``: what is used for certain once there is an answer, where the vendor does not tell (None: nobody knows)."""
+    ``sure``: what is used for certain once there is an answer, where the vendor does not tell (None: nobody knows).
+    ``content_type``: of a body that is no JSON."""
 
     stream = False
     is_text = False
+    content_type: bytes | None = None
 
     __slots__ = ("_usual", "fields", "model", "most", "size", "sure")
 
@@ -38,6 +40,9 @@ class ServiceRequest:
     def charged(self, units: dict[str, int] | None) -> None:
         """Comes to these units with the vendor that is asked next; None: to the usual ones."""
         self.most, self.sure = self._usual if units is None else (units, units)
+
+    def limited(self, context: int | None, output: int | None) -> None:
+        """Told how many tokens the model that is asked next reads and writes at most, where anybody knows."""
 
     def estimate(self, counted: int) -> dict[str, int] | None:
         return self.sure
@@ -100,6 +105,7 @@ class Members:
 
 
 Parser = Callable[[bytes | memoryview], ServiceRequest]
+FormParser = Callable[[bytes | memoryview, bytes], ServiceRequest]  # the body and its content type
 
 
 def optional(fields: dict[str, Member], name: str, kind: Any, wanted: str) -> Any:
