@@ -237,7 +237,6 @@ class ProtocolError(TransportError):
 
 class Fault(enum.StrEnum):
     CALLER = "caller"
-    GATEWAY = "gateway"
     VENDOR = "vendor"
     CREDENTIAL = "credential"
 

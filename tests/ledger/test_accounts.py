@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,13 +12,45 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from fenli.errors import AccountRefused
-from fenli.ledger.accounts import Account, Book, Phase, Transfer
+from fenli.ledger.accounts import Account, Phase, Transfer, check_named, check_same, move
 from fenli.ledger.chart import RULES, AccountName, Kind, Move, Rule
 
 CASH = AccountName(Kind.CASH, "", "CNY")
 WALLET = AccountName(Kind.WALLET, "acme", "CNY")
 REVENUE = AccountName(Kind.REVENUE, "acme", "CNY")
 OWED = AccountName(Kind.OWED, "acme", "CNY")
+
+
+class Book:
+    """Accounts and transfers in memory, by the rules that the office keeps them by in the store."""
+
+    def __init__(self, transfers: Iterable[Transfer] = ()) -> None:
+        self.accounts: dict[AccountName, Account] = {}
+        self.transfers: dict[str, Transfer] = {}
+        self.left: dict[str, int] = {}  # of pending transfers, by key
+        for transfer in transfers:
+            self.apply(transfer)
+
+    def account(self, name: AccountName) -> Account:
+        return self.accounts.get(name) or Account(name)
+
+    def apply(self, transfer: Transfer) -> bool:
+        """False when this very transfer was made before. Raises AccountRefused, and then nothing has changed."""
+        before = self.transfers.get(transfer.key)
+        if before is not None:
+            check_same(before, transfer)
+            return False
+        debit, credit = self.account(transfer.debit), self.account(transfer.credit)
+        named = self.transfers.get(transfer.names) if transfer.names is not None else None
+        check_named(transfer, named)
+        move(transfer, debit, credit, named, self.left.get(transfer.names or "", 0))
+        self.accounts[transfer.debit], self.accounts[transfer.credit] = debit, credit
+        self.transfers[transfer.key] = transfer
+        if transfer.phase is Phase.PENDING:
+            self.left[transfer.key] = transfer.amount
+        elif transfer.phase is not Phase.POSTED and transfer.names is not None:
+            self.left[transfer.names] -= transfer.amount
+        return True
 
 
 def transfer(key: str, debit: AccountName, credit: AccountName, amount: Any, **more: Any) -> Transfer:

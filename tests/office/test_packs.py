@@ -11,7 +11,7 @@ from trade import YUAN, balances, lot_rows
 from fenli.errors import AccountRefused, MoneyError
 from fenli.ledger.lots import LotKind
 from fenli.office.lots import draw_orders
-from fenli.office.packs import Purchase, buy, list_packs, order_of, pay_vendor, vendor_costs
+from fenli.office.packs import Purchase, buy, list_packs, pay_vendor, vendor_costs
 from fenli.prices import PriceBook
 from fenli.store import Database
 from fenli.values import Money
@@ -84,8 +84,9 @@ def test_a_vendor_is_paid(database: Database) -> None:
 
 
 def test_the_orders_of_the_vendors() -> None:
-    assert order_of("huawei") == ("free", "promotional", "subscription")
-    assert order_of("tencent") == ("pack",)
-    assert order_of("deepseek") == ("granted", "topped_up")
-    assert order_of("baidu") == ()
-    assert set(draw_orders()) <= set(PriceBook.load().vendors())
+    orders = draw_orders()
+    assert orders["huawei"] == ("free", "promotional", "subscription")
+    assert orders["tencent"] == ("pack",)
+    assert orders["deepseek"] == ("granted", "topped_up")
+    assert "baidu" not in orders
+    assert set(orders) <= set(PriceBook.load().vendors())

@@ -18,7 +18,7 @@ from fenli.ledger.journal import encode_frame
 from fenli.ledger.records import Grade
 from fenli.office.posting import Posting
 from fenli.office.reports import list_entries
-from fenli.office.state import list_findings
+from fenli.office.state import books_state
 from fenli.office.tables import (
     SCHEMA,
     accounts,
@@ -128,7 +128,7 @@ def test_zeros_behind_the_last_frame_are_a_torn_tail(data: Path, database: Datab
     worker.die()
     post_all(posting)
     assert books(database)["runs"] == {worker.run: ("closed", 2, 1)}
-    assert list_findings(database) == []
+    assert books_state(database).findings == []
 
 
 @pytest.mark.parametrize("damage", ["content", "length"])
@@ -153,7 +153,7 @@ def test_damage_in_the_middle_stops_one_run_and_no_other(
     assert [entry.outcome for entry in state["entries"] if worker.run in entry.call] == ["ok", LOST]
     assert state["runs"][worker.run][0] == "damaged"
     assert state["runs"][other.run] == ("live", 2, 1)
-    (finding,) = list_findings(database)
+    (finding,) = books_state(database).findings
     assert finding.place == f"{worker.run}/00000001.log, byte {at}"
     assert str(worker.path) in finding.what
 
@@ -192,7 +192,7 @@ def test_a_live_run_that_stays_damaged_is_given_up(data: Path, database: Databas
         file.write(b"\x05\0\0\0garbage and more of it")
     post_all(posting)
     assert books(database)["runs"] == {worker.run: ("damaged", 1, 1)}
-    assert len(list_findings(database)) == 1
+    assert len(books_state(database).findings) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_missing_segment_is_found(data: Path, database: Database, posting: Pos
     worker.rotate()
     worker.die()
     post_all(posting)
-    (finding,) = list_findings(database)
+    (finding,) = books_state(database).findings
     assert "segment 2 is missing" in finding.what
 
 

@@ -17,7 +17,7 @@ def test_meters_add_up(given_units):
 
     tokens = [count for meter, count in given_units.items() if COUNTS[meter] == "token"]
     assert usage.total == usage.prompt + usage.completion == sum(tokens)
-    assert dict(usage) == dict(usage.items()) == usage.as_dict() == given_units
+    assert dict(usage) == dict(usage.items()) == given_units
     assert len(usage) == len(given_units)
 
 
@@ -53,7 +53,6 @@ def test_usage_does_not_follow_the_dict_it_was_made_from():
     source = {"input": 1}
     usage = Usage(source)
     source["input"] = 2
-    usage.as_dict()["input"] = 3
 
     assert usage == Usage({"input": 1})
     assert hash(usage) == hash(Usage({"input": 1}))

@@ -15,7 +15,6 @@ A mistake is put right by a further transfer that names the one it corrects.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -90,38 +89,6 @@ def move(transfer: Transfer, debit: Account, credit: Account, named: Transfer | 
     debit.debits_pending += set_apart
     credit.credits_posted += posted
     credit.credits_pending += set_apart
-
-
-class Book:
-    """Accounts and transfers in memory."""
-
-    def __init__(self, transfers: Iterable[Transfer] = ()) -> None:
-        self.accounts: dict[AccountName, Account] = {}
-        self.transfers: dict[str, Transfer] = {}
-        self.left: dict[str, int] = {}  # of pending transfers, by key
-        for transfer in transfers:
-            self.apply(transfer)
-
-    def account(self, name: AccountName) -> Account:
-        return self.accounts.get(name) or Account(name)
-
-    def apply(self, transfer: Transfer) -> bool:
-        """False when this very transfer was made before. Raises AccountRefused, and then nothing has changed."""
-        before = self.transfers.get(transfer.key)
-        if before is not None:
-            check_same(before, transfer)
-            return False
-        debit, credit = self.account(transfer.debit), self.account(transfer.credit)
-        named = self.transfers.get(transfer.names) if transfer.names is not None else None
-        check_named(transfer, named)
-        move(transfer, debit, credit, named, self.left.get(transfer.names or "", 0))
-        self.accounts[transfer.debit], self.accounts[transfer.credit] = debit, credit
-        self.transfers[transfer.key] = transfer
-        if transfer.phase is Phase.PENDING:
-            self.left[transfer.key] = transfer.amount
-        elif transfer.phase is not Phase.POSTED and transfer.names is not None:
-            self.left[transfer.names] -= transfer.amount
-        return True
 
 
 def check_same(before: Transfer, again: Transfer) -> None:

@@ -13,7 +13,7 @@ from fenli.ledger.chart import AccountName, Kind, Move
 from fenli.ledger.lots import UNITS, Lot, LotKind, Unit
 from fenli.office.accounting import accounting, check_note
 from fenli.office.accounts import read_accounts
-from fenli.office.lots import VENDOR, add_lot, draw_orders, earliest_start, lot_of
+from fenli.office.lots import VENDOR, add_lot, earliest_start, lot_of
 from fenli.office.tables import lots
 from fenli.store import Database
 from fenli.values import Money
@@ -142,11 +142,6 @@ def vendor_costs(connection: Connection, vendor: str | None = None) -> list[Vend
         )
         for (owner, currency), found in sorted(sums.items())
     ]  # fmt: skip
-
-
-def order_of(vendor: str) -> tuple[str, ...]:
-    """In which order the vendor takes kinds of lots; empty where it goes by expiry alone."""
-    return draw_orders().get(vendor, ())
 
 
 def _check(purchase: Purchase) -> None:

@@ -45,11 +45,6 @@ def books_state(database: Database) -> Books:
     return Books(sequence, holds, by_state, int(torn), listed)
 
 
-def list_findings(database: Database) -> list[Finding]:
-    """What the office has found and written down, oldest first."""
-    return books_state(database).findings
-
-
 def metrics_text(books: Books, posting: Posting, desk: DeskStatus) -> str:
     """Prometheus text format."""
     return "".join(f"{line}\n" for line in _metrics(books, posting, desk))

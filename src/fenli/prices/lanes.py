@@ -92,11 +92,10 @@ class Lane:
     """The rows that share their fixed conditions, over all time. ``ahead`` (ns) puts a row in force that much early;
     ``hourly`` minds windows. Remembers the last two segments, since calls settle a little out of order."""
 
-    __slots__ = ("_ahead", "_before", "_cuts", "_hourly", "_spans", "now")
+    __slots__ = ("_before", "_cuts", "_hourly", "_spans", "now")
 
     def __init__(self, rows: Iterable[Row], *, ahead: int = 0, hourly: bool = True) -> None:
         rows = tuple(rows)
-        self._ahead = ahead
         self._hourly = hourly
         cuts = {-EVER, EVER}
         for row in rows:

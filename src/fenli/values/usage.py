@@ -96,6 +96,3 @@ class Usage(Mapping[str, int]):
         """Every token the vendor wrote: what price tiers by output length count."""
         units = self._units
         return sum([units[meter] for meter in WRITTEN if meter in units])
-
-    def as_dict(self) -> dict[str, int]:
-        return dict(self._units)
