@@ -121,6 +121,22 @@ def test_an_older_model_of_minimax_plays_a_role(stream: bool) -> None:
     assert refused.failure.kind is Kind.RATE_LIMITED
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_model_of_sensetime_for_roles_plays_one(stream: bool) -> None:
+    native = Native("sensetime-native", "SenseChat-Character-Pro", Reply(text="Sit down first. 先坐"))
+    persona = {"bot_name": "Lin", "bot_profile": "A tea merchant.", "user_name": "Wei", "scene": "A shop."}
+    told = native.call(stream=stream, fenli={"persona": persona})
+    assert (told.failure, told.finish) == (None, "stop")
+    assert told.text == "Lin: Sit down first. 先坐"
+    assert told.usage == {"input": native.serving.prompt_tokens, "output": native.serving.completion_tokens}
+    cut = native.call(stream=stream, max_tokens=2, fenli={"persona": persona})
+    assert (cut.finish, native.serving.completion_tokens) == ("length", 2)
+    refused = native.call(stream=stream, fault="!rate_limited", fenli={"persona": persona})
+    assert refused.failure is not None
+    assert refused.failure.kind is Kind.RATE_LIMITED
+    assert native.call(stream=stream).failure is None  # without a persona it is just an assistant
+
+
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("fault", "end"), [("cut@700", "lost"), ("garbage", "completed")])
 def test_a_stream_that_is_cut_or_garbled_is_not_whole(name: str, fault: str, end: str) -> None:

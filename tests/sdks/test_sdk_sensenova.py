@@ -47,6 +47,23 @@ def test_a_tool_is_called(market: SdkMarket, drivers: Drivers, stream: bool) -> 
     assert json.loads("".join(call["function"]["arguments"] for call in answer["calls"])) == {"days": 42}
 
 
+def test_a_character_answers(market: SdkMarket, drivers: Drivers) -> None:
+    """As in the SDK's own tests."""
+    play: dict[str, Any] = {
+        "model": "nova-ptc-s-v1-character", "n": 2, "max_new_tokens": 300,
+        "character_settings": [{"name": "y", "gender": "男", "nickname": "老师", "other_setting": "特别喜欢钱"},
+                               {"name": "d", "gender": "男", "nickname": "卖菜员"}],
+        "role_setting": {"user_name": "d", "primary_bot_name": "y"},
+        "messages": [{"name": "d", "content": "我能分多少钱."}],
+    }  # fmt: skip
+    answer = ask(market, drivers, play)
+    is_what_was_served(market, answer)
+    assert [choice["message"] for choice in answer["last"]["choices"]] == [answer["text"]] * 2
+    assert answer["text"].startswith("y: ")
+    for wrong in ({"messages": [{"name": "x", "content": "hi"}]}, {"max_new_tokens": 1_025}):
+        assert ask(market, drivers, play | wrong)["raised"]["class"] == "InvalidRequestError"
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("key", [(KEY[0], "another-sk"), ("another-ak", KEY[1])])
 def test_a_wrong_key(market: SdkMarket, drivers: Drivers, key: tuple[str, str], stream: bool) -> None:

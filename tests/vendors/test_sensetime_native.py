@@ -67,3 +67,68 @@ def test_what_it_has_no_word_for_is_refused_by_name() -> None:
     with pytest.raises(CallRefused) as caught:
         VENDOR.request(VENDOR.address(VENDOR.base_url, "sk-1", "SenseChat-5"), ask, NOW)
     assert caught.value.param == "seed"
+
+
+PERSONA = {"bot_name": "林", "bot_profile": "茶商", "user_name": "卫", "user_profile": "客人", "scene": "茶馆",
+           "examples": [{"user": "新茶吗?", "bot": "今早采的。"}]}  # fmt: skip
+
+
+def played(**members):
+    asked = {"model": "m", "messages": [{"role": "user", "content": "你好"}], **members}
+    address = VENDOR.address(VENDOR.base_url, "sk-1", "SenseChat-Character")
+    request = VENDOR.request(address, parse_request(json.dumps(asked).encode()), NOW)
+    assert request.target == b"/v1/llm/character/chat-completions"
+    return json.loads(bytes(request.body))
+
+
+def test_a_persona_is_who_speaks_and_everybody_has_a_name() -> None:
+    turns = [{"role": "system", "content": "说中文"}, {"role": "user", "content": "你好"},
+             {"role": "assistant", "content": "请坐"}, {"role": "user", "content": "好"}]  # fmt: skip
+    body = played(messages=turns, max_tokens=64, n=2, stream=True, fenli={"persona": PERSONA})
+    other = body["character_settings"][1].pop("other_setting")
+    assert json.loads(other) == {"scene": "茶馆", "examples": [{"卫": "新茶吗?", "林": "今早采的。"}]}
+    assert body == {
+        "model": "SenseChat-Character",
+        "max_new_tokens": 64,
+        "n": 2,
+        "character_settings": [
+            {"name": "卫", "gender": "未知", "detail_setting": "客人"},
+            {"name": "林", "gender": "未知", "detail_setting": "茶商\n\n说中文"},
+        ],
+        "role_setting": {"user_name": "卫", "primary_bot_name": "林"},
+        "messages": [
+            {"name": "卫", "content": "你好"}, {"name": "林", "content": "请坐"}, {"name": "卫", "content": "好"},
+        ],
+    }  # fmt: skip
+
+
+def test_settings_in_its_own_words_stand() -> None:
+    own = {
+        "character_settings": [{"name": name, "gender": "女"} for name in "甲乙丙"],
+        "role_setting": {"user_name": "甲", "primary_bot_name": "乙"},
+    }
+    third = {"role": "user", "name": "丙", "content": "我也来"}
+    body = played(messages=[{"role": "user", "content": "你好"}, third], **own)
+    assert body == own | {
+        "model": "SenseChat-Character",
+        "messages": [{"name": "甲", "content": "你好"}, {"name": "丙", "content": "我也来"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"temperature": 0.5}, "temperature"),
+        ({"tools": [{"type": "function", "function": {"name": "a"}}]}, "tools"),
+        ({"fenli": {"persona": {"bot_name": "a", "user_name": "a"}}}, "fenli.persona.user_name"),
+        ({"fenli": {"persona": {"bot_profile": "x" * 501}}}, "fenli.persona.bot_profile"),
+        ({"fenli": {"persona": {"user_profile": "x" * 501}}}, "fenli.persona.user_profile"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]}, "messages"),
+        ({"character_settings": []}, "role_setting"),
+        ({"character_settings": [], "role_setting": {"user_name": "a"}}, "role_setting"),
+    ],
+)
+def test_what_a_character_cannot_be_told_is_refused_by_name(members: dict[str, object], param: str) -> None:
+    with pytest.raises(CallRefused) as caught:
+        played(**members)
+    assert caught.value.param == param

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.errors import CallRefused
+from fenli.wire.frames import EitherFrames
 from fenli.wire.openai_chat import parse_request
 from fenli.wire.openai_chat.decoded import decoded
 from fenli.wire.sensenova import SenseNovaReader, encode_chat
@@ -98,3 +99,23 @@ def test_a_part_that_it_cannot_say_is_named() -> None:
     with pytest.raises(CallRefused) as caught:
         encoded(messages=[{"role": "user", "content": [{"type": "input_audio"}]}])
     assert caught.value.param == "messages[0].content[0]"
+
+
+WHOLE = {"data": {"id": "up-1", "reply": "四", "choices": [{"index": 0, "message": "四", "finish_reason": "stop"}],
+                  "usage": USAGE}}  # fmt: skip
+
+
+@given(st.data())
+def test_what_streams_nothing_is_read_alike_however_it_is_cut(data: st.DataObject) -> None:
+    for answer in (json.dumps(WHOLE, ensure_ascii=False).encode(), b"\n" + EVENTS):
+        same_however_cut(SenseNovaReader, answer, data, EitherFrames)
+
+
+def test_an_answer_in_one_piece_is_a_stream_to_who_asked_for_one() -> None:
+    answer = streamed(SenseNovaReader, EitherFrames)
+    assert answer.feed(json.dumps(WHOLE).encode()) == b""
+    answer.end()
+    assert answer.finished
+    said = answer.tail(None)
+    assert [delta.get("content") for delta in deltas(said)][:1] == ["四"]
+    assert said.endswith(b"data: [DONE]\n\n")

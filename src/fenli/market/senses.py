@@ -78,7 +78,7 @@ class Noticed(msgspec.Struct, frozen=True):
         text = reply.text
         if self.searches and not (self.members or self.inner or self.json):
             text += " [1]"
-        if self.name:
+        if self.name and not self.json:
             text = f"{self.name}: {text}"
         if self.begun:
             text = f" (on from {self.begun[-20:]!r}) {text}"

@@ -105,6 +105,27 @@ class WholeFrame:
         return [(b"", b"".join(self._pieces))]
 
 
+class EitherFrames:
+    """Events, or one message where an answer begins as JSON does: of a vendor that streams not all of its models."""
+
+    __slots__ = ("_frames",)
+    refuses_as_json: Final = False
+
+    def __init__(self) -> None:
+        self._frames: Frames | None = None
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        if self._frames is None:
+            data = data.lstrip()
+            if not data:
+                return []
+            self._frames = WholeFrame(FRAME_MAX) if data[:1] == b"{" else EventFrames()
+        return self._frames.feed(data)
+
+    def end(self) -> list[tuple[bytes, bytes]]:
+        return [] if self._frames is None else self._frames.end()
+
+
 class _Rest:
     """The beginning of a frame that is not whole: joined once, however many pieces it comes in."""
 

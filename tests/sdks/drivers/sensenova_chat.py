@@ -11,6 +11,9 @@ from driver import serve
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     sensenova.api_base = question["base_url"]
     sensenova.access_key_id, sensenova.secret_access_key = question["key"]
+    if "character_settings" in question["asked"]:
+        played = sensenova.CharacterChatCompletion.create(**question["asked"])["data"]
+        return {"parts": 1, "text": played["reply"], "last": played, "calls": []}
     reply = sensenova.ChatCompletion.create(**question["asked"])
     parts = [part["data"] for part in reply] if question["asked"].get("stream") else [reply["data"]]
     text = "".join(choice.get("delta") or choice.get("message") or "" for part in parts for choice in part["choices"])

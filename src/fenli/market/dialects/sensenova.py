@@ -1,4 +1,5 @@
-"""SenseNova's own API: everything inside ``data``, a status beside the parts of a stream, no space behind ``data:``."""
+"""SenseNova's own API: everything inside ``data``, a status beside the parts of a stream, no space behind ``data:``.
+Beside it the chat of characters (`fenli.market.dialects.sensenova_character`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.errors import Kind
+from fenli.market.dialects.sensenova_character import Played, read_characters
 from fenli.market.dialects.spelling import encode
 from fenli.market.flavours.flavour import Answer, Flavour, Place, Plain, Refusal
 from fenli.market.requests import Ask, ChatBody, parse_chat
@@ -15,6 +17,7 @@ from fenli.market.signed_tokens import read_token
 from fenli.sim.random import Stream
 
 _CHAT: Final = "/llm/chat-completions"
+_CHARACTERS: Final = "/llm/character/chat-completions"
 _STALE: Final = Refusal(Kind.BAD_KEY, 401, "the token is not valid now", 16)
 
 
@@ -65,12 +68,14 @@ class SenseNovaDialect:
     """Implements `fenli.market.flavours.flavour.Dialect`."""
 
     def serves(self, vendor: Place, ask: Ask) -> bool:
-        return (ask.method, ask.path) == ("POST", vendor.prefix + _CHAT)
+        return ask.method == "POST" and ask.path in (vendor.prefix + _CHAT, vendor.prefix + _CHARACTERS)
 
     def aside(self, vendor: Place, ask: Ask, now: int, chance: Stream) -> Plain | None:
         return None
 
     def read(self, vendor: Place, ask: Ask) -> ChatBody | str:
+        if ask.path == vendor.prefix + _CHARACTERS:
+            return read_characters(ask.body)
         try:
             body = _decode(ask.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -119,7 +124,10 @@ class SenseNovaPen:
              "finish_reason": one["finish_reason"], **_calls(one["message"])}
             for one in choices
         ]  # fmt: skip
-        return encode({"data": self._data(said, usage)}, self._answer.spelling)
+        data = self._data(said, usage)
+        if isinstance(self._answer.chat, Played):
+            data["reply"] = said[0]["message"]
+        return encode({"data": data}, self._answer.spelling)
 
     def chunk(
         self, index: int, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, Any] | None = None,

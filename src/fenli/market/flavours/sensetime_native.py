@@ -24,6 +24,7 @@ SENSETIME_NATIVE: Final = Flavour(
         search="plugins.web_search.search_enable",
         sources="plugins.web_search",
         shown="plugins.web_search.result_enable",
+        name="role_setting.primary_bot_name",
         schemas=False,
     ),
     refusals=SENSETIME.refusals,
