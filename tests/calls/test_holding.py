@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
-from call_stage import DONE, ROLE, STOP, USAGE, WHOLE, CallStage, words
+from call_stage import DONE, ROLE, STOP, USAGE, WHOLE, CallStage, plan, words
 
 from fenli.budgets.budget import Budget, Mode, Period, Scope
 from fenli.budgets.messages import Granted
@@ -15,6 +16,7 @@ from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.ledger.records import Grade
 from fenli.prices.rates import Rates
+from fenli.prices.tariff import Tariff
 
 
 def purse(left: int, mode: Mode = Mode.HARD, limit: int = 10_000_000) -> Purse:
@@ -212,3 +214,62 @@ def test_an_image_is_held_for_by_the_image_and_not_by_its_bytes():
     messages = [{"role": "user", "content": [picture]}]
     stage = CallStage(purse=purse(10**9), messages=messages, max_tokens=10).ask()
     assert lease(stage).held < 40_000
+
+
+def searching(**more):
+    """Zhipu's model reads 200,000 tokens."""
+    return CallStage("zhipu", purse=purse(10_000_000), max_tokens=100, **more)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        {"fenli": {"search": True}},
+        {"web_search_options": {}},
+        {"tools": [{"type": "web_search", "web_search": {"enable": True}}]},
+    ],
+)
+def test_what_a_search_finds_is_held_as_all_that_the_model_reads(ask):
+    stage = searching(**ask).ask()
+    assert lease(stage).held == 200_000 + 200
+
+
+@pytest.mark.parametrize(
+    "ask", [{}, {"tools": [{"type": "function", "function": {"name": "f"}}]}, {"fenli": {"thinking": True}}]
+)
+def test_a_request_that_does_not_search_is_held_by_its_own_size(ask):
+    stage = searching(**ask).ask()
+    assert lease(stage).held == prompt(stage) + 200
+
+
+def test_what_is_known_of_a_search_is_held_and_what_it_costs_too():
+    made = plan("zhipu")
+    (target,) = made.targets
+    row = msgspec.structs.replace(target.tariff.offers[0], prices={"input": 1, "output": 2, "searches": 1_000})
+    search = msgspec.structs.replace(target.search, tokens=5_000, most=3)
+    made = msgspec.structs.replace(
+        made, targets=(msgspec.structs.replace(target, search=search, tariff=Tariff([row], "start")),)
+    )
+    stage = searching(plan_=made, fenli={"search": True}).ask()
+    assert lease(stage).held == prompt(stage) + 5_000 + 3_000 + 200
+
+
+def test_an_answer_with_a_search_is_shortened_to_what_the_budget_has_left_beside_it():
+    stage = CallStage("zhipu", purse=purse(0), fenli={"search": True}).begin()
+    grant(stage.purse, 200_000 + 2 * 500)
+    stage.perform(stage.call.allowed(stage.now, met=False))
+    stage.write_journal()
+    assert sent(stage)["max_tokens"] == 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "file", "file": {"file_id": "file-1"}}],
+        [{"type": "image_file_id", "image_file_id": "f-1"}],
+        "fileid://file-fe-xxx",
+    ],
+)
+def test_a_file_that_the_vendor_keeps_is_held_as_all_that_the_model_reads(content):
+    stage = searching(messages=[{"role": "system", "content": content}]).ask()
+    assert lease(stage).held == 200_000 + 200

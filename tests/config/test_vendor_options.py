@@ -73,6 +73,15 @@ def test_what_the_file_leaves_out_stays_as_fenli_knows_it(tmp_path: Path, book: 
     assert moonshot.switches.prefix == VENDORS["moonshot"].switches.prefix
 
 
+@pytest.mark.parametrize("name", ["zhipu", "anthropic"])
+def test_what_a_search_finds_at_most_may_be_all_that_is_said_of_it(tmp_path: Path, book: PriceBook, name: str) -> None:
+    text = f'[vendors.{name}]\nbase_url = "http://x/v4"\n[vendors.{name}.options.search]\ntokens = 9000\n'
+    (found,) = (one for one in snapshot(tmp_path, text, book).vendors if one.id == name)
+    assert found.switches is not None
+    (known,) = VENDORS[name].switches.search
+    assert found.switches.search == (msgspec.structs.replace(known, tokens=9000),)
+
+
 def test_a_vendor_without_a_word_on_options_has_its_own(tmp_path: Path, book: PriceBook) -> None:
     compiled = snapshot(tmp_path, '[vendors.moonshot]\nbase_url = "http://x/v1"\n', book)
     assert [one.switches for one in compiled.vendors if one.id == "moonshot"] == [None]
@@ -83,6 +92,7 @@ def test_a_vendor_without_a_word_on_options_has_its_own(tmp_path: Path, book: Pr
     [
         ('thinking = { effort = "x", levels = ["huge"] }', "huge"),
         ("search = { tools = {} }", "tools"),
+        ("search = { tokens = 0 }", "tokens"),
         ('schema = "maybe"', "taken"),
         ("thinking = true", "section"),
     ],

@@ -7,6 +7,7 @@ terms ─┬─ Terms     held (where a budget binds the call), perhaps with a s
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from fenli.budgets.budget import FOREVER, Mode
@@ -17,6 +18,7 @@ from fenli.routing.snapshot import Key
 from fenli.routing.targets import Target
 from fenli.values.instants import format_instant
 from fenli.values.money import decimal_of
+from fenli.vendors.switches import SearchSwitch
 from fenli.wire.asks import Asked
 from fenli.wire.openai_chat import ChatRequest
 
@@ -26,6 +28,10 @@ LEAST_OUTPUT: Final = 16
 TEMPLATE_TOKENS: Final = 64
 # Of an image or a video that is named by its address. Vendors scale images to fewer tokens than this by default.
 FOREIGN_TOKENS: Final = 16_384
+# Of what a search finds, or of a file that the vendor keeps, where nobody says how much the model reads at most.
+ADDED_TOKENS: Final = 131_072
+# How a prompt names a file that the vendor has: each vendor in its own way.
+_KEPT: Final = re.compile(rb'file_?ids?"|fileid://', re.IGNORECASE)
 _SHORTER: Final = "ask for a shorter answer (max_tokens)"
 
 
@@ -61,12 +67,17 @@ def bound(
     tariff = target.tariff
     if tariff is None:
         raise unpriced(name, accounts[0], "it has none")
-    prompt = prompt_tokens(ask, target)
+    searches = may_search(ask, target)
+    prompt = prompt_tokens(ask, target, searches)
     output = ask.output_limit or target.output_bound
     try:
         most = tariff.bound(prompt, output * ask.choices, now)
     except PriceError as error:
         raise unpriced(name, accounts[0], str(error)) from None
+    found = 0
+    if searches is not None:
+        found = searching(tariff, searches.most * ask.choices, now)
+        most = Rating(most.picos + found, most.currency, most.offer)
     hold = purse.hold(accounts, most.currency, most.picos, now)
     if not isinstance(hold, Shortage):
         # An answer without a limit ends where the model's own does; the vendor is told so, to be sure.
@@ -77,10 +88,11 @@ def bound(
     if not asked:
         return hold
     if all(need.lease.account.budget.mode is Mode.CAP or ask.output_limit is None for need in hold.needs):
-        free = purse.affordable(accounts, most.currency, now)
+        free = purse.affordable(accounts, most.currency, now) - found
         output = _affordable(tariff, prompt, ask.choices, output, free, now)
         if output >= LEAST_OUTPUT:
-            most = tariff.bound(prompt, output * ask.choices, now)
+            least = tariff.bound(prompt, output * ask.choices, now)
+            most = Rating(least.picos + found, least.currency, least.offer)
             shortened = purse.hold(accounts, most.currency, most.picos, now)
             if not isinstance(shortened, Shortage):
                 return Terms(most, ask.limited(output), shortened)
@@ -88,14 +100,46 @@ def bound(
     raise CallRefused(Code.INSUFFICIENT_QUOTA, used_up(need.lease, need.whole, _SHORTER))
 
 
-def prompt_tokens(ask: ChatRequest, target: Target) -> int:
-    """What the prompt can come to at most, as far as is known from what this model made of others."""
+def may_search(ask: ChatRequest, target: Target) -> SearchSwitch | None:
+    """How the model searches for this request; None where it does not."""
+    switch = target.search
+    if switch is None:
+        return None
+    asked = ask.options is not None and ask.options.search is not None
+    return switch if asked or switch.may_search(ask.fields) else None
+
+
+def prompt_tokens(ask: ChatRequest, target: Target, searches: SearchSwitch | None = None) -> int:
+    """What the prompt can come to at most, as far as is known from what this model made of others.
+
+    What a search finds, and what is in a file that the vendor keeps, stands nowhere in the request: there it may be all
+    that the model reads.
+    """
     named, inline = ask.foreign()
     text = -(-(ask.size - inline) * target.prompt_ratio // 1_000) + TEMPLATE_TOKENS
     tokens = text + FOREIGN_TOKENS * named
+    whole = target.context or ADDED_TOKENS
+    if searches is not None:
+        tokens += whole if searches.tokens is None else searches.tokens
+    if names_files(ask):
+        tokens += whole
     if target.context is not None:
         tokens = min(tokens, target.context)
     return tokens
+
+
+def names_files(ask: ChatRequest) -> bool:
+    """Whether a part of the prompt is with the vendor already; text that speaks of such counts, too."""
+    messages = bytes(ask.fields["messages"])
+    return (b"file" in messages or b"File" in messages) and _KEPT.search(messages) is not None
+
+
+def searching(tariff: Tariff, searches: int, now: int) -> int:
+    """The most that so many searches cost, in picos; 0 where they have no price of their own."""
+    try:
+        return tariff.most({"searches": searches}, now).picos
+    except PriceError:
+        return 0
 
 
 def _affordable(tariff: Tariff, prompt: int, choices: int, most: int, picos: int, now: int) -> int:

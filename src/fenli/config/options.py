@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fenli.vendors.switches import PrefixSwitch, SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
 from fenli.wire.openai_chat.options import LEVELS
@@ -27,12 +27,18 @@ class Thinking(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Search(Struct, frozen=True, forbid_unknown_fields=True):
     """The members that turn a search on, or the tool that does; those that ask for sources, and for a search at all
-    events."""
+    events; the tokens that what it finds comes to at most."""
 
     on: Members = {}
     tool: Members | None = None
     citations: Members = {}
     force: Members = {}
+    tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+
+    @property
+    def bounds(self) -> bool:
+        """Whether a bound is all that it says, for the searches that fenli knows."""
+        return self.tokens is not None and self == Search(tokens=self.tokens)
 
 
 class Prefix(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +56,11 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     search: Search | None = None
     prefix: Prefix | None = None
     schema: Literal["taken", "object", "text"] | None = None
+
+    @property
+    def bounds(self) -> bool:
+        """Whether it says nothing but what a search comes to at most."""
+        return self.search is not None and self.search.bounds and self == Options(search=self.search)
 
 
 NONE: Final = Options()
@@ -71,14 +82,20 @@ def switches_of(options: Options, known: Switches) -> Switches | None:
             ),
         )
     if (search := options.search) is not None:
-        tool = b"" if search.tool is None else msgspec.json.encode(search.tool)
-        citations, force = places(search.citations), places(search.force)
-        changes["search"] = (SearchSwitch(on=places(search.on), tool=tool, citations=citations, force=force),)
+        changes["search"] = _searches(search, known)
     if (prefix := options.prefix) is not None:
         changes["prefix"] = (PrefixSwitch(mark=prefix.mark or "", on=places(prefix.on), base=prefix.base or ""),)
     if options.schema is not None:
         changes["schema"] = (SchemaSwitch(way=SchemaWay(options.schema)),)
     return msgspec.structs.replace(known, **changes)
+
+
+def _searches(search: Search, known: Switches) -> tuple[SearchSwitch, ...]:
+    if search.bounds:
+        return tuple(msgspec.structs.replace(switch, tokens=search.tokens) for switch in known.search)
+    tool = b"" if search.tool is None else msgspec.json.encode(search.tool)
+    citations, force = places(search.citations), places(search.force)
+    return (SearchSwitch(on=places(search.on), tool=tool, citations=citations, force=force, tokens=search.tokens),)
 
 
 def places(members: Members) -> dict[str, bytes]:

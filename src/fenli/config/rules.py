@@ -104,8 +104,9 @@ class Rules:
 
 def _options(vendor: Vendor, path: Place) -> Iterator[Problem]:
     adapter = VENDORS.get(vendor.adapter or str(path[-1]))
-    if adapter is not None and vendor.options != NONE and not isinstance(adapter, OpenAICompatible):
-        message = f"{adapter.id} has a dialect of its own, and its options are known: leave them out"
+    said = vendor.options != NONE and not vendor.options.bounds
+    if adapter is not None and said and not isinstance(adapter, OpenAICompatible):
+        message = f"{adapter.id} has a dialect of its own, and its options are known: leave out all but search.tokens"
         yield Problem((*path, "options"), message)
 
 

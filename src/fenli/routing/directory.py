@@ -19,6 +19,7 @@ from fenli.routing.targets import BYTES_ARE_TOKENS, OUTPUT_BOUND, Plan, Target
 from fenli.vendors.catalog import VENDORS, successor_of
 from fenli.vendors.contract import Model, Vendor
 from fenli.vendors.services import service_of
+from fenli.vendors.switches import switch_of
 from fenli.vendors.tickets import TicketRack
 from fenli.wire.capabilities import PATHS as PUBLIC_PATHS
 from fenli.wire.capabilities import Capability, serves
@@ -199,6 +200,7 @@ class Directory:
             prompt_ratio=self.snapshot.prompt_ratios.get(path, BYTES_ARE_TOKENS),
             switches=vendor.switches,
             missing=settings.missing_options,
+            search=switch_of(vendor.switches.search, model),
         )
 
     def _unknown(self, name: str, paths: tuple[str, ...]) -> CallRefused:

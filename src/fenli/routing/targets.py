@@ -10,7 +10,7 @@ from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.prices.tariff import Tariff
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.contract import Address, Speaker
-from fenli.vendors.switches import Switches
+from fenli.vendors.switches import SearchSwitch, Switches
 from fenli.wire.openai_chat.options import Missing
 
 # What an answer is bounded by where neither the caller nor the vendor's catalogue says; only holds come from it.
@@ -24,7 +24,7 @@ class Target(msgspec.Struct, frozen=True, eq=False):
 
     ``context`` and ``output`` are the model's limits in tokens, None where nobody says. ``prompt_ratio``: tokens that
     1,000 bytes of a text prompt come to at most. ``switches`` say which options the model has, ``missing`` what to do
-    about the others.
+    about the others. ``search`` is how it searches, where it can.
     """
 
     vendor: Speaker
@@ -41,6 +41,7 @@ class Target(msgspec.Struct, frozen=True, eq=False):
     prompt_ratio: int = BYTES_ARE_TOKENS
     switches: Switches = Switches()
     missing: Missing = Missing.REFUSE
+    search: SearchSwitch | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):

@@ -31,6 +31,7 @@ from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
 
 BUDGET_MIN: Final = 1024
+_SEARCHES: Final = 5  # of one answer
 _LIMITED: Final = r"claude-(3-7|(opus|sonnet)-4($|-0|-1|-2|-5)|haiku-4-5)"
 _ALWAYS: Final = r"claude-(fable|mythos|opus-5-5)"
 _LEVELS: Final = ("low", "medium", "high", "xhigh", "max")
@@ -155,8 +156,9 @@ ANTHROPIC = Anthropic(
         search=(
             SearchSwitch(
                 models=r"claude-(3-7|(opus|sonnet|haiku)-[4-9]|fable|mythos)",
-                tool=b'{"type":"web_search_20250305","name":"web_search","max_uses":5}',
+                tool=b'{"type":"web_search_20250305","name":"web_search","max_uses":%d}' % _SEARCHES,
                 shown="message.annotations",
+                most=_SEARCHES,
             ),
         ),
         prefix=(PrefixSwitch(models=_LIMITED),),

@@ -17,6 +17,7 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from fenli.wire.openai_chat.options import LEVELS, Option, Options, Search, Thinking
+from fenli.wire.openai_chat.request import Member
 
 Places = Mapping[str, bytes]
 TRUE: Final = b"true"
@@ -109,7 +110,8 @@ class SearchSwitch(msgspec.Struct, frozen=True, kw_only=True):
 
     ``citations`` and ``force`` are put there, too, where they are asked for. ``echoes``: the model asks for its search
     in a tool call, and the caller sends the call's arguments back as its result. ``shown`` is where answers have their
-    sources, for people to read.
+    sources, for people to read. ``tokens``: what is found comes to so many in the prompt at most, None where nobody
+    says; ``most``: the searches that an answer is charged for at most.
     """
 
     models: str = ""
@@ -119,10 +121,22 @@ class SearchSwitch(msgspec.Struct, frozen=True, kw_only=True):
     force: Places = {}
     echoes: bool = False
     shown: str = ""
+    tokens: int | None = None
+    most: int = 1
 
     @property
     def unasked(self) -> bool:
         return not self.on and not self.tool
+
+    def may_search(self, fields: Mapping[str, Member]) -> bool:
+        """Whether a request of these members could have it search, in the vendor's own words or unasked."""
+        if self.unasked or (self.tool and b"search" in bytes(fields.get("tools", b""))):
+            return True
+        for place, value in self.on.items():
+            name, _, rest = place.partition(".")
+            if name in fields and (rest or bytes(fields[name]) == value):
+                return True
+        return False
 
     def served(self, asked: Search) -> Served:
         if asked.member in self.on:
