@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from string import Formatter
+from types import ModuleType
 
 import pytest
 from fenli_command import Fenli
@@ -13,10 +16,26 @@ from fenli.cli.messages import en, zh
 
 
 def test_both_languages_say_the_same_things() -> None:
+    assert list(topics(en)) == list(topics(zh))
+    for (topic, english), chinese in zip(topics(en).items(), topics(zh).values(), strict=True):
+        assert list(english) == list(chinese), topic
     assert list(en.MESSAGES) == list(zh.MESSAGES)
     assert {key: _places(text) for key, text in en.MESSAGES.items()} == {
         key: _places(text) for key, text in zh.MESSAGES.items()
     }
+
+
+@pytest.mark.parametrize("spoken", [en, zh])
+def test_every_sentence_belongs_to_one_topic(spoken: ModuleType) -> None:
+    keys = [key for messages in topics(spoken).values() for key in messages]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == set(spoken.MESSAGES)
+
+
+def topics(spoken: ModuleType) -> dict[str, dict[str, str]]:
+    """The tables of a language, by the names of their modules."""
+    names = sorted(module.name for module in pkgutil.iter_modules(spoken.__path__))
+    return {name: importlib.import_module(f"{spoken.__name__}.{name}").MESSAGES for name in names}
 
 
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:

@@ -1,1 +1,1 @@
-"""The sentences of the command line: one table for each language, with the same keys."""
+"""The sentences of the command line: one package for each language, with the same keys by the same topics."""

@@ -1,0 +1,148 @@
+"""Serving, rehearsing, keys, the configuration and what is wrong here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGES: Final = {
+    # serve
+    "serve.starting": "fenli starts\n  data    {data}\n  config  {config}",
+    "serve.no_config": "none (defaults and environment)",
+    "serve.vendor_on": "  vendor  {vendor} is on ({why})",
+    "serve.local_on": "  local   {model} is loading ({megabytes} MB)",
+    "serve.local_off": "  local   off: {why}",
+    "serve.nothing_on": "No vendor is on: set a key such as DEEPSEEK_API_KEY, and start again.",
+    "serve.ready": "Ready: {url}",
+    "serve.make_key": "Make a key with: fenli key create",
+    "serve.first_key_name": "first",
+    "serve.first_key": "Your first key, shown this once:\n\n  {key}",
+    "serve.first_key_anyway": "A first key was made all the same, and is shown this once: {key}",
+    "serve.try": "Try it:",
+    "serve.hello": "Say hello in one sentence.",
+    "serve.local_ready": "local: the on-device model answers.",
+    "serve.local_failed": "local: {reason}",
+    "serve.local_died": "local: the on-device model ended; it starts again in {pause:g} s.",
+    "serve.died": "{role} ended ({reason}); it starts again in {pause} s.",
+    "serve.exit_code": "exit code {code}",
+    "serve.no_snapshot": "the office did not come up; its reason stands above: mend it, or run `fenli doctor`",
+    "serve.not_ready": "the gateway did not answer; its reason stands above: mend it, or run `fenli doctor`",
+    "serve.draining": "\nStopping: streams may finish for {seconds} s. Ctrl-C again ends them now.",
+    "serve.killing": "Ending everything now. What was metered is in the journal.",
+    "serve.office_killed": "The office took too long; it posts the rest at the next start.",
+    "serve.stopped": "Stopped.",
+    "serve.reloading": "Reading the configuration again.",
+    "serve.locked": "{data} is in use by another `fenli serve` (process {pid}): stop it, or name another --data",
+    "serve.no_folder": "{data} cannot be written ({reason}): name another folder with --data",
+    "serve.bad_host": "{host} is no address of this machine ({reason}): use --host 127.0.0.1",
+    "serve.port_taken": "{host}:{port} cannot be listened on ({reason}): stop who does, or choose with {option} N",
+    # a rehearsal
+    "rehearse.starting": (
+        "*** REHEARSAL ***\nEvery vendor is emulated on this machine: nothing leaves it, nothing costs money, every "
+        "answer is made up.\n  data    {data} (books of the rehearsal, never the real ones)\n  config  {config}\n"
+        "  vendors {count} emulated: {vendors}"
+    ),
+    "rehearse.scenario": "  scenario {name}: begins when all is ready",
+    "rehearse.no_scenario": "  scenario none; `fenli market scenarios` lists some",
+    "rehearse.ready": (
+        "*** REHEARSAL *** Where it stands: curl {url}\nWhat the vendors charge: {served}\n"
+        "The books: fenli usage --data {data}"
+    ),
+    "rehearse.cleared": "older rehearsals removed: {count}; the last few that are over stay in {folder}",
+    "rehearse.no_market": "the market did not open; its reason stands above: mend it, or start without --scenario",
+    "rehearse.not_taken": (
+        "the gateways did not take the scenario's prices: look for the office's reason above, or start again with "
+        "another --data than {data}"
+    ),
+    "rehearse.not_empty": (
+        "{data} is not empty, and a rehearsal needs a folder of its own: leave --data out, or name a new one"
+    ),
+    "rehearse.books_of_one": (
+        "the books in {data} are of a rehearsal: name another --data, or rehearse anew with --market"
+    ),
+    "rehearse.only_with_market": "--scenario and --speed are of a rehearsal: write them beside --market",
+    "rehearse.speed_of_what": "--speed is a scenario's: name one with --scenario, or leave it out",
+    "rehearse.no_ports": "no {count} ports in a row are free between {first} and {last}: end what listens there",
+    "rehearse.file_head": "# Written by fenli serve --market: every vendor is the emulated one.",
+    # what happens in a scenario
+    "happens.price": "prices {prices} (in/out for a million tokens)",
+    "happens.latency": "slower: {pace}",
+    "happens.errors": "requests fail: {shares}",
+    "happens.brown_out": "a brown-out: {share} of the requests refused, {pace}",
+    "happens.cuts": "{share} of the answers break off",
+    "happens.rate_limit": "a limit: {limits}",
+    "happens.quota_end": "the quota ends after {tokens} more tokens",
+    "happens.retired": "retired",
+    "leaving.refused": "leaves: its address refuses connections",
+    "leaving.no_dns": "leaves: its name is gone from the DNS",
+    "leaving.gone": "leaves: 410 to everything",
+    "leaving.no_balance": "nothing is left of our money",
+    "happens.back": "is back",
+    "happens.of_models": "{models}: {what}",
+    "happens.first_token": "first token after {span}",
+    "happens.token": "{span} for each token",
+    "happens.usual_pace": "as fast as ever",
+    "happens.requests": "{count} requests a minute",
+    "happens.tokens": "{count} tokens a minute",
+    "happens.concurrency": "{count} requests at once",
+    "happens.ends": "{what} over",
+    "ending.price": "its prices of the hour are",
+    "ending.latency": "the slowness is",
+    "ending.errors": "the failures are",
+    "ending.brown_out": "the brown-out is",
+    "ending.cuts": "the broken answers are",
+    "ending.rate_limit": "the limit is",
+    "ending.quota_end": "the end of its quota is",
+    "ending.retired": "the retirement is",
+    "ending.exit": "its absence is",
+    "market.run_one": "Rehearse one: fenli serve --market --scenario NAME",
+    # key
+    "key.created": "Made key {id} ({name}). Its secret, shown this once:",
+    "key.once": "Keep it safe: only its hash is stored. It works within a second.",
+    "key.none": "No keys yet: fenli key create",
+    "key.revoked": "Revoked {id} ({name}); it stops working within a second.",
+    "key.all_models": "all",
+    # config
+    "config.none": "There is no configuration file, and none is needed: every default holds.",
+    "config.sound": "{file} is sound.",
+    "config.warning": "{file}: note: {warning}",
+    "config.vendor_off": "{vendor} is off: {why}",
+    "config.route_off": "route {route} leads nowhere: none of its vendors is on",
+    # doctor
+    "doctor.ok": "ok  ",
+    "doctor.warn": "warn",
+    "doctor.fail": "FAIL",
+    "doctor.next": "next:",
+    "doctor.no_data": "{data} does not exist yet",
+    "doctor.no_data.next": "fenli serve",
+    "doctor.not_ours": "{data} cannot be read and written by this user",
+    "doctor.not_ours.next": "chown -R $(id -u) {data}",
+    "doctor.open": "{data} is open to other users (mode {mode})",
+    "doctor.full": "only {megabytes} MB are free",
+    "doctor.full.next": "make room: the journal must be written before any call",
+    "doctor.config.next": "mend that line; fenli config check",
+    "doctor.warning.next": "fenli config show",
+    "doctor.no_books": "none yet; fenli serve makes them",
+    "doctor.old_schema": "schema {found}, this fenli needs {wanted}",
+    "doctor.old_schema.next": "fenli serve (it copies the books, then upgrades them)",
+    "doctor.books.next": "fenli ledger verify",
+    "doctor.schema": "schema {found}",
+    "doctor.journals": "{runs} runs, {live} live",
+    "doctor.clock_behind": "it is not {now}",
+    "doctor.clock_alone": "{now}, and the kernel says that nobody keeps it right",
+    "doctor.clock.next": "set the clock, and switch NTP on: prices hang on the instant",
+    "doctor.running": "{url} answers (process {pid})",
+    "doctor.no_answer": "fenli serve runs, but {url} does not answer",
+    "doctor.no_answer.next": "read what fenli serve prints",
+    "doctor.port_free": "{host}:{port} is free",
+    "doctor.vendor_on": "{vendor} is on ({why})",
+    "doctor.vendor_off": "{vendor} is off ({why})",
+    "doctor.vendor_off.next": "set the variable and start again, or enabled = false",
+    "doctor.vendor_unusable.next": "put that right and start again, or enabled = false",
+    "doctor.local_on": "{model} ({file}, {megabytes} MB), xllamacpp is installed",
+    "doctor.local_off": "off: {why}",
+    "doctor.local.next": "mend [local], or enabled = false",
+    "doctor.balance": "{vendor} has {left} left (asked {at})",
+    "doctor.files": "open files: {files}",
+    "doctor.files.next": "ulimit -Hn {files}, or LimitNOFILE={files} in the unit",
+    "doctor.unlimited": "unlimited",
+}
