@@ -119,7 +119,7 @@ MESSAGES: Final = {
     "replay.one_form": "--json and --csv: choose one",
     "replay.no_archive": "{folder} is no archive, for there is no {manifest} in it: name one, or leave --archive out",
     "replay.no_file": "{file} cannot be written ({reason}): name another one",
-    # customers, wallets, plans, packs, accounts
+    # usage by those who pay
     "usage.charged": "Charged to customers: {charge} {currency}{unknown}.",
     "usage.charge_no_currency": "{count} attempts are charged by a cost of which not even the currency is known.",
     "usage.charge_unknown": ", and {count} attempts whose charge is not known",

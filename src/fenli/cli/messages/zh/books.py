@@ -119,7 +119,7 @@ MESSAGES: Final = {
     "replay.one_form": "--json 与 --csv:只选一个",
     "replay.no_archive": "{folder} 中没有 {manifest},不是归档:请指定一个归档,或去掉 --archive",
     "replay.no_file": "无法写入 {file}({reason}):请换一个文件",
-    # customers, wallets, plans, packs, accounts
+    # usage by those who pay
     "usage.charged": "向客户收费:{charge} {currency}{unknown}。",
     "usage.charge_no_currency": "{count} 次尝试按成本收费,而其成本连币种都未知。",
     "usage.charge_unknown": ",另有 {count} 次尝试的收费未知",
