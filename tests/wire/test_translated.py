@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.errors import UsageError
-from fenli.wire.frames import FRAME_MAX, EventFrames, Frames, LineFrames, MessageFrames, WholeFrame
+from fenli.wire.frames import FRAME_MAX, EventFrames, Frames, LineFrames, MessageFrames, WholeFrame, _Rest
 from fenli.wire.translated import CallPart, Said, TranslatedStream, TranslatedWhole, Translation
 
 LINES = [
@@ -196,3 +197,35 @@ def test_a_frame_without_end_is_refused_before_it_fills_the_memory() -> None:
 def test_json_in_place_of_events_is_a_refusal_and_json_lines_are_not() -> None:
     assert stream(EventFrames()).refused(b"application/json; charset=utf-8")
     assert not stream(LineFrames()).refused(b"application/x-ndjson")
+
+
+class Searched:
+    """An end of frames that is never there, and how much was looked through for it."""
+
+    def __init__(self):
+        self.size = 0
+
+    def search(self, data):
+        self.size += len(data)
+
+
+def test_a_frame_that_never_ends_is_looked_through_once():
+    rest, end, piece = _Rest(), Searched(), b"data: " + b"x" * 100 + b"\n"
+    rest.keep(piece)
+    for _ in range(1_000):
+        assert rest.with_more(piece, end) is None
+    assert end.size < 2 * 1_000 * len(piece)
+    assert rest.take() == piece * 1_001
+    with pytest.raises(ValueError, match="larger than"):
+        EventFrames().feed(b"data: " + b"x" * FRAME_MAX)
+
+
+@given(data=st.data())
+def test_lines_that_end_in_any_way_are_told_apart_however_they_are_cut(data):
+    ends = st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"])
+    bodies = data.draw(st.lists(st.sampled_from([b"data: 1", b"data:2", b": no", b"event: e\ndata: 3"]), max_size=5))
+    whole = b"".join(body + data.draw(ends) for body in bodies)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=9)))
+    frames, at_once = EventFrames(), EventFrames()
+    told = [frame for a, b in pairwise([0, *cuts, len(whole)]) for frame in frames.feed(whole[a:b])]
+    assert told + frames.end() == at_once.feed(whole) + at_once.end()

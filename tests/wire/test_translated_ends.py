@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from cut_anywhere import NOW, streamed, translation
+from cut_anywhere import NOW, deltas, streamed, translation
 
 from fenli.errors import CallRefused
 from fenli.wire.anthropic_messages import MessageReader
@@ -146,3 +146,18 @@ def test_the_arguments_of_a_call_go_back_as_they_were_written():
     for wrong in ("[]", "1", "{", "[" * 5_000):
         with pytest.raises(CallRefused, match="here must be a JSON object"):
             arguments_of(ToolCall("a", function=Function("f", wrong)), "here")
+
+
+def test_a_call_without_an_id_gets_one_that_no_other_turn_has():
+    function = {"name": "look", "arguments": "{}"}
+    ids = []
+    for turn in ("as-1", "as-2"):
+        body = {"id": turn, "result": "", "is_end": True, "function_call": function}
+        answer = whole(lambda: WenxinReader(streamed=False), body)
+        (call,) = json.loads(answer.tail(None))["choices"][0]["message"]["tool_calls"]
+        ids.append(call["id"])
+        said = streamed(lambda: WenxinReader(streamed=True)).feed(b"data: %b\n\n" % json.dumps(body).encode())
+        assert deltas(said)[0]["tool_calls"][0]["id"] == call["id"]
+    assert ids == ["call_as-1_0", "call_as-2_0"]
+    unnamed = whole(lambda: WenxinReader(streamed=False), {"result": "", "function_call": function})
+    assert f'"call_{NOW:x}_0"'.encode() in unnamed.tail(None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Protocol
 
-from fenli.wire.sse import data_of, name_of, split_events
+from fenli.wire.sse import BLANK_LINE, data_of, name_of, split_events
 
 FRAME_MAX: Final = 16 * 1024 * 1024
+_LINE_END: Final = re.compile(rb"\n")
+_REACH: Final = 3  # bytes before a piece that an end in it may begin with
 
 
 class Frames(Protocol):
@@ -35,7 +38,7 @@ class EventFrames:
         self._rest = _Rest()
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        joined = self._rest.with_more(data, b"\n\r")
+        joined = self._rest.with_more(data, BLANK_LINE)
         if joined is None:
             return []
         events, rest = split_events(joined)
@@ -57,7 +60,7 @@ class LineFrames:
         self._rest = _Rest()
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        joined = self._rest.with_more(data, b"\n")
+        joined = self._rest.with_more(data, _LINE_END)
         if joined is None:
             return []
         *lines, rest = joined.split(b"\n")
@@ -127,19 +130,20 @@ class EitherFrames:
 
 
 class _Rest:
-    """The beginning of a frame that is not whole: joined once, however many pieces it comes in."""
+    """The beginning of a frame that is not whole: looked through and joined once, however many pieces it comes in."""
 
-    __slots__ = ("_pieces", "_size")
+    __slots__ = ("_pieces", "_size", "_tail")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
+        self._tail = b""
 
-    def with_more(self, data: bytes, marks: bytes) -> bytes | None:
-        """Everything so far, or None while no frame can end in ``data`` (none of ``marks`` is in it)."""
+    def with_more(self, data: bytes, end: re.Pattern[bytes]) -> bytes | None:
+        """Everything so far, or None while no frame ends in ``data``."""
         if not self._pieces:
             return data
-        if not any(mark in data for mark in marks):
+        if end.search(self._tail + data) is None:
             self._add(data)
             return None
         return self.take() + data
@@ -152,6 +156,7 @@ class _Rest:
         joined = b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0
+        self._tail = b""
         return joined
 
     def _add(self, data: bytes) -> None:
@@ -159,6 +164,7 @@ class _Rest:
         if self._size > FRAME_MAX:
             raise ValueError(f"an event is larger than {FRAME_MAX} bytes")
         self._pieces.append(data)
+        self._tail = (self._tail + data)[-_REACH:]
 
 
 def _event(event: bytes) -> tuple[bytes, bytes] | None:

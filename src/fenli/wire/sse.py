@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
+BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 
@@ -13,7 +13,7 @@ def split_events(buffer: bytes) -> tuple[list[bytes], bytes]:
     """Whole events, each with its blank line, and the rest that is not whole yet."""
     events = []
     start = 0
-    for blank in _BLANK_LINE.finditer(buffer):
+    for blank in BLANK_LINE.finditer(buffer):
         events.append(buffer[start : blank.end()])
         start = blank.end()
     return events, buffer[start:]

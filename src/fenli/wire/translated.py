@@ -211,6 +211,10 @@ class _Translated:
             return None  # the books say what is wrong with it
         return shown if cost is None else with_cost(shown, shown, cost)
 
+    def _made_id(self, index: int) -> str:
+        """Of a call whose vendor gives none: clients and other vendors want ids that no other turn has."""
+        return f"call_{self.upstream_id or format(self._translation.now, 'x')}_{index}"
+
     def _damaged(self, error: Exception) -> None:
         self.damage = self.damage or f"a message of the answer is not of the vendor's dialect: {error}"
 
@@ -242,7 +246,7 @@ class TranslatedStream(_Translated):
         if said.reasoning:
             delta["reasoning_content"] = said.reasoning
         if said.calls:
-            delta["tool_calls"] = [_call(part) for part in said.calls]
+            delta["tool_calls"] = [_call(part, self._made_id(part.index)) for part in said.calls]
         if not delta and said.finish is None:
             return
         self.begun = True
@@ -275,7 +279,7 @@ class TranslatedWhole(_Translated):
 
     def tail(self, cost: bytes | None) -> bytes:
         self._writer.id, self._writer.model = self.upstream_id, self.model or self._writer.model
-        choices = [choice.shown(index) for index, choice in enumerate(self._choices)]
+        choices = [choice.shown(index, self._made_id) for index, choice in enumerate(self._choices)]
         return self._writer.completion(choices, self._shown_usage(cost))
 
     def _begin(self) -> None:
@@ -307,14 +311,14 @@ class _Choice:
         self._members.update(said.members or {})
         self._finish = said.finish or self._finish
 
-    def shown(self, index: int) -> dict[str, Any]:
+    def shown(self, index: int, made_id: Callable[[int], str]) -> dict[str, Any]:
         text, reasoning = "".join(self._text), "".join(self._reasoning)
         message: dict[str, Any] = {"role": "assistant", "content": text if text or not self._calls else None}
         if reasoning:
             message["reasoning_content"] = reasoning
         message |= self._members
         if self._calls:
-            message["tool_calls"] = [_joined(parts) for _, parts in sorted(self._calls.items())]
+            message["tool_calls"] = [_joined(parts, made_id(at)) for at, parts in sorted(self._calls.items())]
         return {"index": index, "message": message, "finish_reason": self._finish}
 
 
@@ -326,20 +330,20 @@ def spelled(arguments: msgspec.Raw) -> str:
     return text
 
 
-def _call(part: CallPart) -> dict[str, Any]:
+def _call(part: CallPart, made: str) -> dict[str, Any]:
     shown: dict[str, Any] = {"index": part.index}
     if part.id is not None or part.name is not None:
-        shown |= {"id": part.id or f"call_{part.index}", "type": "function"}
+        shown |= {"id": part.id or made, "type": "function"}
     function = {"arguments": part.arguments} if part.name is None else {"name": part.name, "arguments": part.arguments}
     return shown | {"function": function} | (part.members or {})
 
 
-def _joined(parts: list[CallPart]) -> dict[str, Any]:
+def _joined(parts: list[CallPart], made: str) -> dict[str, Any]:
     name = next((part.name for part in parts if part.name is not None), "")
     number = next((part.id for part in parts if part.id is not None), None)
     arguments = "".join(part.arguments for part in parts)
     call = {
-        "id": number or f"call_{parts[0].index}",
+        "id": number or made,
         "type": "function",
         "function": {"name": name, "arguments": arguments},
     }
