@@ -14,8 +14,14 @@ from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-ASKED = ("alibaba", "zhipu")
-DRAWN = {"alibaba/wan2.2-t2i-plus": "0.2", "alibaba/wan2.2-t2i-flash": "0.14"}  # CNY an image
+ASKED = ("alibaba", "zhipu", "tencent", "tencent-native")
+DRAWN = {  # how many, and CNY an image
+    "alibaba/wan2.2-t2i-plus": (3, "0.2"),
+    "alibaba/wan2.2-t2i-flash": (4, "0.14"),
+    "tencent/hy-image-v3.0": (1, "0.2"),
+    "tencent/hy-image-lite": (1, "0.099"),
+    "tencent-native/hunyuan-image": (2, None),
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +53,19 @@ def entries_of(fenli, call):
 
 @pytest.mark.parametrize("model", DRAWN)
 def test_images_come_in_one_answer_and_cost_what_came(fenli, client, model):
+    wanted, price = DRAWN[model]
     raw = client.images.with_raw_response.generate(
-        model=model, prompt="墨竹", n=3, size="1024x1024", extra_headers={"x-fenli-cost": "true"}
+        model=model, prompt="墨竹", n=wanted, size="1024x1024", extra_headers={"x-fenli-cost": "true"}
     )
     made = raw.parse()
-    assert [image.url.startswith("https://market.example/") for image in made.data] == [True] * 3
-    cost = 3 * Decimal(DRAWN[model])
-    assert Decimal(str(made.usage.cost)) == cost
+    assert [image.url.startswith("https://market.example/") for image in made.data] == [True] * wanted
     (entry,) = entries_of(fenli, raw.headers["x-fenli-call-id"])
-    assert (entry["usage"], entry["grade"], Decimal(entry["cost"])) == ({"images": 3}, "measured", cost)
+    assert entry["usage"] == {"images": wanted}
+    if price is None:
+        assert (made.usage.cost, entry["grade"], entry["cost"]) == (None, "unknown", None)
+    else:
+        cost = wanted * Decimal(price)
+        assert (Decimal(str(made.usage.cost)), entry["grade"], Decimal(entry["cost"])) == (cost, "measured", cost)
 
 
 def test_one_that_fails_is_free_and_the_next_target_draws(fenli, client):
@@ -71,9 +81,10 @@ def test_one_that_fails_is_free_and_the_next_target_draws(fenli, client):
     assert (second["vendor"], second["usage"]) == ("zhipu", {"images": 2})
 
 
-def test_one_that_fails_alone_says_so(client):
+@pytest.mark.parametrize("model", ["alibaba/wan2.2-t2i-plus", "tencent/hy-image-v3.0", "tencent-native/hunyuan-image"])
+def test_one_that_fails_alone_says_so(client, model):
     with pytest.raises(openai.InternalServerError, match="it went wrong") as caught:
-        client.images.generate(model="alibaba/wan2.2-t2i-plus", prompt="FAIL, please")
+        client.images.generate(model=model, prompt="FAIL, please")
     assert caught.value.code == "vendor_error"
 
 

@@ -16,7 +16,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
-ASKED = ("zhipu", "minimax", "minimax-intl", "bytedance", "alibaba", "huawei")
+ASKED = ("zhipu", "minimax", "minimax-intl", "bytedance", "alibaba", "huawei", "tencent")
 FILMS = {
     "zhipu/cogvideox-3": "1",
     "minimax/MiniMax-Hailuo-2.3": "2",
@@ -24,10 +24,11 @@ FILMS = {
     "alibaba/wan2.7-t2v": "6",  # 1 CNY a second
     "minimax-intl/MiniMax-H3": "0.48",  # 0.08 USD a second
     "huawei/Wan2.2-T2V-A14B": None,
+    "tencent/hy-video-1.5": "1.5",
 }
 BY_THE_SECOND = ("alibaba/wan2.7-t2v", "minimax-intl/MiniMax-H3")
 # What it can be asked for differs: Huawei makes five seconds, or three.
-SECONDS = {"huawei/Wan2.2-T2V-A14B": "5"}
+SECONDS = {"huawei/Wan2.2-T2V-A14B": "5", "tencent/hy-video-1.5": "5"}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,9 @@ def test_some_let_a_video_be_called_off(client, model):
     assert client.videos.retrieve(begun.id).status == "failed"
 
 
-@pytest.mark.parametrize("model", ["zhipu/cogvideox-3", "minimax/MiniMax-Hailuo-02", "huawei/Wan2.2-T2V-A14B"])
+@pytest.mark.parametrize(
+    "model", ["zhipu/cogvideox-3", "minimax/MiniMax-Hailuo-02", "huawei/Wan2.2-T2V-A14B", "tencent/hy-video-1.5"]
+)
 def test_some_do_not(client, model):
     begun = client.videos.create(model=model, prompt="x")
     with pytest.raises(openai.BadRequestError, match="cannot call off"):

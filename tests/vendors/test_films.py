@@ -47,6 +47,7 @@ def ask_of(**members):
         ("huawei", b"/v1/video/generations",
          {"model": "m", "input": {"prompt": "cat", "img_url": FULL["input_reference"]},
           "parameters": {"duration": 6, "seed": 7}}),
+        ("tencent", b"/v1/api/video/submit", {"model": "m", "prompt": "cat", "image": {"base64": "AA=="}, "seed": 7}),
         ("minimax/MiniMax-H3", b"/v2/video_generation",
          {"model": "MiniMax-H3", "seed": 7, "duration": 6, "content": [
              {"type": "text", "text": "cat"},
@@ -57,7 +58,8 @@ def test_what_is_sent(name, target, body):
     name, _, model = name.partition("/")
     service = filming(name, model or "m")
     address = service.address(VENDORS[name].base_url, "sk", model or "m")
-    request = service.request(address, ask_of(**FULL), 0)
+    full = FULL if name != "tencent" else FULL | {"seconds": 5}
+    request = service.request(address, ask_of(**full), 0)
     assert (request.target, json.loads(bytes(request.body))) == (target, body)
 
 
@@ -136,6 +138,13 @@ def test_how_a_task_is_called_off(name, asked):
          Film(Status.COMPLETED, URL)),
         ("huawei", {"status": "failed", "error": {"code": 5, "message": "no"}}, Film(Status.FAILED, error="no")),
         ("huawei", {"status": "timeout", "error": {"code": 5, "message": ""}}, Film(Status.FAILED, error="timeout")),
+        ("tencent", {"status": "queued", "data": None}, Film(Status.QUEUED)),
+        ("tencent", {"status": "in_progress"}, Film(Status.IN_PROGRESS)),
+        ("tencent", {"status": "completed", "data": {"url": URL}}, Film(Status.COMPLETED, URL)),
+        ("tencent", {"status": "completed", "data": [{"url": URL}]}, Film(Status.COMPLETED, URL)),
+        ("tencent", {"status": "failed", "error": {"message": "no"}}, Film(Status.FAILED, error="no")),
+        ("tencent", {"status": "failed", "error": "no"}, Film(Status.FAILED, error="no")),
+        ("tencent", {"status": "expired"}, Film(Status.FAILED, error="expired")),
         ("minimax/MiniMax-H3", {"task": {"status": "queued"}}, Film(Status.QUEUED)),
         ("minimax/MiniMax-H3", {"task": {"status": "running"}}, Film(Status.IN_PROGRESS)),
         ("minimax/MiniMax-H3", {"task": {"status": "succeeded", "content": {"url": URL}}},
@@ -171,6 +180,8 @@ def test_a_failure_without_a_word_has_one_here(name):
         ("alibaba", {}),
         ("huawei", {"status": "succeeded"}),
         ("huawei", {"task_id": "t"}),
+        ("tencent", {"status": "completed", "data": []}),
+        ("tencent", {"status": "completed", "data": "text"}),
         ("minimax/MiniMax-H3", {"task": {"status": "succeeded"}}),
         ("minimax/MiniMax-H3", {"status": "succeeded"}),
     ],
@@ -237,6 +248,20 @@ def test_what_h3_is_not_asked_for(members, param):
     with pytest.raises(CallRefused) as caught:
         filming("minimax", "MiniMax-H3").check(ask_of(prompt="x", **members))
     assert caught.value.param == param
+
+
+def test_hunyuan_is_asked_after_with_its_model_and_makes_five_seconds():
+    service = filming("tencent")
+    address = service.address(VENDORS["tencent"].base_url, "sk", "hy-video-1.5")
+    request = service.inquiry(address, "t-1", 0)
+    assert (request.method, request.target) == (b"POST", b"/v1/api/video/query")
+    assert json.loads(bytes(request.body)) == {"model": "hy-video-1.5", "id": "t-1"}
+    asked = service.request(address, ask_of(prompt="x", input_reference="https://x/1.png"), 0)
+    assert json.loads(bytes(asked.body))["image"] == {"url": "https://x/1.png"}
+    for members, param in (({"seconds": 8}, "seconds"), ({"size": "1280x720"}, "size")):
+        with pytest.raises(CallRefused) as caught:
+            service.check(ask_of(prompt="x", **members))
+        assert caught.value.param == param
 
 
 def test_ark_is_not_asked_for_a_size():

@@ -1,5 +1,5 @@
 """腾讯 Tencent Hunyuan, the OpenAI-compatible endpoint. TokenHub speaks the same at another address, with keys and
-models of its own.
+models of its own, and draws and films there, too.
 
 Sources: its product page 111007, tencentcloud-sdk hunyuan 3.1.180 (error codes), litellm, higress.
 """
@@ -7,10 +7,12 @@ Sources: its product page 111007, tencentcloud-sdk hunyuan 3.1.180 (error codes)
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS
+from fenli.vendors.endpoints import EMBEDDINGS, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import DISABLED, ENABLED, FALSE, TRUE, PersonaSwitch, SearchSwitch, Switches, ThinkingSwitch
+from fenli.vendors.tencent_media import TokenHubDrawn, TokenHubFilms, TokenHubLite
+from fenli.wire.capabilities import Capability
 
 TENCENT = OpenAICompatible(
     id="tencent",
@@ -20,7 +22,12 @@ TENCENT = OpenAICompatible(
     key_variables=("HUNYUAN_API_KEY",),
     keys_at="https://console.cloud.tencent.com/hunyuan",
     limit_field="max_tokens",
-    endpoints=(EMBEDDINGS,),
+    endpoints=(
+        EMBEDDINGS,
+        Endpoint(capability=Capability.IMAGES, path="/api/image/lite", codec=TokenHubLite(), models="hy-image-lite"),
+        Endpoint(capability=Capability.IMAGES, path="/api/image/submit", codec=TokenHubDrawn()),
+        Endpoint(capability=Capability.VIDEOS, path="/api/video/submit", codec=TokenHubFilms()),
+    ),
     errors=(
         ErrorRule(Kind.BAD_KEY, code=r"AuthFailure(\..*)?|invalid_api_key"),
         ErrorRule(

@@ -13,18 +13,22 @@ import msgspec
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, ConfigError, Kind
 from fenli.vendors.contract import Address, UsageMap
+from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule, Told
 from fenli.vendors.headers import host_of
 from fenli.vendors.switches import SchemaSwitch, SchemaWay
 from fenli.vendors.tencent import TENCENT
+from fenli.vendors.tencent_media import HunyuanJobs
 from fenli.vendors.translated import Translated
-from fenli.wire.openai_chat import ChatRequest
+from fenli.wire.capabilities import Capability
+from fenli.wire.openai_chat import ChatRequest, FailurePlace
 from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.signing import sign_tc3
 from fenli.wire.tencent_cloud import TAKEN, TencentCloudReader, encode_chat, failure_of
 
 _SERVICE: Final = "hunyuan"
+_CHAT: Final = b"X-TC-Action: ChatCompletions\r\n"
 _ENDLESS: Final = (
     "{title} takes no limit on the length of an answer when it is asked in this dialect, neither yours nor one that a "
     "budget sets: leave 'max_tokens' out, or ask {sells}/{model}"
@@ -51,11 +55,14 @@ class TencentCloud(Translated, frozen=True, kw_only=True):
         return encode_chat(model, decoded(ask), ask.fields, stream=ask.stream)
 
     def head(self, address: Address, ask: ChatRequest, body: bytes, now: int) -> bytes:
+        return self.signed(address, address.headers + _CHAT, body, now)
+
+    def signed(self, address: Address, headers: bytes, body: bytes, now: int) -> bytes:
         key, _, secret = address.secret.partition(":")
         at = now // SECOND
         signed = {"content-type": "application/json", "host": host_of(address.origin)}
         signature = sign_tc3((key, secret), _SERVICE, signed, body, at)
-        return address.headers + f"X-TC-Timestamp: {at}\r\nAuthorization: {signature}\r\n".encode()
+        return headers + f"X-TC-Timestamp: {at}\r\nAuthorization: {signature}\r\n".encode()
 
     def streamed(self, ask: ChatRequest) -> TencentCloudReader:
         return TencentCloudReader()
@@ -81,7 +88,16 @@ TENCENT_NATIVE = TencentCloud(
     key_form="SecretId:SecretKey",
     sells="tencent",
     path="/",
-    lines=("X-TC-Action: ChatCompletions", "X-TC-Version: 2023-09-01"),
+    lines=("X-TC-Version: 2023-09-01",),
+    endpoints=(
+        Endpoint(
+            capability=Capability.IMAGES,
+            path="/",
+            codec=HunyuanJobs(),
+            lines=b"X-TC-Action: SubmitHunyuanImageJob\r\n",
+            failures=(FailurePlace(within="Response", code="Error", message="RequestId"),),
+        ),
+    ),
     usage_map=UsageMap(
         prompt=("PromptTokens",),
         completion=("CompletionTokens",),

@@ -7,6 +7,7 @@ from typing import Final
 from fenli.errors import Kind
 from fenli.market.flavours.flavour import TOO_LONG, Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.tencent_tasks import TokenHubDrawings, TokenHubFilms, TokenHubLite
 from fenli.market.services.texts import Embedding
 from fenli.market.usage import UsageShape
 
@@ -25,7 +26,10 @@ TENCENT: Final = Flavour(
         sources="search_info.search_results",
         shown="search_info",
     ),
+    model_prefixes=("hy-", "yt-"),  # what TokenHub sells
+    films=(TokenHubDrawings(), TokenHubFilms()),
     services={
+        "/v1/api/image/lite": TokenHubLite(),
         "/v1/embeddings": Embedding(),
     },
     refusals=(

@@ -11,12 +11,15 @@ from fenli.market.dialects.tencent_cloud import TENCENT_CLOUD, SignedRequest, Te
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 from fenli.market.flavours.tencent import TENCENT
 from fenli.market.senses import Senses
+from fenli.market.services.tencent_tasks import JOBS_MODEL, HunyuanJobs
 
 TENCENT_NATIVE: Final = Flavour(
     id="tencent-native",
     key="AKIDmarket:secret-of-the-market",
     dialect=TENCENT_CLOUD,
     admission=SignedRequest(),
+    model_prefixes=(JOBS_MODEL,),
+    films=(HunyuanJobs(),),
     placement=Placement.EVERY_CHUNK,
     usage=TencentUsage(),
     answer_id="",
