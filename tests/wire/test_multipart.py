@@ -80,3 +80,49 @@ def test_a_form_is_put_together_as_it_came_but_for_the_name_of_its_file(texts, d
     assert ([part.text for part in came[:-1]], came[-1].file, came[-1].data) == (texts, "a é.txt", data)
     renamed = parts_of(form_of([came[-1].called("x-é\\1.txt")], TYPE), TYPE)
     assert [(part.name, part.file, part.data) for part in renamed] == [("file", "x-é\\1.txt", data)]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'Content-Type: text/plain; filename="decoy"\r\nContent-Disposition: form-data; name="file"; filename="own"',
+        b'Content-Disposition: form-data; name="file"; filename="own"; filename*=UTF-8\'\'another',
+        b'Content-Disposition: form-data; name="file"; filename="own"\r\nContent-Disposition: form-data; '
+        b'name="file"; filename="own"',
+        b'Content-Disposition: form-data; name="file"; filename="own"\r\nX-Other: filename="another"',
+    ],
+)
+def test_a_file_has_the_name_that_it_is_called_and_no_other(head):
+    (part,) = parts_of(form(head + b"\r\n\r\nhi"), TYPE)
+    called = part.called("mark-own")
+    assert called.head.split(b"\r\n")[0] == b'Content-Disposition: form-data; name="file"; filename="mark-own"'
+    assert form_of([called], TYPE).count(b"name") == 2
+    assert called.data == b"hi"
+
+
+@pytest.mark.parametrize("name", [b"a\\", b"a\nb", b"a\rb", b"a\0b"])
+def test_a_name_that_could_end_early_is_refused(name):
+    (part,) = parts_of(form(b'Content-Disposition: form-data; name="file"; filename="%b"\r\n\r\nhi' % name), TYPE)
+    with pytest.raises(CallRefused, match="control characters, or ends in a backslash"):
+        part.plain()
+
+
+def test_a_type_goes_on_without_what_stands_behind_it():
+    head = b'Content-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain; charset=utf-8'
+    (part,) = parts_of(form(head + b"\r\n\r\nhi"), TYPE)
+    assert part.plain().head.endswith(b"\r\nContent-Type: text/plain")
+
+
+def test_a_form_costs_no_more_than_its_bytes():
+    with pytest.raises(CallRefused, match="more than 100 fields"):
+        parts_of(b"--b" + b"\r\n--b" * 100_000, TYPE)
+    lines = b"\r\na" * 10_000
+    with pytest.raises(CallRefused, match="head of more than 8192 bytes"):
+        parts_of(form(b'Content-Disposition: form-data; name="a"' + lines + b"\r\n\r\nx"), TYPE)
+
+
+def test_a_boundary_within_a_field_is_not_read_as_two_fields():
+    head = b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    inner = b'one\r\n--bx\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nother'
+    with pytest.raises(CallRefused, match="boundary stands within a field"):
+        parts_of(form(head + inner), TYPE)

@@ -89,7 +89,7 @@ class Filing:
             raise CallRefused(Code.INVALID_VALUE, message, "purpose")
         self._go_to(self._chosen(self._query() | said))
         name = file.file or ""
-        passed = [part.called(self._shelf.mark + name) if part is file else part for part in parts]
+        passed = [part.called(self._shelf.mark + name) if part is file else part.plain() for part in parts]
         body = form_of((part for part in passed if part.name not in _OURS), content_type)
 
         def answered(fetched: Fetched) -> None:

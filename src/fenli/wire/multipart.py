@@ -15,6 +15,7 @@ from fenli.errors import CallRefused, Code
 
 FORM: Final = b"multipart/form-data"
 PARTS_MAX: Final = 100
+HEAD_MAX: Final = 8 * 1024
 _BOUNDARY: Final = re.compile(rb'boundary="?([!-~]{1,70}?)"?(?:;|$)')
 _NAME: Final = re.compile(rb'(?:^|;)\s*name="([^"]*)"')
 _FILE: Final = re.compile(rb'(?:^|;)\s*filename="([^"]*)"')
@@ -48,28 +49,27 @@ class Part(NamedTuple):
 
         Raises CallRefused for a name that could end its line."""
         told = [self.name] if self.file is None else [self.name, self.file]
-        if any(_CONTROL.search(text) for text in told):
-            raise _wrong("a name in it has control characters")
+        if any(_CONTROL.search(text) or text.endswith("\\") for text in told):
+            raise _wrong("a name in it has control characters, or ends in a backslash")
         file = "" if self.file is None else f'; filename="{self.file.replace(_QUOTE, "%22")}"'
         head = f'Content-Disposition: form-data; name="{self.name}"{file}'.encode()
-        kind = _headers(self.head).get(b"content-type", b"")
+        kind = _headers(self.head).get(b"content-type", b"").partition(b";")[0].strip()
         return self._replace(head=head + b"\r\nContent-Type: " + kind if _TYPE.fullmatch(kind) else head)
 
     def called(self, file: str) -> Part:
-        """The same file under another name."""
-        head = _FILE.sub(lambda found: found[0][: -len(found[1]) - 1] + file.encode() + b'"', self.head, count=1)
-        return self._replace(file=file, head=head)
+        """The same file under another name, which nobody can take for another again: see `plain`."""
+        return self._replace(file=file).plain()
 
 
 def parts_of(body: bytes, content_type: bytes) -> list[Part]:
     """Raises CallRefused."""
     mark = b"--" + _boundary(content_type)
-    pieces = body.split(b"\r\n" + mark)
+    pieces = body.split(b"\r\n" + mark, PARTS_MAX)
     pieces[0] = pieces[0].removeprefix(mark)
-    if len(pieces) < 2 or not body.startswith(mark) or not pieces[-1].startswith(b"--"):
-        raise _wrong("it does not end with its boundary")
     if len(pieces) > PARTS_MAX:
         raise _wrong(f"it has more than {PARTS_MAX} fields")
+    if len(pieces) < 2 or not body.startswith(mark) or not pieces[-1].startswith(b"--"):
+        raise _wrong("it does not end with its boundary")
     return [_part(piece) for piece in pieces[:-1]]
 
 
@@ -96,6 +96,10 @@ def _part(piece: bytes) -> Part:
     head, gap, data = piece.partition(b"\r\n\r\n")
     if not gap:
         raise _wrong("a field has no head")
+    if not head.lstrip(b" \t").startswith(b"\r\n"):
+        raise _wrong("its boundary stands within a field")
+    if len(head) > HEAD_MAX:
+        raise _wrong(f"a field has a head of more than {HEAD_MAX} bytes")
     disposition = _headers(head).get(b"content-disposition", b"")
     named, filed, coded = (kind.search(disposition) for kind in (_NAME, _FILE, _FILE_CODED))
     if named is None:
