@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -13,29 +11,27 @@ from fenli.errors import ConfigError, Kind
 from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.course import Course
-from fenli.market.dialects.openai_chat import OPENAI_CHAT
 from fenli.market.dialects.spelling import Spelling, encode
 from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
-from fenli.market.flavours.flavour import Answer, Dialect, Flavour, Place, Plain, Refusal
+from fenli.market.flavours.flavour import Answer, Flavour, Place, Plain, Refusal
 from fenli.market.limits import Allowance, limit_lines
+from fenli.market.prompt_cache import PromptCache
 from fenli.market.replies import Behaviour, Pace, Prompt, Reply, Synthetic
 from fenli.market.requests import Ask, ChatBody
 from fenli.market.scenario import Way
-from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Script, Wait
+from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Script, Wait
 from fenli.market.senses import Noticed, notice
 from fenli.market.services.files import Cabinet
 from fenli.market.services.films import Studio
 from fenli.market.services.service import Service
 from fenli.market.tasks import Tasks
-from fenli.market.troubles import HALF, Wrong, troubled
+from fenli.market.troubles import HALF, Wrong, told_usage, troubled
 from fenli.market.usage import Count
+from fenli.market.voice import Voice, status_of
 from fenli.sim.random import Stream
 from fenli.vendors.contract import Model, Vendor, parse_base_url
 
 FAULT_HEADER: Final = "x-market-fault"
-_CACHE_UNIT: Final = 64  # tokens; DeepSeek caches in units of this size
-_REMEMBERED: Final = 4096
-_ANY_REFUSAL: Final = Refusal(Kind.SERVER_ERROR, 500, "Internal error")
 
 
 class EmulatedVendor:
@@ -48,7 +44,7 @@ class EmulatedVendor:
         event_prefix: bytes = b"data: ", account: Account | None = None,
     ) -> None:  # fmt: skip
         self.vendor = vendor
-        self.flavour = flavour
+        self._voice = Voice(flavour)
         self.keys = keys
         self.behaviour: Behaviour = behaviour or Synthetic()
         self.pace = pace or Pace()
@@ -60,13 +56,20 @@ class EmulatedVendor:
         self.models = {model.sent_as or model.id: model for model in vendor.models}
         self.course: Course | None = None
         self._plain_path = self.prefix + "/chat/completions"
-        self._dialect: Dialect = flavour.dialect or OPENAI_CHAT
         self._place = Place(vendor.id, self.prefix, keys, frozenset((self._plain_path, *flavour.paths)))
-        self._cache = _PromptCache()
+        self._cache = PromptCache()
         self._allowance = Allowance()
         self._tasks = Tasks(flavour.tasks, self.prefix)
         self._cabinet = None if flavour.files is None else Cabinet(flavour.files)
         self._studios = [Studio(shape, self.pace) for shape in flavour.films]
+
+    @property
+    def flavour(self) -> Flavour:
+        return self._voice.flavour
+
+    @flavour.setter
+    def flavour(self, flavour: Flavour) -> None:
+        self._voice.flavour = flavour
 
     def named(self, model: str) -> str:
         """The id of what requests call ``model``."""
@@ -83,7 +86,7 @@ class EmulatedVendor:
         """The refusal of a request that a limit has no room for. Who tells no quota apart says what comes nearest."""
         kinds = [excess.what, Kind.NO_BALANCE, Kind.RATE_LIMITED]
         known = (kind for kind in kinds if isinstance(kind, Kind) and self.flavour.refusal(kind) is not None)
-        return self._refused(next(known, Kind.RATE_LIMITED), request_id, retry_after=excess.number, fault=excess)
+        return self._voice.refused(next(known, Kind.RATE_LIMITED), request_id, retry_after=excess.number, fault=excess)
 
     def telling(self, script: Script, model: str, now: int) -> Script:
         """With what is left of its limits in the headers, where it tells that."""
@@ -104,10 +107,10 @@ class EmulatedVendor:
         request_id = chance.bytes(16).hex()
         way = self.course.left(now) if self.course is not None else None
         if way is not None and way is not Way.NO_BALANCE:
-            return self._away(way, request_id)
-        plain = self._dialect.aside(self._place, ask, now, chance)
+            return self._voice.away(way, request_id)
+        plain = self._voice.dialect.aside(self._place, ask, now, chance)
         if plain is not None:
-            return self._plain(plain, request_id)
+            return self._voice.plain(plain, request_id)
         stranger = self._stranger(ask, now, request_id)
         if stranger is not None:
             return stranger
@@ -120,29 +123,29 @@ class EmulatedVendor:
             service = self._service(ask)
             film = None if service is not None else self._film(ask, now)
         except ValueError as error:
-            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         if service is not None:
             return self._serve(service, ask, request_id, now, chance)
         if film is not None:
             fault = self._asked_fault(ask, "", "", now, chance)
             if fault is not None and isinstance(fault.what, Kind):
-                return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
-            return self._plain(Plain(200, film), request_id)
+                return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+            return self._voice.plain(Plain(200, film), request_id)
         if self._cabinet is not None and self._cabinet.is_about(ask):
             return self._kept(self._cabinet, ask, request_id, now, chance)
         if self._tasks.fetches(ask):
             return self._fetched(ask, now, request_id)
         later = self._tasks.begins(ask)
-        if not later and not self._dialect.serves(self._place, ask):
-            return self._nowhere(ask, request_id)
-        chat = self._dialect.read(self._place, ask)
+        if not later and not self._voice.dialect.serves(self._place, ask):
+            return self._voice.nowhere(ask, request_id)
+        chat = self._voice.dialect.read(self._place, ask)
         if isinstance(chat, str):
-            return self._refused(Kind.BAD_REQUEST, request_id, detail=chat)
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=chat)
         fault = self._fault(ask, chat, now, chance)
         model = self.models.get(chat.model)
         asked_at = ask.path.partition("!")[0]
         if model is not None and model.path and asked_at not in (self.prefix + model.path, self._plain_path):
-            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
+            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
         script = self._script(chat, notice(self.flavour.senses, chat, ask), fault, request_id, now, chance)
         return self._tasks.begin(script, self._request_member(request_id), now) if later else script
 
@@ -151,9 +154,9 @@ class EmulatedVendor:
         request_id = chance.bytes(16).hex()
         way = self.course.left(now) if self.course is not None else None
         if way is not None and way is not Way.NO_BALANCE:
-            return self._away(way, request_id)
-        if not self._dialect.serves(self._place, ask):
-            return self._nowhere(ask, request_id)
+            return self._voice.away(way, request_id)
+        if not self._voice.dialect.serves(self._place, ask):
+            return self._voice.nowhere(ask, request_id)
         return self._stranger(ask, now, request_id)
 
     def _stranger(self, ask: Ask, now: int, request_id: str) -> Script | None:
@@ -169,12 +172,10 @@ class EmulatedVendor:
         if refused is None:
             return None
         return (
-            self._refusal(refused, request_id) if isinstance(refused, Refusal) else self._refused(refused, request_id)
+            self._voice.refusal(refused, request_id)
+            if isinstance(refused, Refusal)
+            else self._voice.refused(refused, request_id)
         )
-
-    def _nowhere(self, ask: Ask, request_id: str) -> Script:
-        nowhere = Refusal(Kind.MODEL_NOT_FOUND, 404, f"no such endpoint: {ask.method} {ask.path}")
-        return self._refusal(nowhere, request_id)
 
     def _paced(self, pace: Pace, model: str, now: int) -> Pace:
         return pace if self.course is None else self.course.pace(self.named(model), pace, now)
@@ -199,16 +200,16 @@ class EmulatedVendor:
         self, chat: ChatBody, noticed: Noticed, fault: Fault | None, request_id: str, now: int, chance: Stream
     ) -> Script:
         if fault is not None and isinstance(fault.what, Kind):
-            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
         if self.account is not None and self.account.left <= 0:
-            return self._refused(Kind.NO_BALANCE, request_id)
+            return self._voice.refused(Kind.NO_BALANCE, request_id)
         if chat.model not in self.models and not chat.model.startswith(self.flavour.model_prefixes or ("\0",)):
-            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
+            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
         sizes = chat.sizes()
         prompt_tokens = sizes[-1][1]
         model = self.models.get(chat.model)
         if model is not None and model.context is not None and prompt_tokens > model.context:
-            return self._refused(Kind.CONTEXT_TOO_LONG, request_id)
+            return self._voice.refused(Kind.CONTEXT_TOO_LONG, request_id)
         prompt = Prompt(
             self.vendor.id, chat.model, chat.said, prompt_tokens, noticed.thinks, chat.usable_tools, noticed.json,
             noticed.schema,
@@ -217,7 +218,7 @@ class EmulatedVendor:
         if reply.fault is not None and fault is None:
             fault = parse_fault(reply.fault)
         if reply.refuse is not None:
-            return self._refused(reply.refuse, request_id, fault=fault)
+            return self._voice.refused(reply.refuse, request_id, fault=fault)
         marked = chat.marked()
         remembered = self._cache.seen(sizes if marked is None else sizes[: marked[0]])
         cached = remembered if reply.cached is None else min(reply.cached, prompt_tokens)
@@ -243,11 +244,11 @@ class EmulatedVendor:
         words = msgspec.structs.replace(words, members=noticed.inner)
         tokens = words.tokens * choices
         count = msgspec.structs.replace(count, completion=tokens, reasoning=len(words.reasoning) * choices)
-        told = _told(flavour, count, trouble)
+        told = told_usage(flavour.usage, count, trouble)
         answer_id = flavour.answer_id + chance.bytes(12).hex()
         written = Answer(answer_id, request_id, chat, now, self.spelling, self.event_prefix, noticed.members)
-        pen = self._dialect.pen(flavour, written)
-        pace, headers = self._paced(reply.pace or self.pace, chat.model, now), self._headers(request_id)
+        pen = self._voice.dialect.pen(flavour, written)
+        pace, headers = self._paced(reply.pace or self.pace, chat.model, now), self._voice.headers(request_id)
         reasoning = flavour.reasoning_member
         if flavour.tags_reasoning and not chat.reasoning_split:
             words, reasoning = words.tagged(), "content"
@@ -259,10 +260,10 @@ class EmulatedVendor:
         if trouble is not None:
             refusal = flavour.refusals[-1]
             framed = Wrong(pen.message(HALF), pen.error(refusal), flavour.in_messages)
-            wrong = framed if stream else self._wrong(refusal)
+            wrong = framed if stream else self._voice.wrong(refusal)
             actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, wrong, chance)
         return Script(
-            answer_id, chat.model, _status(actions), stream, count, tuple(actions),
+            answer_id, chat.model, status_of(actions), stream, count, tuple(actions),
             None if told is None else encode(told), None if fault is None else str(fault), noticed.thinks,
         )  # fmt: skip
 
@@ -283,66 +284,42 @@ class EmulatedVendor:
         try:
             model, _, forced = service.model(ask.body).partition("!")
         except msgspec.DecodeError as error:
-            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         fault = self._asked_fault(ask, forced, model, now, chance)
         if fault is not None and isinstance(fault.what, Kind):
-            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
         if self.account is not None and self.account.left <= 0:
-            return self._refused(Kind.NO_BALANCE, request_id)
+            return self._voice.refused(Kind.NO_BALANCE, request_id)
         if model not in self.models and not model.startswith(self.flavour.model_prefixes or ("\0",)):
-            return self._refused(Kind.MODEL_NOT_FOUND, request_id)
+            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
         try:
             made = service.make(ask.body, model, now, chance)
         except (ValueError, UnicodeDecodeError) as error:
-            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
-        head = Head(200, (*self._headers(request_id), (b"content-type", made.content_type)))
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+        head = Head(200, (*self._voice.headers(request_id), (b"content-type", made.content_type)))
         wait = Wait(self._paced(self.pace, model, now).first_token)
         actions: list[Action] = [wait, head, Enter(Outcome.WHOLE, made.count.completion), Body(made.body), End()]
         if fault is not None and isinstance(fault.what, Trouble):
             trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
-            actions = troubled(actions, trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)
+            actions = troubled(actions, trouble, fault.number, self._voice.wrong(self.flavour.refusals[-1]), chance)
         return Script(
-            request_id, model, _status(actions), False, made.count, tuple(actions),
+            request_id, model, status_of(actions), False, made.count, tuple(actions),
             None if made.told is None else encode(made.told), None if fault is None else str(fault), units=made.units,
         )  # fmt: skip
-
-    def _refused(
-        self, kind: Kind, request_id: str, *, detail: str = "", retry_after: int | None = None,
-        fault: Fault | None = None,
-    ) -> Script:  # fmt: skip
-        refusal = self.flavour.refusal(kind) or self.flavour.refusal(Kind.SERVER_ERROR) or _ANY_REFUSAL
-        if detail:
-            refusal = msgspec.structs.replace(refusal, message=f"{refusal.message} {detail}")
-        return self._refusal(refusal, request_id, retry_after, fault)
-
-    def _refusal(
-        self, refusal: Refusal, request_id: str, retry_after: int | None = None, fault: Fault | None = None
-    ) -> Script:
-        headers = [*self._headers(request_id), (b"content-type", b"application/json")]
-        wait = refusal.retry_after if retry_after is None else retry_after
-        if wait is not None:
-            headers.append((b"retry-after", str(wait).encode()))
-        refusal = msgspec.structs.replace(refusal, retry_after=wait)  # some tell it in the body
-        body = self._dialect.error_body(self.flavour, refusal, request_id)
-        actions: tuple[Action, ...] = (
-            Head(refusal.status, tuple(headers)), Enter(Outcome.REFUSED), Body(body), End(),
-        )  # fmt: skip
-        named = None if fault is None else str(fault)
-        return Script(request_id, "", refusal.status, False, Count(), actions, None, named)
 
     def _listing(self, request_id: str, now: int) -> Script:
         retired = self.course.retired(now) if self.course is not None else ()
         listed = [model for model in self.models if self.named(model) not in retired]
         models = [{"id": model, "object": "model", "owned_by": self.vendor.id} for model in listed]
         listing = {"object": "list", "data": models}
-        return Script(request_id, "", 200, False, Count(), self._in_one_piece(encode(listing), request_id))
+        return Script(request_id, "", 200, False, Count(), self._voice.in_one_piece(encode(listing), request_id))
 
     def _fetched(self, ask: Ask, now: int, request_id: str) -> Script:
         told = self._tasks.told(ask, now)
         if told is None:
-            return self._refused(Kind.BAD_REQUEST, request_id, detail="no such task")
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail="no such task")
         body = encode(told | self._request_member(request_id))
-        return Script(request_id, "", 200, False, Count(), self._in_one_piece(body, request_id))
+        return Script(request_id, "", 200, False, Count(), self._voice.in_one_piece(body, request_id))
 
     def _request_member(self, request_id: str) -> dict[str, str]:
         return {} if self.flavour.request_id_member is None else {self.flavour.request_id_member: request_id}
@@ -356,91 +333,29 @@ class EmulatedVendor:
             Account(self.account.currency, 0, 0) if self.account is not None and way is Way.NO_BALANCE else self.account
         )
 
-    def _away(self, way: Way, request_id: str) -> Script:
-        """A vendor that has left: its last page, or nothing at all, which is the transport's to show."""
-        if way is Way.GONE:
-            return self._refusal(Refusal(Kind.SERVER_ERROR, 410, "This service has been discontinued."), request_id)
-        fault = Fault(Trouble.UNREACHABLE if way is Way.REFUSED else Trouble.UNRESOLVED)
-        return Script(request_id, "", 0, False, Count(), (Enter(Outcome.REFUSED), Cut()), None, str(fault))
-
     def _balance(self, fault: Fault | None, account: Account | None, request_id: str, chance: Stream) -> Script:
         teller = self.flavour.teller
         assert teller is not None
         assert account is not None
         if fault is not None and isinstance(fault.what, Kind):
-            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
-        actions = self._in_one_piece(encode(teller.reply(account), self.spelling), request_id)
+            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        actions = self._voice.in_one_piece(encode(teller.reply(account), self.spelling), request_id)
         if fault is None or fault.what is Trouble.NO_DONE:  # an end mark is a stream's affair
             return Script(request_id, "", 200, False, Count(), actions)
         assert isinstance(fault.what, Trouble)
         trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
-        played = troubled(list(actions), trouble, fault.number, self._wrong(self.flavour.refusals[-1]), chance)
-        return Script(request_id, "", _status(played), False, Count(), tuple(played), None, str(fault))
-
-    def _wrong(self, refusal: Refusal) -> Wrong:
-        return Wrong(HALF, self._dialect.error_body(self.flavour, refusal, ""))
+        played = troubled(list(actions), trouble, fault.number, self._voice.wrong(self.flavour.refusals[-1]), chance)
+        return Script(request_id, "", status_of(played), False, Count(), tuple(played), None, str(fault))
 
     def _kept(self, cabinet: Cabinet, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
         """A file, or what is told of it: no model is asked, and nothing charged."""
         fault = self._asked_fault(ask, "", "", now, chance)
         if fault is not None and isinstance(fault.what, Kind):
-            return self._refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
         try:
             told = cabinet.told(ask, now, chance)
         except ValueError as error:
-            return self._refused(Kind.BAD_REQUEST, request_id, detail=str(error))
+            return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         if told is None:
-            return self._nowhere(ask, request_id)
-        return self._plain(Plain(200, told[0], ((b"content-type", told[1]),)), request_id)
-
-    def _plain(self, plain: Plain, request_id: str) -> Script:
-        head = Head(plain.status, (*self._headers(request_id), *plain.headers))
-        return Script(request_id, "", plain.status, False, Count(), (head, Body(plain.body), End()))
-
-    def _in_one_piece(self, body: bytes, request_id: str) -> tuple[Action, ...]:
-        head = Head(200, (*self._headers(request_id), (b"content-type", b"application/json")))
-        return head, Body(body), End()
-
-    def _headers(self, request_id: str) -> tuple[tuple[bytes, bytes], ...]:
-        return ((self.flavour.request_id_header, request_id.encode()),)
-
-
-def _status(actions: list[Action]) -> int:
-    return next((action.status for action in actions if type(action) is Head), 0)
-
-
-class _PromptCache:
-    """The prompts a vendor remembers: each message boundary of the last few thousand."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-
-    def seen(self, sizes: list[tuple[bytes, int]]) -> int:
-        """Tokens of the longest beginning that was asked before, in whole units; remembers this one."""
-        cached = 0
-        running = hashlib.blake2b(digest_size=16)
-        for content, tokens in sizes:
-            running.update(b"%d:" % len(content))
-            running.update(content)
-            key = running.digest()
-            if key in self._known:
-                cached = tokens - tokens % _CACHE_UNIT
-                self._known.move_to_end(key)
-            else:
-                self._known[key] = None
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return cached
-
-
-def _told(flavour: Flavour, count: Count, trouble: Trouble | None) -> dict[str, Any] | None:
-    """The usage that the answer carries: the truth, but for a lying vendor."""
-    match trouble:
-        case Trouble.USAGE_NULL:
-            return None
-        case Trouble.USAGE_LARGER:
-            more = msgspec.structs.replace(count, completion=count.completion * 3 + 1)
-            return flavour.usage.object(more)
-        case Trouble.USAGE_INCONSISTENT:
-            return flavour.usage.object(count, surplus=7)
-    return flavour.usage.object(count)
+            return self._voice.nowhere(ask, request_id)
+        return self._voice.plain(Plain(200, told[0], ((b"content-type", told[1]),)), request_id)

@@ -1,14 +1,15 @@
-"""What each trouble does to a script. A script in, a script out; nothing here draws or waits."""
+"""What each trouble does to a script, or to what it tells. A script in, a script out; nothing here draws or waits."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from fenli.clock import MILLISECOND
 from fenli.market.faults import Trouble
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Stall, Wait
+from fenli.market.usage import Count, UsageObject
 from fenli.sim.random import Stream
 
 HTML: Final = b"<html>\r\n<head><title>%d Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
@@ -23,6 +24,18 @@ class Wrong(msgspec.Struct, frozen=True):
     garbage: bytes
     error: bytes
     in_messages: bool = False
+
+
+def told_usage(usage: UsageObject, count: Count, trouble: Trouble | None) -> dict[str, Any] | None:
+    """The usage that an answer carries: the truth, but for a lying vendor."""
+    match trouble:
+        case Trouble.USAGE_NULL:
+            return None
+        case Trouble.USAGE_LARGER:
+            return usage.object(msgspec.structs.replace(count, completion=count.completion * 3 + 1))
+        case Trouble.USAGE_INCONSISTENT:
+            return usage.object(count, surplus=7)
+    return usage.object(count)
 
 
 def troubled(actions: list[Action], trouble: Trouble, number: int | None, wrong: Wrong, chance: Stream) -> list[Action]:
