@@ -227,3 +227,12 @@ def test_neither_the_directory_nor_its_targets_show_a_secret() -> None:
 def test_a_name_that_has_left_is_told_its_successor_and_how_to_keep_it() -> None:
     message = refusal(directory(*TWO), "kimi-latest").message
     assert message.startswith("moonshot no longer has 'kimi-latest': ask for moonshot/kimi-k2.6, or name a route")
+
+
+def test_callers_it_remembers_do_not_pile_up() -> None:
+    found, caller = directory(), Key("key_1", "one", hashlib.sha256(b"secret").digest())
+    for spaces in range(10_000):  # one key may be sent in many ways
+        found.remember(b"Bearer " + b" " * spaces + b"secret", caller)
+    assert len(found.callers) <= 4_096
+    found.remember(b"", caller)  # it came in another header
+    assert b"" not in found.callers

@@ -253,10 +253,9 @@ class App:
 
     def _key(self, directory: Directory, headers: dict[bytes, bytes]) -> Key:
         given = headers.get(b"authorization", b"")
-        if given.startswith(b"Bearer "):
-            key = directory.keys.get(sha256(given[7:]).digest())
-            if key is not None:
-                return key
+        known = directory.callers.get(given)
+        if known is not None:
+            return known
         if given[:7].lower() == b"bearer ":
             secret = given[7:].strip()
         else:
@@ -267,6 +266,7 @@ class App:
         if key is None:
             message = "this key is unknown or revoked: create one with `fenli key create`"
             raise CallRefused(Code.INVALID_API_KEY, message)
+        directory.remember(given, key)
         return key
 
     def refuse(self, exchange: ServerExchange, refusal: CallRefused) -> None:

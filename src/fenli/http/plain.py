@@ -64,7 +64,7 @@ class _ReplyLines(dict[bytes, Line]):
 class PlainRequests:
     """What was learnt from the requests to one server."""
 
-    __slots__ = ("_body_bytes", "_header_bytes", "_headers", "_lines", "_starts")
+    __slots__ = ("_body_bytes", "_header_bytes", "_headers", "_line", "_lines", "_starts")
 
     def __init__(self, limits: Limits) -> None:
         self._header_bytes = limits.header_bytes
@@ -72,27 +72,30 @@ class PlainRequests:
         self._body_bytes = limits.body_bytes
         self._starts: dict[bytes, Start] = {}
         self._lines = _RequestLines()
+        self._line = self._lines.__getitem__
 
     def read(self, data: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bytes] | None:
         """Method, path, headers (names in lower case) and body, if ``data`` is one whole plain request to the byte."""
-        end = data.find(_END)
-        if not 0 < end <= self._header_bytes:
+        head, end, body = data.partition(_END)
+        if not end or len(head) > self._header_bytes:
             return None
-        first, *lines = data[:end].split(b"\r\n")
+        lines = head.split(b"\r\n")
+        first = lines.pop(0)
         start = self._starts.get(first) or self._learn_start(first)
         if start is None:
             return None
         try:
-            headers = dict(map(self._lines.__getitem__, lines))
+            headers = dict(map(self._line, lines))
         except KeyError:
             return None
-        body = data[end + 4 :]
         # A name for each line, so that none came twice.
         if len(lines) != len(headers) or len(lines) > self._headers or b"host" not in headers:
             return None
-        if int(headers.get(b"content-length", 0)) != len(body) or len(body) > self._body_bytes:
+        size = len(body)
+        length = headers[b"content-length"] if b"content-length" in headers else b"0"
+        if (size != int(length)) or size > self._body_bytes:
             return None
-        return *start, headers, body
+        return start[0], start[1], headers, body
 
     def _learn_start(self, line: bytes) -> Start | None:
         found = _REQUEST.fullmatch(line)
@@ -106,32 +109,33 @@ class PlainRequests:
 class PlainReplies:
     """What was learnt from the replies of one client's origins."""
 
-    __slots__ = ("_header_bytes", "_lengths", "_lines", "_statuses")
+    __slots__ = ("_header_bytes", "_length", "_line", "_statuses")
 
     def __init__(self, limits: PoolLimits) -> None:
         self._header_bytes = limits.header_bytes
         self._statuses: dict[bytes, int] = {}
-        self._lengths: dict[bytes, tuple[int]] = {}
-        self._lines = _ReplyLines(self._lengths)
+        lengths: dict[bytes, tuple[int]] = {}
+        self._length = lengths.get
+        self._line = _ReplyLines(lengths).__getitem__
 
     def read(self, data: bytes) -> tuple[int, list[Line], bytes] | None:
         """Status, headers (names as sent) and body, if ``data`` is one whole plain reply to the byte.
 
         For a reply to anything but HEAD.
         """
-        end = data.find(_END)
-        if not 0 < end <= self._header_bytes:
+        head, end, body = data.partition(_END)
+        if not end or len(head) > self._header_bytes:
             return None
-        first, *lines = data[:end].split(b"\r\n")
+        lines = head.split(b"\r\n")
+        first = lines.pop(0)
         status = self._statuses.get(first) or self._learn_status(first)
         if status is None:
             return None
         try:
-            headers = list(map(self._lines.__getitem__, lines))
+            headers = list(map(self._line, lines))
         except KeyError:
             return None
-        sizes = list(filter(None, map(self._lengths.get, lines)))
-        body = data[end + 4 :]
+        sizes = list(filter(None, map(self._length, lines)))
         return (status, headers, body) if sizes == [(len(body),)] else None
 
     def _learn_status(self, line: bytes) -> int | None:

@@ -30,13 +30,16 @@ _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 # What else a model's name may hold: a path of its own, and the fault that an emulated vendor is asked for.
 _WITHIN_MODELS: Final = str.maketrans("", "", "/!")
 _NAME_MAX: Final = 200
+_CALLERS_MAX: Final = 4_096
 
 Secrets = Callable[[str], str]
 
 
 class Directory:
-    """Immutable but for the plans it remembers. ``secrets`` turns a credential reference into the secret.
+    """Immutable but for the plans and callers it remembers. ``secrets`` turns a credential reference into the secret.
 
+    ``callers``: the keys of those who called, by the authorization they sent; forgotten with this directory, and so as
+    soon as any key is revoked.
     ``tickets`` keeps what vendors have lent beyond the life of this directory.
 
     A vendor whose credential cannot be resolved or whose base URL is wrong stays off; ``problems`` says why.
@@ -46,6 +49,7 @@ class Directory:
         self.snapshot = snapshot
         self._tickets = TicketRack() if tickets is None else tickets
         self.keys: dict[bytes, Key] = {key.digest: key for key in snapshot.keys}
+        self.callers: dict[bytes, Key] = {}
         self.rates = Rates(snapshot.rates)
         self.problems: list[str] = []
         self._vendors: dict[str, tuple[VendorSettings, str]] = {}
@@ -81,6 +85,13 @@ class Directory:
         """Every public name: routes first, then ``vendor/model`` of the catalogue."""
         models = [f"{settings.id}/{model}" for settings, _ in self._vendors.values() for model in settings.models]
         return [*self._routes, *models]
+
+    def remember(self, given: bytes, key: Key) -> None:
+        """``given`` is an authorization header, which is of this caller."""
+        if given:
+            if len(self.callers) >= _CALLERS_MAX:
+                self.callers.clear()
+            self.callers[given] = key
 
     def plan(self, name: str) -> Plan:
         """Raises CallRefused (model_not_found) with the nearest names."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from codecs import utf_8_decode
 from copy import copy
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -156,11 +155,8 @@ def parse_request(body: bytes | memoryview) -> ChatRequest:
 
 
 def encode_members(fields: dict[str, Member]) -> bytes:
-    if not fields:
-        return b"{}"
-    # Every member brings its comma, and the first one's makes room for the brace.
-    members = b"".join(chain.from_iterable(zip(map(_PREFIXES.__getitem__, fields), fields.values(), strict=True)))
-    return b"{%b}" % members[1:]
+    names = tuple(fields)
+    return (_FRAMES.get(names) or _learn_frame(names)) % tuple(fields.values())
 
 
 def encode_pieces(fields: dict[str, Member]) -> list[bytes | memoryview]:
@@ -168,7 +164,7 @@ def encode_pieces(fields: dict[str, Member]) -> list[bytes | memoryview]:
     pieces: list[bytes | memoryview] = []
     between: list[Member] = [b"{"]
     for number, (name, value) in enumerate(fields.items()):
-        between.append(_PREFIXES[name] if number else _PREFIXES[name][1:])
+        between.append((b"," if number else b"") + _encode(name) + b":")
         if len(value) < LARGE:
             between.append(value)
         else:
@@ -178,23 +174,20 @@ def encode_pieces(fields: dict[str, Member]) -> list[bytes | memoryview]:
     return pieces
 
 
-class _Prefixes(dict[str, bytes]):
-    """The comma and the name before a member's value; of names that are not known, made each time."""
+# What stands around the values of each set of members seen, since callers send the same ones over and over.
+_FRAMES: Final[dict[tuple[str, ...], bytes]] = {}
+_FRAMES_MAX: Final = 1_024
+_FRAME_MAX: Final = 1_024
 
-    def __missing__(self, name: str) -> bytes:
-        return b"," + _encode(name) + b":"
 
-
-_PREFIXES: Final = _Prefixes(
-    {
-        name: f',"{name}":'.encode()
-        for name in (
-            "model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens",
-            "max_completion_tokens", "n", "stop", "tools", "tool_choice", "response_format", "user", "seed",
-            "presence_penalty", "frequency_penalty", "reasoning_effort", "metadata", "parallel_tool_calls",
-        )
-    }
-)  # fmt: skip
+def _learn_frame(names: tuple[str, ...]) -> bytes:
+    members = [_encode(name).replace(b"%", b"%%") + b":%b" for name in names]
+    frame = b"{" + b",".join(members) + b"}"
+    if len(frame) <= _FRAME_MAX:
+        if len(_FRAMES) >= _FRAMES_MAX:
+            _FRAMES.clear()
+        _FRAMES[names] = frame
+    return frame
 
 
 def _check_utf8(body: bytes | memoryview) -> None:
