@@ -139,6 +139,27 @@ def test_what_is_asked_for_happens_or_is_refused(rehearsal: Rehearsal, name: str
         assert "on from" not in found.message["content"]
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_several_answers_of_dashscope_come_with_their_probabilities_and_add_up(
+    rehearsal: Rehearsal, stream: bool
+) -> None:
+    asked = {"n": 2, "logprobs": True, "top_logprobs": 1, "fenli": {"thinking": True}}
+    found = rehearsal.ask("alibaba-native/qwen-plus", stream=stream, stream_options={"include_usage": True}, **asked)
+    assert found.status == 200
+    choices = [choice for part in found.parts for choice in part["choices"]]
+    told = [[], []]
+    for choice in choices:
+        told[choice["index"]] += (choice.get("logprobs") or {}).get("content", ())
+    texts = ["".join(one["token"] for one in tokens) for tokens in told]
+    assert texts[0] == texts[1]
+    assert texts[0]
+    assert all(one["top_logprobs"] for tokens in told for one in tokens)
+    usage = next(part["usage"] for part in found.parts if part.get("usage"))
+    serving = rehearsal.served[-1]
+    assert (usage["prompt_tokens"], usage["completion_tokens"]) == (serving.prompt_tokens, serving.completion_tokens)
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == serving.reasoning_tokens > 0
+
+
 def test_an_echoed_search_is_done_when_it_comes_back(rehearsal: Rehearsal) -> None:
     asked = {"messages": [QUESTION], "fenli": {"search": True}}
     first = rehearsal.ask("moonshot/kimi-k2.6", **asked)

@@ -65,6 +65,20 @@ def test_stream_of_increments(market: SdkMarket, drivers: Drivers) -> None:
     is_what_was_served(market, last)
 
 
+def test_several_answers_at_once_add_up(market: SdkMarket, drivers: Drivers) -> None:
+    """The SDK says the whole of both in its last reply, with the sum of what each of them used."""
+    *_, last = ask(market, drivers, stream=True, incremental_output=False, n=2, logprobs=True, top_logprobs=1)
+    served = market.serving(last["id"])
+    choices = last["output"]["choices"]
+    assert [choice["index"] for choice in choices] == [0, 1]
+    assert choices[0]["message"]["content"] == choices[1]["message"]["content"]
+    tokens = [one["token"] for one in choices[0]["logprobs"]["content"]]
+    assert "".join(tokens) == choices[0]["message"]["content"]
+    assert (last["usage"]["input_tokens"], last["usage"]["output_tokens"]) == (
+        served.prompt_tokens, served.completion_tokens,
+    )  # fmt: skip
+
+
 def test_stream_of_totals(market: SdkMarket, drivers: Drivers) -> None:
     *parts, last = ask(market, drivers, stream=True, incremental_output=False)
     texts = [message(part)["content"] for part in parts]

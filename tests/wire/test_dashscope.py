@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from translated_answers import Told, cuts, events, gathered, streamed
 
-from fenli.errors import CallRefused
+from fenli.errors import CallRefused, UsageError
+from fenli.vendors.catalog import VENDORS
 from fenli.wire.dashscope import (
     GenerationReader,
     TotalsReader,
@@ -21,6 +22,7 @@ from fenli.wire.dashscope import (
 )
 from fenli.wire.frames import EventFrames
 from fenli.wire.openai_chat import parse_request
+from fenli.wire.translated import TranslatedStream, TranslatedWhole, Translation
 
 USAGE = {"input_tokens": 20, "output_tokens": 9, "total_tokens": 29}
 
@@ -90,7 +92,7 @@ def test_messages_are_the_input_and_all_else_are_parameters() -> None:
     }
 
 
-@pytest.mark.parametrize(("member", "value"), [("logit_bias", {"1": 2}), ("n", 2), ("frequency_penalty", 0.5)])
+@pytest.mark.parametrize(("member", "value"), [("logit_bias", {"1": 2}), ("modalities", ["audio"]), ("frequency_penalty", 0.5)])
 def test_what_it_has_no_word_for_is_refused_by_name(member: str, value: Any) -> None:
     with pytest.raises(CallRefused) as refused:
         sent(**{member: value})
@@ -209,3 +211,84 @@ def test_a_stream_without_its_last_event_is_not_whole() -> None:
 @pytest.mark.parametrize("body", [b"data:[1]\n\n", b'data:{"output":{"choices":7}}\n\n', b"data:no\n\n"])
 def test_what_is_not_the_dialect_is_damage(body: bytes) -> None:
     assert streamed(GenerationReader, EventFrames(), body).damage is not None
+
+
+# Several answers at once: each event tells of one, its usage included.
+
+
+def one_of(index: int, text: str, written: int, finish: str = "null", thought: int = 0, **usage: Any) -> dict[str, Any]:
+    told = {"input_tokens": 20, "output_tokens": written, "total_tokens": 20 + written,
+            "output_tokens_details": {"reasoning_tokens": thought}, **usage}  # fmt: skip
+    choice = {"index": index, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    return {"request_id": "r-1", "output": {"choices": [choice]}, "usage": told}
+
+
+BOTH = [one_of(0, "four", 3, thought=1), one_of(1, "ten", 2), one_of(1, " mills", 4, "stop"),
+        one_of(0, " mills", 6, "stop", thought=2)]  # fmt: skip
+
+
+def both_of(told: list[dict[str, Any]]) -> Any:
+    make = lambda: GenerationReader(2)  # noqa: E731
+    whole = Translation(make, make, lambda raw: raw, "asked", 0, 2)
+    answer = TranslatedWhole(EventFrames(), make(), whole)
+    answer.feed(events(*told, name="result"))
+    answer.end()
+    return answer
+
+
+def test_what_several_answers_used_adds_up_and_was_read_once() -> None:
+    answer = both_of(BOTH)
+    assert (answer.finished, answer.damage) == (True, None)
+    assert json.loads(answer.usage) == {
+        "input_tokens": 20, "output_tokens": 10, "total_tokens": 30, "output_tokens_details": {"reasoning_tokens": 2},
+    }  # fmt: skip
+    body = json.loads(answer.tail(None))
+    assert [choice["message"]["content"] for choice in body["choices"]] == ["four mills", "ten mills"]
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [{"total_tokens": 99}, {"output_tokens": "two"}, {"input_tokens": None}, {"plugins": {"search": {"count": 1}}}],
+)
+def test_what_several_answers_used_is_never_made_to_fit(usage: dict[str, Any]) -> None:
+    answer = both_of([*BOTH[:-1], one_of(0, " mills", 6, "stop", **usage)])
+    with pytest.raises(UsageError):
+        VENDORS["alibaba-native"].usage(answer.usage)
+
+
+LOGPROBS = [
+    {"token": "四", "logprob": -0.25, "bytes": [229, 155, 155], "top_logprobs": []},
+    {"token": "厘", "logprob": -1e-3},
+]
+
+
+def with_logprobs(text: str, logprobs: list[dict[str, Any]], finish: str = "null") -> dict[str, Any]:
+    told = event(text, finish)
+    told["output"]["choices"][0]["logprobs"] = {"content": logprobs}
+    return told
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (GenerationReader, [with_logprobs("四", LOGPROBS[:1]), with_logprobs("厘", LOGPROBS[1:], "stop")]),
+        (TotalsReader, [with_logprobs("四", LOGPROBS[:1]), with_logprobs("四厘", LOGPROBS, "stop")]),
+    ],
+)
+def test_probabilities_are_told_once_streamed_or_whole(make: Any, told: list[dict[str, Any]]) -> None:
+    translation = Translation(make, make, lambda raw: raw, "asked", 0)
+    stream = TranslatedStream(EventFrames(), make(), translation, wants_usage=False)
+    lines = stream.feed(events(*told, name="result")).decode().split("\n\n")
+    choices = [json.loads(line.removeprefix("data: "))["choices"][0] for line in lines if line]
+    assert [one for choice in choices for one in choice.get("logprobs", {}).get("content", ())] == LOGPROBS
+    whole = TranslatedWhole(EventFrames(), make(), translation)
+    whole.feed(events(*told, name="result"))
+    whole.end()
+    assert json.loads(whole.tail(None))["choices"][0]["logprobs"] == {"content": LOGPROBS}
+
+
+def test_what_is_asked_of_the_answers_stands_in_the_parameters() -> None:
+    asked = {"n": 3, "logprobs": True, "top_logprobs": 2, "ocr_options": {"task": "text_recognition"}}
+    parameters = sent(**asked)["parameters"]
+    assert asked.items() <= parameters.items()
+    assert "n" not in sent(n=1)["parameters"]

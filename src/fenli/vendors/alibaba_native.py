@@ -65,10 +65,10 @@ class AlibabaNative(Translated, frozen=True, kw_only=True):
         return address.target.removesuffix(self.path.encode()) + self.multimodal_path.encode()
 
     def streamed(self, ask: ChatRequest) -> GenerationReader:
-        return TotalsReader() if tells_totals(ask) else GenerationReader()
+        return TotalsReader(ask.choices) if tells_totals(ask) else GenerationReader(ask.choices)
 
     def whole(self, ask: ChatRequest) -> GenerationReader:
-        return GenerationReader()
+        return GenerationReader(ask.choices)
 
     def gathered(self, ask: ChatRequest, translation: Translation) -> TranslatedWhole:
         return TranslatedWhole(self.frames(), self.streamed(ask), translation)

@@ -2,7 +2,9 @@
 
 Sources: dashscope SDK 2.0.2, one-api, higress. Text models take a message's content as text, multimodal ones as parts
 without a type. A stream is server-sent events, each with all that was said so far, or, where ``incremental_output`` was
-asked for, with what is new; it has no end mark of its own. ``finish_reason`` is the text "null" until the end.
+asked for, with what is new; it has no end mark of its own. ``finish_reason`` is the text "null" until the end. Of
+several answers at once each event tells of one, its usage included: what was read is the same for all of them, what
+was written adds up.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ PARAMETERS: Final = frozenset(
         "temperature", "top_p", "top_k", "seed", "stop", "presence_penalty", "repetition_penalty", "tools",
         "tool_choice", "parallel_tool_calls", "response_format", "enable_thinking", "thinking_budget",
         "reasoning_effort", "preserve_thinking", "enable_search", "search_options", "translation_options",
-        "vl_high_resolution_images", "asr_options", INCREMENTAL,
+        "vl_high_resolution_images", "asr_options", "ocr_options", "output_format", "logprobs", "top_logprobs", "n",
+        INCREMENTAL,
     }
 )  # fmt: skip
 _PART_NAMES: Final = {"image_url": "image", "video_url": "video", "input_audio": "audio"}
@@ -33,6 +36,7 @@ _UNFINISHED: Final = (None, "", "null")
 
 Turn = dict[str, Any]
 _turns = msgspec.json.Decoder(list[Turn]).decode
+_usage = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.encode
 
 
@@ -62,6 +66,8 @@ def generation(ask: ChatRequest, model: bytes, vendor: str, said: Callable[[Turn
     refuse_unknown(ask, vendor, PARAMETERS)
     parameters: dict[str, Member] = {"result_format": b'"message"', INCREMENTAL: TRUE}
     parameters |= {name: value for name, value in ask.fields.items() if name in PARAMETERS}
+    if ask.choices == 1:
+        parameters.pop("n", None)
     if ask.output_limit is not None:
         parameters["max_tokens"] = str(ask.output_limit).encode()
     turns = [said(turn) for turn in turns_of(ask)]
@@ -123,10 +129,15 @@ class _Message(msgspec.Struct):
     tool_calls: list[_Call] | None = None
 
 
+class _Logprobs(msgspec.Struct):
+    content: list[msgspec.Raw] | None = None
+
+
 class _Choice(msgspec.Struct):
     message: _Message
     finish_reason: str | None = None
     index: int = 0
+    logprobs: _Logprobs | None = None
 
 
 class _Output(msgspec.Struct):
@@ -147,11 +158,14 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class GenerationReader:
-    """Implements `fenli.wire.translated.Reader`: of increments, and of answers in one piece."""
+    """Implements `fenli.wire.translated.Reader`: of increments, and of answers in one piece. ``choices``: how many
+    answers were asked for at once."""
 
-    __slots__ = ("_finished", "_named", "_search")
+    __slots__ = ("_choices_wanted", "_finished", "_named", "_search", "_used")
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
+        self._choices_wanted = choices
+        self._used: dict[int, dict[str, Any]] = {}  # by choice, of several
         self._finished: set[int] = set()
         self._named: set[tuple[int, int]] = set()
         self._search: dict[str, Any] | None = None
@@ -163,17 +177,46 @@ class GenerationReader:
             return
         usage = given(event.usage)
         output = event.output or _Output()
-        for choice in self._choices(output):
+        choices = self._choices(output)
+        for choice in choices:
             yield self._said(choice, event.request_id)
         if output.search_info is not None and output.search_info != self._search:
             self._search = output.search_info
             yield Said(members={"search_info": output.search_info})
         if usage is not None:
+            if self._choices_wanted > 1 and len(choices) == 1:
+                usage = self._added(choices[0].index, usage)
             yield Said(usage=usage, id=event.request_id)
 
     def new(self, choice: int, place: str, said: str) -> str:
         """What of ``said`` has not been said before."""
         return said
+
+    def new_logprobs(self, choice: int, told: list[msgspec.Raw]) -> list[msgspec.Raw]:
+        """Those that have not been told before."""
+        return told
+
+    def _added(self, choice: int, usage: bytes) -> bytes:
+        """All that was used so far. What does not count stays as it is: it is found where it is metered."""
+        try:
+            self._used[choice] = _usage(usage)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return usage
+        used = list(self._used.values())
+        whole = dict(used[0])
+        try:
+            read, written = max(one["input_tokens"] for one in used), sum(one["output_tokens"] for one in used)
+            sums = [one["input_tokens"] + one["output_tokens"] for one in used]
+            thought = [(one.get("output_tokens_details") or {}).get("reasoning_tokens") or 0 for one in used]
+            whole |= {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+            whole["output_tokens_details"] = {"reasoning_tokens": sum(thought)}
+        except (KeyError, TypeError, AttributeError):
+            return usage
+        if any(one.get("total_tokens", total) != total for one, total in zip(used, sums, strict=True)):
+            return usage
+        if len(used) > 1 and any(one.get("plugins") for one in used):
+            whole["plugins"] = {"search": {"count": None}}  # nobody says whether each of them counts all searches
+        return _encode(whole)
 
     def _choices(self, output: _Output) -> list[_Choice]:
         if output.choices is None and (output.text is not None or output.finish_reason is not None):
@@ -194,7 +237,11 @@ class GenerationReader:
             calls=[self._call(index, at, call) for at, call in enumerate(message.tool_calls or ())],
             finish=finish,
             id=request_id,
+            logprobs=self._logprobs(index, choice.logprobs),
         )
+
+    def _logprobs(self, choice: int, told: _Logprobs | None) -> list[msgspec.Raw]:
+        return [] if told is None or told.content is None else self.new_logprobs(choice, told.content)
 
     def _call(self, choice: int, at: int, call: _Call) -> CallPart:
         index = at if call.index is None else call.index
@@ -210,10 +257,11 @@ class TotalsReader(GenerationReader):
     """Of events that repeat all that was said so far. A model that cannot but send increments is found out by text that
     does not go on from what was said before."""
 
-    __slots__ = ("_increments", "_so_far")
+    __slots__ = ("_increments", "_logprobs_told", "_so_far")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, choices: int = 1) -> None:
+        super().__init__(choices)
+        self._logprobs_told: dict[int, list[msgspec.Raw]] = {}
         self._so_far: dict[tuple[int, str], str] = {}
         self._increments = False
 
@@ -226,6 +274,13 @@ class TotalsReader(GenerationReader):
             return said
         self._so_far[choice, place] = said
         return said[len(before) :]
+
+    def new_logprobs(self, choice: int, told: list[msgspec.Raw]) -> list[msgspec.Raw]:
+        before = self._logprobs_told.get(choice, [])
+        if self._increments or told[: len(before)] != before:
+            return told
+        self._logprobs_told[choice] = told
+        return told[len(before) :]
 
 
 def tells_totals(ask: ChatRequest) -> bool:

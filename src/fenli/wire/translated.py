@@ -42,7 +42,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
     ``finish`` is OpenAI's word (stop, length, tool_calls, content_filter). ``usage`` and ``error`` are the vendor's own
     objects, as JSON. ``ended``: this is the answer's own end mark. ``members`` are further members of the delta, or of
-    the message, such as citations.
+    the message, such as citations. ``logprobs`` are those of the new tokens, as OpenAI has them in ``content``.
     """
 
     choice: int = 0
@@ -57,6 +57,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     service_tier: str | None = None
     members: dict[str, Any] | None = None
+    logprobs: Sequence[msgspec.Raw] = ()
 
 
 class Reader(Protocol):
@@ -247,14 +248,14 @@ class TranslatedStream(_Translated):
             delta["reasoning_content"] = said.reasoning
         if said.calls:
             delta["tool_calls"] = [_call(part, self._made_id(part.index)) for part in said.calls]
-        if not delta and said.finish is None:
+        if not delta and said.finish is None and not said.logprobs:
             return
         self.begun = True
         if said.choice not in self._roles:
             self._roles.add(said.choice)
             self._writer.id, self._writer.model = self.upstream_id, self.model or self._writer.model
             delta = {"role": "assistant", **delta}
-        out.append(self._writer.chunk(said.choice, delta, said.finish))
+        out.append(self._writer.chunk(said.choice, delta, said.finish, said.logprobs))
 
 
 class TranslatedWhole(_Translated):
@@ -292,7 +293,7 @@ class TranslatedWhole(_Translated):
 class _Choice:
     """One answer, gathered from its parts."""
 
-    __slots__ = ("_calls", "_finish", "_members", "_reasoning", "_text")
+    __slots__ = ("_calls", "_finish", "_logprobs", "_members", "_reasoning", "_text")
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -300,6 +301,7 @@ class _Choice:
         self._calls: dict[int, list[CallPart]] = {}
         self._members: dict[str, Any] = {}
         self._finish: str | None = None
+        self._logprobs: list[msgspec.Raw] = []
 
     def add(self, said: Said) -> None:
         if said.text:
@@ -310,6 +312,7 @@ class _Choice:
             self._calls.setdefault(part.index, []).append(part)
         self._members.update(said.members or {})
         self._finish = said.finish or self._finish
+        self._logprobs += said.logprobs
 
     def shown(self, index: int, made_id: Callable[[int], str]) -> dict[str, Any]:
         text, reasoning = "".join(self._text), "".join(self._reasoning)
@@ -319,7 +322,8 @@ class _Choice:
         message |= self._members
         if self._calls:
             message["tool_calls"] = [_joined(parts, made_id(at)) for at, parts in sorted(self._calls.items())]
-        return {"index": index, "message": message, "finish_reason": self._finish}
+        choice = {"index": index, "message": message, "finish_reason": self._finish}
+        return choice | {"logprobs": {"content": self._logprobs}} if self._logprobs else choice
 
 
 def spelled(arguments: msgspec.Raw) -> str:

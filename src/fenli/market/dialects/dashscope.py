@@ -10,7 +10,7 @@ import msgspec
 from fenli.market.dialects.spelling import encode
 from fenli.market.flavours.flavour import Answer, Flavour, Place, Plain, Refusal
 from fenli.market.requests import Ask, ChatBody
-from fenli.market.usage import Count
+from fenli.market.usage import Count, split_tokens
 from fenli.sim.random import Stream
 
 _TEXT: Final = "/services/aigc/text-generation/generation"
@@ -25,6 +25,8 @@ class _Parameters(msgspec.Struct):
     incremental_output: bool = False
     max_tokens: int | None = None
     n: int | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
     tools: list[dict[str, Any]] | None = None
     tool_choice: Any = None
     response_format: dict[str, Any] | None = None
@@ -55,6 +57,8 @@ class GenerationBody(ChatBody, kw_only=True):
     incremental: bool = False
     messages_wanted: bool = False
     sees: bool = False
+    logprobs: bool = False
+    top_logprobs: int = 0
 
 
 _decode = msgspec.json.Decoder(_Body).decode
@@ -106,6 +110,10 @@ def _wrong(body: _Body, sees: bool, streams: bool) -> str | None:
         return "Temperature should be in [0.0, 2.0)"
     if parameters.top_p is not None and not 0 < parameters.top_p <= 1:
         return "top_p should be in (0.0, 1.0]"
+    if parameters.n is not None and not 1 <= parameters.n <= 4:
+        return "Range of n should be [1, 4]"
+    if parameters.top_logprobs and not (parameters.logprobs and 0 <= parameters.top_logprobs <= 5):
+        return "Range of top_logprobs should be [0, 5], and logprobs should be true"
     if parameters.max_tokens is not None and parameters.max_tokens < 1:
         return "Range of max_tokens should be [1, 16384]"
     return None
@@ -132,6 +140,8 @@ def _chat(body: _Body, sees: bool, streams: bool) -> GenerationBody:
         "incremental": parameters.incremental_output,
         "messages_wanted": sees or parameters.result_format == "message",
         "sees": sees,
+        "logprobs": parameters.logprobs,
+        "top_logprobs": parameters.top_logprobs,
     }
     return msgspec.convert(plain, GenerationBody)
 
@@ -154,7 +164,9 @@ class GenerationUsage(msgspec.Struct, frozen=True):
 class DashScopePen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_answer", "_events", "_incremental", "_messages_wanted", "_sees", "_so_far")
+    __slots__ = (
+        "_answer", "_before", "_chat", "_events", "_incremental", "_messages_wanted", "_mine", "_sees", "_so_far",
+    )  # fmt: skip
 
     whole_type: Final = b"application/json"
     stream_type: Final = b"text/event-stream;charset=UTF-8"
@@ -163,6 +175,9 @@ class DashScopePen:
         chat = answer.chat
         assert isinstance(chat, GenerationBody)
         self._answer = answer
+        self._chat = chat
+        self._before = (0, 0)  # tokens written and thought, by all
+        self._mine: dict[int, tuple[int, int]] = {}  # by each of several
         self._incremental, self._messages_wanted, self._sees = chat.incremental, chat.messages_wanted, chat.sees
         self._events = 0
         self._so_far: dict[int, dict[str, Any]] = {}
@@ -176,6 +191,8 @@ class DashScopePen:
         choice_usage: dict[str, Any] | None = None,
     ) -> bytes:  # fmt: skip
         message = {"role": "assistant", "content": "", **delta} if self._incremental else self._total(index, delta)
+        if usage is not None and (self._chat.n or 1) > 1:
+            usage = self._own(index, usage)
         body = self._body([self._choice(message, finish or "null", index)], usage)
         return self.message(encode(body, self._answer.spelling))
 
@@ -205,7 +222,28 @@ class DashScopePen:
         content: Any = message.get("content") or ""
         if self._sees:
             content = [{"text": content}] if content else []
-        return {"index": index, "message": {**message, "content": content}, "finish_reason": finish}
+        choice = {"index": index, "message": {**message, "content": content}, "finish_reason": finish}
+        return choice | {"logprobs": {"content": self._logprobs(message)}} if self._chat.logprobs else choice
+
+    def _logprobs(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """Of each token; made up."""
+        tokens = split_tokens(str(message.get("content") or ""))
+        return [
+            {"token": token, "logprob": -0.5, "bytes": list(token.encode()),
+             "top_logprobs": [{"token": token, "logprob": -0.5, "bytes": None}] * self._chat.top_logprobs}
+            for token in tokens
+        ]  # fmt: skip
+
+    def _own(self, index: int, usage: dict[str, Any]) -> dict[str, Any]:
+        """Of several answers each event tells what its own has used."""
+        written, thought = usage["output_tokens"], usage["output_tokens_details"]["reasoning_tokens"]
+        before, mine = self._before, self._mine.get(index, (0, 0))
+        self._before = (written, thought)
+        mine = self._mine[index] = (mine[0] + written - before[0], mine[1] + thought - before[1])
+        return {
+            **usage, "output_tokens": mine[0], "total_tokens": usage["input_tokens"] + mine[0],
+            "output_tokens_details": {"reasoning_tokens": mine[1]},
+        }  # fmt: skip
 
     def _total(self, index: int, delta: dict[str, Any]) -> dict[str, Any]:
         """The message so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -25,13 +25,17 @@ class ChatWriter:
         self._now = now
         self._prefix = b""
 
-    def chunk(self, choice: int, delta: Mapping[str, Any], finish: str | None = None) -> bytes:
+    def chunk(
+        self, choice: int, delta: Mapping[str, Any], finish: str | None = None, logprobs: Sequence[msgspec.Raw] = ()
+    ) -> bytes:
         """One event of a stream, whole."""
         if not self._prefix:
             head = _encode(self._head("chat.completion.chunk"))
             self._prefix = b"data: " + head[:-1] + b',"choices":'
-        choices = [{"index": choice, "delta": delta, "finish_reason": finish}]
-        return self._prefix + _encode(choices) + b"}\n\n"
+        told: dict[str, Any] = {"index": choice, "delta": delta, "finish_reason": finish}
+        if logprobs:
+            told["logprobs"] = {"content": logprobs}
+        return self._prefix + _encode([told]) + b"}\n\n"
 
     def usage_chunk(self, usage: bytes) -> bytes:
         head = _encode(self._head("chat.completion.chunk"))
