@@ -171,11 +171,9 @@ class EmulatedVendor:
             refused = None if scheme.lower() == "bearer" and key.strip() in self.keys else Kind.BAD_KEY
         if refused is None:
             return None
-        return (
-            self._voice.refusal(refused, request_id)
-            if isinstance(refused, Refusal)
-            else self._voice.refused(refused, request_id)
-        )
+        if isinstance(refused, Refusal):
+            return self._voice.refusal(refused, request_id)
+        return self._voice.refused(refused, request_id)
 
     def _paced(self, pace: Pace, model: str, now: int) -> Pace:
         return pace if self.course is None else self.course.pace(self.named(model), pace, now)

@@ -34,6 +34,7 @@ class Voice:
         self, kind: Kind, request_id: str, *, detail: str = "", retry_after: int | None = None,
         fault: Fault | None = None,
     ) -> Script:  # fmt: skip
+        """By what the vendor says of that ``kind``, with more words behind it; ``retry_after`` in seconds."""
         refusal = self.flavour.refusal(kind) or self.flavour.refusal(Kind.SERVER_ERROR) or _ANY_REFUSAL
         if detail:
             refusal = msgspec.structs.replace(refusal, message=f"{refusal.message} {detail}")
@@ -62,6 +63,7 @@ class Voice:
         return Script(request_id, "", 0, False, Count(), (Enter(Outcome.REFUSED), Cut()), None, str(fault))
 
     def wrong(self, refusal: Refusal) -> Wrong:
+        """What goes wrong with a reply in one piece."""
         return Wrong(HALF, self.dialect.error_body(self.flavour, refusal, ""))
 
     def plain(self, plain: Plain, request_id: str) -> Script:
