@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from call_stage import JSON, CallStage
 from test_holding import grant, lease, purse
@@ -14,7 +15,8 @@ from fenli.calls.service import ServiceCall
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, ConnectionLost
 from fenli.ledger.records import Grade
-from fenli.prices.offers import Offer
+from fenli.prices.offers import Conditions, Offer
+from fenli.prices.tariff import Tariff
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettings
 from fenli.routing.targets import Plan
@@ -25,7 +27,8 @@ from fenli.wire.services.parsers import PARSERS, read_request
 
 FORM = b"multipart/form-data; boundary=b"
 PICO_EACH = {"embeddings": "input", "images": "images", "speech": "input_characters", "search": "searches",
-             "transcriptions": "audio_seconds"}  # fmt: skip
+             "transcriptions": "audio_seconds", "videos": "videos"
+}  # fmt: skip
 VECTORS = b'{"object":"list","data":[{"embedding":[0.5]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}'
 AUDIO = [(b"Content-Type", b"audio/mpeg")]
 
@@ -281,3 +284,34 @@ def test_a_sound_that_failed_is_sent_again_whole():
     stage = sound(2, "zhipu/glm-asr-2512", "openai/whisper-1", prices=(0,)).ask().answer(500, b"{}")
     first, second = (bytes(stage.sends[number].request.body) for number in (1, 2))
     assert second == first.replace(b"glm-asr-2512", b"whisper-1")
+
+
+def hailuo(purse: Purse | None = None, **asked: Any) -> ServiceStage:
+    """A clip of 768 lines and six seconds has a price, and no other."""
+    stage = ServiceStage(
+        Capability.VIDEOS, "minimax/MiniMax-Hailuo-2.3", unit="video", prompt="cat", purse=purse, **asked
+    )
+    (target,) = stage.call.plan.targets
+    row = msgspec.structs.replace(target.tariff.offers[0], conditions=Conditions(resolution="768p"))
+    priced = msgspec.structs.replace(target, tariff=Tariff([row], "start"))
+    stage.call.plan = msgspec.structs.replace(stage.call.plan, targets=(priced,))
+    return stage
+
+
+TAKEN_ON = b'{"task_id":"t1","base_resp":{"status_code":0}}'
+
+
+@pytest.mark.parametrize("asked", [{}, {"seconds": "6"}, {"duration": 6}, {"resolution": "768P"}])
+def test_a_clip_costs_what_such_a_clip_costs(asked):
+    stage = hailuo(purse(1_000), **asked).ask().answer(200, TAKEN_ON)
+    assert (stage.entries[0].picos, stage.entries[0].grade, lease(stage).spent) == (3, Grade.ESTIMATED, 3)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"seconds": "10"}, {"duration": 10}, {"resolution": "1080P"}, {"resolution": "512P"}]
+)
+def test_a_longer_or_sharper_clip_does_not_cost_what_another_one_does(asked):
+    stage = hailuo(**asked).ask().answer(200, TAKEN_ON)
+    assert (stage.entries[0].picos, stage.entries[0].grade) == (None, Grade.UNKNOWN)
+    with pytest.raises(CallRefused, match="has no price"):
+        hailuo(purse(1_000), **asked).begin()

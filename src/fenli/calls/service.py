@@ -21,11 +21,13 @@ from fenli.calls.waiting import PASSING, Waiting
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, Failure, Kind, PriceError
 from fenli.ledger.records import OK
+from fenli.prices.facts import Facts
+from fenli.prices.tariff import Rating, Tariff
 from fenli.routing.targets import Target
 from fenli.vendors.contract import header
 from fenli.vendors.services import Service
 from fenli.wire.openai_chat.whole import NO_ANSWER
-from fenli.wire.services import ServiceAnswer
+from fenli.wire.services import ServiceAnswer, ServiceRequest
 from fenli.wire.services.answer import JSON
 from fenli.wire.services.tasks import Failed
 from fenli.wire.services.videos import Handle
@@ -57,7 +59,7 @@ class ServiceCall(Call):
         binds = any(now >= account.budget.effective_from for account in accounts)
         name, tariff = f"{target.vendor_id}/{target.model}", target.tariff
         try:
-            most = None if tariff is None else tariff.most(ask.most, now)
+            most = None if tariff is None else _most(target, tariff, ask, now)
         except PriceError as error:
             if binds:
                 raise unpriced(name, accounts[0], str(error)) from None
@@ -196,6 +198,15 @@ class ServiceCall(Call):
         theirs, ours = msgspec.json.encode({"id": task}), msgspec.json.encode({"id": str(sealed)})
         assert body.startswith(theirs[:-1])
         return ours[:-1] + body[len(theirs) - 1 :]
+
+
+def _most(target: Target, tariff: Tariff, ask: ServiceRequest, now: int) -> Rating:
+    """The most that the request can cost. Raises PriceError, also where what it asks for has no price, and other
+    things do."""
+    facts = target.vendor.facts(ask, None, ask.most)
+    if facts is not None:
+        tariff.find(now, ask.most, Facts(**facts))  # type: ignore[arg-type]
+    return tariff.most(ask.most, now)
 
 
 def _service(attempt: Attempt) -> Service:

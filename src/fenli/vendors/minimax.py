@@ -14,7 +14,7 @@ import msgspec
 from fenli.errors import Kind
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.failing import ErrorRule
-from fenli.vendors.minimax_films import MiniMaxFilms, MiniMaxH3Films, h3_facts, h3_units
+from fenli.vendors.minimax_films import MiniMaxFilms, MiniMaxH3Films, h3_facts, h3_units, hailuo_facts
 from fenli.vendors.minimax_media import MiniMaxImages, MiniMaxSpeech
 from fenli.vendors.openai_compatible import Added, OpenAICompatible
 from fenli.vendors.switches import DISABLED, PersonaSwitch, Switches, ThinkingSwitch
@@ -56,7 +56,13 @@ MINIMAX = OpenAICompatible(
             facts=h3_facts,
             models="MiniMax-H[0-9]",
         ),
-        Endpoint(capability=Capability.VIDEOS, path="/video_generation", codec=MiniMaxFilms(), failures=_FAILURES),
+        Endpoint(
+            capability=Capability.VIDEOS,
+            path="/video_generation",
+            codec=MiniMaxFilms(),
+            failures=_FAILURES,
+            facts=hailuo_facts,
+        ),
         Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
     ),
     errors=(

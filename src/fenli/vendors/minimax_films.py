@@ -18,8 +18,9 @@ from fenli.wire.services.tasks import Errand
 from fenli.wire.services.usage import counted
 from fenli.wire.services.videos import Film, Status, seconds_of
 
-# What a video of H3 is where its request does not say.
+# What a video of H3, and of Hailuo, is where its request does not say.
 SECONDS: Final = 5
+HAILUO_SECONDS: Final = 6
 RESOLUTION: Final = "768P"
 
 
@@ -67,6 +68,9 @@ _encode = msgspec.json.encode
 class MiniMaxFilms(Clips, frozen=True):
     """A video is a file of its own, whose address is asked for once it is there. Implements
     `fenli.wire.services.videos.Filming`."""
+
+    def check(self, ask: ServiceRequest) -> None:
+        ask.value("resolution", str, "512P, 768P or 1080P")
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         fields = passed(ask, model)
@@ -148,6 +152,14 @@ class MiniMaxH3Films(Clips, frozen=True):
 
     def cancelled(self, task: str) -> Errand | None:
         return Errand(f"/v2/video_generation/{task}", b"DELETE")
+
+
+def hailuo_facts(ask: ServiceRequest) -> dict[str, bool | str]:
+    """A clip costs by its resolution and, beyond six seconds, its length: ``768p``, ``768p 10s``."""
+    resolution: str = ask.value("resolution", str, "512P, 768P or 1080P") or RESOLUTION
+    seconds = seconds_of(ask.fields) or HAILUO_SECONDS
+    longer = "" if seconds == HAILUO_SECONDS else f" {seconds}s"
+    return {"resolution": resolution.lower() + longer}
 
 
 def h3_units(ask: ServiceRequest) -> dict[str, int]:

@@ -112,14 +112,20 @@ def parse_videos(body: bytes | memoryview) -> ServiceRequest:
 
 
 def seconds_of(fields: dict[str, Any]) -> int | None:
-    if "seconds" not in fields:
-        return None
-    given = bytes(fields["seconds"]).strip(b'" ')
+    """How long it is to be; vendors call it ``duration``. Raises CallRefused."""
+    said = {name: _seconds(name, fields[name]) for name in ("seconds", "duration") if name in fields}
+    if len(set(said.values())) > 1:
+        message = "'seconds' and 'duration' say different lengths: send 'seconds' alone"
+        raise CallRefused(Code.INVALID_VALUE, message, "duration")
+    return next(iter(said.values()), None)
+
+
+def _seconds(name: str, value: Any) -> int | None:
+    given = bytes(value).strip(b'" ')
     if given == b"null":
         return None
     if not given.isdigit() or len(given) > 3 or not 1 <= int(given) <= SECONDS_MAX:
-        message = f"'seconds' must be a whole number from 1 to {SECONDS_MAX}"
-        raise CallRefused(Code.INVALID_VALUE, message, "seconds")
+        raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be a whole number from 1 to {SECONDS_MAX}", name)
     return int(given)
 
 
