@@ -101,3 +101,25 @@ def test_refusals(market: SdkMarket, drivers: Drivers, fault: str, code: str, st
 def test_a_failure_in_the_middle_of_a_stream_is_told_in_its_place(market: SdkMarket, drivers: Drivers) -> None:
     answer = ask(market, drivers, {"Model": "hunyuan-turbos-latest!error_inside@3", "Stream": True})
     assert answer["last"]["ErrorMsg"]["Code"] == 4000
+
+
+def draw(market: SdkMarket, drivers: Drivers, **asked: Any) -> dict[str, Any]:
+    driver = drivers.get("current", "hunyuan_images")
+    return driver.ask(host=market.url.removeprefix("http://"), key=KEY, asked=asked)
+
+
+def test_images_by_a_job(market: SdkMarket, drivers: Drivers) -> None:
+    job = draw(market, drivers, Prompt="墨竹", Num=3, Resolution="1024:768")
+    assert (job["JobStatusCode"], len(job["ResultImage"]), job["ResultDetails"]) == ("5", 3, ["Success"] * 3)
+    assert market.served()[-1].units == {"images": 3}
+
+
+def test_a_job_that_fails(market: SdkMarket, drivers: Drivers) -> None:
+    job = draw(market, drivers, Prompt="FAIL, please")
+    assert (job["JobStatusCode"], job["JobErrorMsg"]) == ("4", "it went wrong")
+    assert market.served()[-1].units == {}
+
+
+def test_a_job_that_is_not_taken_on(market: SdkMarket, drivers: Drivers) -> None:
+    raised = draw(market, drivers, Prompt="x", Num=9)["raised"]
+    assert (raised["class"], raised["code"]) == ("TencentCloudSDKException", "InvalidParameterValue")

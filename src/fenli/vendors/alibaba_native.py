@@ -17,6 +17,7 @@ import msgspec
 from fenli.errors import UsageError
 from fenli.vendors.alibaba import ALIBABA
 from fenli.vendors.contract import Address, UsageMap
+from fenli.vendors.dashscope_media import DASHSCOPE_LATER
 from fenli.vendors.translated import Translated
 from fenli.wire.dashscope import (
     GenerationReader,
@@ -32,6 +33,7 @@ from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.translated import TranslatedWhole, Translation
 
 _SERVICES: Final = "/services/aigc"
+_STREAM: Final = b"X-DashScope-SSE: enable\r\n"
 _MULTIMODAL: Final = re.compile(rb'"(qwen[\w.]*-(vl|omni|audio|ocr)|qvq)')
 
 
@@ -63,6 +65,9 @@ class AlibabaNative(Translated, frozen=True, kw_only=True):
         if not self._is_multimodal(ask, address.model):
             return address.target
         return address.target.removesuffix(self.path.encode()) + self.multimodal_path.encode()
+
+    def head(self, address: Address, ask: ChatRequest, body: bytes, now: int) -> bytes:
+        return address.headers + _STREAM
 
     def streamed(self, ask: ChatRequest) -> GenerationReader:
         return TotalsReader(ask.choices) if tells_totals(ask) else GenerationReader(ask.choices)
@@ -100,7 +105,12 @@ ALIBABA_NATIVE: Final = AlibabaNative(
     key_variables=("DASHSCOPE_NATIVE_API_KEY",),
     keys_at="https://bailian.console.aliyun.com",
     sells="alibaba",
-    lines=("X-DashScope-SSE: enable",),
+    # Images and videos that are tasks; those that come at once are asked for at the path of chat, in the other mode.
+    endpoints=tuple(
+        msgspec.structs.replace(endpoint, instead_of="/api/v1")
+        for endpoint in ALIBABA.endpoints
+        if endpoint.lines == DASHSCOPE_LATER
+    ),
     path=_SERVICES + "/text-generation/generation",
     usage_map=UsageMap(
         prompt=("input_tokens",),

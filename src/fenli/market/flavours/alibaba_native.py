@@ -8,11 +8,13 @@ from fenli.errors import Kind
 from fenli.market.dialects.dashscope import DASHSCOPE, GenerationUsage
 from fenli.market.flavours.flavour import Flavour, Placement, Refusal
 from fenli.market.senses import Senses
+from fenli.market.services.dashscope_tasks import DashScopeDrawings, DashScopeFilms
 
 ALIBABA_NATIVE: Final = Flavour(
     id="alibaba-native",
     dialect=DASHSCOPE,
     answer_id="",
+    films=(DashScopeFilms(), DashScopeDrawings()),
     usage=GenerationUsage(),
     placement=Placement.EVERY_CHUNK,
     senses=Senses(
