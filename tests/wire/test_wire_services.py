@@ -108,6 +108,16 @@ def test_the_most_is_bounded_by_bytes():
     assert ranking.most == {"input": 3 * 4 + len('["a", "b", "c"]') + 3 * PAIR_TOKENS}
 
 
+def test_an_instruction_is_read_with_every_text():
+    told = len('"find it"')
+    ranking = asked(Capability.RERANK, query="four", documents=["a", "b", "c"], instruct="find it", top_n=2)
+    assert ranking.most == {"input": 3 * 4 + len('["a", "b", "c"]') + 3 * (PAIR_TOKENS + told)}
+    assert asked(Capability.EMBEDDINGS, input=["a", "b"], instruct="find it", dimensions=64).most == {
+        "input": len('["a", "b"]') + 2 * told
+    }
+    assert asked(Capability.EMBEDDINGS, input=[1, 2], instruct="find it").most == {"input": len("[1, 2]") + told}
+
+
 @given(texts=st.lists(st.text(min_size=1), min_size=1, max_size=20))
 def test_no_embedding_has_more_tokens_than_were_held(texts):
     ask = PARSERS[Capability.EMBEDDINGS](json.dumps({"model": "m", "input": texts}).encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from fenli.errors import CallRefused, Code
@@ -12,6 +14,8 @@ from fenli.wire.services.usage import tokens_read
 
 _INPUT = str | list[str | int | list[int]]
 _WANTED = "a text, a list of texts, or lists of token numbers"
+# Members that are counted by themselves, or that no model reads.
+_KNOWN: Final = ("input", "model", "encoding_format", "dimensions", "user")
 
 
 class _Embeddings(msgspec.Struct):
@@ -25,17 +29,21 @@ _decode = msgspec.json.Decoder(_Embeddings).decode
 
 
 def parse_embeddings(body: bytes | memoryview) -> ServiceRequest:
-    """Raises CallRefused. No tokenizer makes more than one token of a byte."""
+    """Raises CallRefused. No tokenizer makes more than one token of a byte; what else a vendor takes, such as an
+    instruction, is read with each text."""
     members = Members(body)
     given_input = members.required("input", _INPUT, _WANTED)
+    texts = 1
     if isinstance(given_input, list):
         few("input", given_input)
+        texts = sum(isinstance(one, str | list) for one in given_input) or 1
         if len(set(map(type, given_input))) > 1:
             raise CallRefused(Code.INVALID_VALUE, f"'input' mixes kinds: it must be {_WANTED}", "input")
     elif not given_input:
         raise CallRefused(Code.INVALID_VALUE, "'input' is empty: send a text", "input")
     size = len(members.fields["input"])
-    return members.request({"input": size}, {"input": max(1, size // BYTES_PER_TOKEN)})
+    beside = sum(len(value) for name, value in members.fields.items() if name not in _KNOWN)
+    return members.request({"input": size + beside * texts}, {"input": max(1, size // BYTES_PER_TOKEN)})
 
 
 class Embeddings(msgspec.Struct, frozen=True):

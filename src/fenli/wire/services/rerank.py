@@ -6,7 +6,7 @@ has ``results`` of ``{index, relevance_score}``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,8 @@ from fenli.wire.services.usage import tokens_read
 
 # What a model puts around each pair of query and document.
 PAIR_TOKENS = 16
+# Members that are counted by themselves, or that no model reads.
+_KNOWN: Final = ("query", "documents", "model", "top_n", "return_documents", "user")
 
 
 class _Ranked(msgspec.Struct):
@@ -30,7 +32,8 @@ _decode = msgspec.json.Decoder(_Ranked).decode
 
 
 def parse_rerank(body: bytes | memoryview) -> ServiceRequest:
-    """Raises CallRefused. The query is read once with each document, so its bytes count as often."""
+    """Raises CallRefused. The query is read once with each document, and so is whatever else a vendor takes, such as an
+    instruction: their bytes count as often."""
     members = Members(body)
     query: str = filled("query", members.required("query", str, "a text"))
     wanted = "a list of texts, or of objects with a text"
@@ -38,7 +41,8 @@ def parse_rerank(body: bytes | memoryview) -> ServiceRequest:
     members.count("top_n", ITEMS_MAX)
     size = len(query.encode()) * len(documents) + len(members.fields["documents"])
     estimate = max(1, size // BYTES_PER_TOKEN)
-    return members.request({"input": size + PAIR_TOKENS * len(documents)}, {"input": estimate})
+    beside = sum(len(value) for name, value in members.fields.items() if name not in _KNOWN)
+    return members.request({"input": size + (beside + PAIR_TOKENS) * len(documents)}, {"input": estimate})
 
 
 class Rerank(msgspec.Struct, frozen=True):
