@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 import pytest
+from mutations import LEFT_OUT, Path, changed, places
 from recorded_answers import Heard, Recorded, Recorder, hear
 
 from fenli.errors import UsageError
@@ -19,38 +20,15 @@ from fenli.vendors.catalog import VENDORS
 from fenli.wire.translated import TranslatedStream, TranslatedWhole
 
 DEEP: Final = "nested too deeply"
-LEFT_OUT: Final = object()
 CHANGES = (
     LEFT_OUT, None, 5, -1, 10**30, 1.5, True, "", "null", "x", [], {}, [None], [5], ["x"], [{}], {"a": 1}, [[[]]], DEEP,
 )  # fmt: skip
 MESSAGE = re.compile(rb"^(?:data: ?)?(\{.*\})\r?$", re.MULTILINE)
-Path = tuple[str | int, ...]
 
 
 @pytest.fixture(scope="module")
 def recorder() -> Recorder:
     return Recorder()
-
-
-def places(value: Any, at: Path = ()) -> Iterator[Path]:
-    yield at
-    if isinstance(value, dict | list):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(inner, (*at, name))
-
-
-def changed(message: Any, path: Path, change: Any) -> Any:
-    if not path:
-        return {} if change is LEFT_OUT else change
-    copy = json.loads(json.dumps(message))
-    inner = copy
-    for name in path[:-1]:
-        inner = inner[name]
-    if change is LEFT_OUT:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = change
-    return copy
 
 
 def encoded(message: Any) -> bytes:

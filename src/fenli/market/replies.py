@@ -135,10 +135,13 @@ def _tool_call(tool: dict[str, Any]) -> ToolCall | None:
 
 
 def _example(schema: dict[str, Any]) -> Any:
-    """A value that such a schema allows, in the plain cases."""
-    if schema.get("enum"):
-        return schema["enum"][0]
+    """A value that such a schema allows, in the plain cases. Of several types the first that is not null counts."""
+    allowed = schema.get("enum")
+    if isinstance(allowed, list) and allowed:
+        return allowed[0]
     kind = schema.get("type", "object")
+    if isinstance(kind, list):
+        kind = next((one for one in kind if one != "null"), None)
     if kind == "object":
         properties = schema.get("properties")
         if not isinstance(properties, dict):
@@ -147,7 +150,7 @@ def _example(schema: dict[str, Any]) -> Any:
     if kind == "array":
         items = schema.get("items")
         return [_example(items)] if isinstance(items, dict) else []
-    return {"string": '上海 "厘"', "integer": 42, "number": 1.5, "boolean": True}.get(kind)
+    return {"string": '上海 "厘"', "integer": 42, "number": 1.5, "boolean": True}.get(str(kind))
 
 
 def _json_text(value: Any) -> str:

@@ -164,7 +164,7 @@ def _name(senses: Senses, body: dict[str, Any], last: dict[str, Any]) -> str:
 
 def _builtin(body: dict[str, Any]) -> Iterable[str]:
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, dict)]
-    return [str(tool.get("function", {}).get("name")) for tool in tools if tool.get("type") == "builtin_function"]
+    return [str(_at(tool, "function.name")) for tool in tools if tool.get("type") == "builtin_function"]
 
 
 def _schema_in(words: str) -> dict[str, Any] | None:

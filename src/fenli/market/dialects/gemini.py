@@ -142,7 +142,7 @@ class GenerateContent:
         assert found is not None
         try:
             body = msgspec.convert(_camel(msgspec.json.decode(ask.body)), _Body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return f"Invalid JSON payload received. {error}"
         model = unquote(found[1])
         signs = _SIGNS.match(model) is not None

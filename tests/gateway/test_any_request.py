@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final
 
 import pytest
+from mutations import LEFT_OUT, changed, places
 
 from fenli.errors import CallRefused
 from fenli.vendors.catalog import VENDORS
@@ -44,29 +44,7 @@ BODIES: tuple[dict[str, Any], ...] = (
         "fenli": {"thinking": "low", "search": {"citations": True}, "prefix": True, "persona": PERSONA},
     },
 )  # fmt: skip
-LEFT_OUT: Final = object()
 CHANGES = (LEFT_OUT, None, -1, 10**30, 1.5, True, "", "\0\r\n", [], {}, [None], [5], ["x"], [{}], {"a": 1}, [[[]]])
-Path = tuple[str | int, ...]
-
-
-def places(value: Any, at: Path = ()) -> Iterator[Path]:
-    if at:
-        yield at
-    if isinstance(value, dict | list):
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(inner, (*at, name))
-
-
-def changed(body: Any, path: Path, change: Any) -> Any:
-    copy = json.loads(json.dumps(body))
-    inner = copy
-    for name in path[:-1]:
-        inner = inner[name]
-    if change is LEFT_OUT:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = change
-    return copy
 
 
 def address_of(vendor: Vendor) -> Address:
@@ -83,7 +61,7 @@ def test_whatever_a_member_becomes_it_is_a_request_or_a_refusal(name: str) -> No
     vendor = VENDORS[name]
     address, made = address_of(vendor), 0
     for body in BODIES:
-        for path in places(body):
+        for path in list(places(body))[1:]:
             for change in CHANGES:
                 with suppress(CallRefused):
                     ask = parse_request(json.dumps({"model": "m", **changed(body, path, change)}).encode())
