@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from fenli.config.limits import LimitedBy
 from fenli.config.options import Options
 from fenli.config.references import Reference
 from fenli.config.spans import Span
@@ -69,6 +70,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``poll_balances`` is how often it is asked what is left of our money with it, ``low_balance`` what is too little.
     ``missing_options`` goes before the gateway's; ``options`` say what it calls them, where fenli does not know.
+    ``limits``: in which headers it tells what it takes.
     """
 
     adapter: Words | None = None
@@ -82,6 +84,7 @@ class Vendor(Struct, frozen=True, forbid_unknown_fields=True):
     low_balance: Words | None = None
     missing_options: Literal["refuse", "downgrade"] | None = None
     options: Options = field(default_factory=Options)
+    limits: list[LimitedBy] | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
 
 

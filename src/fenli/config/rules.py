@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fenli.config import limits
 from fenli.config.document import Gateway, Local, Office, Prices, Rates, Route, Tls, Vendor
 from fenli.config.options import NONE
 from fenli.config.problems import Path as Place
@@ -68,6 +69,7 @@ class Rules:
                 yield Problem((*path, "base_url"), str(error))
         yield from _balances(vendor, path)
         yield from _options(vendor, path)
+        yield from limits.judge(vendor.limits or [], (*path, "limits"))
 
     def route(self, route: Route, path: Place) -> Iterator[Problem]:
         first = self._routes.setdefault(route.name, path)

@@ -98,6 +98,7 @@ def _vendors(config: Config, environ: Mapping[str, str]) -> Iterator[VendorSetti
             deadlines=state.deadlines,
             missing_options=state.missing_options,
             switches=state.switches,
+            limits=state.limits,
             enabled=state.on,
             why_off=state.why,
         )

@@ -8,12 +8,14 @@ import msgspec
 
 from fenli.config.document import Deadlines as Spans
 from fenli.config.document import Vendor as Section
+from fenli.config.limits import headers_of
 from fenli.config.load import Config
 from fenli.config.options import switches_of
 from fenli.config.references import missing
 from fenli.config.spans import Span
 from fenli.routing.snapshot import Deadlines
 from fenli.vendors.catalog import VENDORS
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.switches import Switches
 from fenli.wire.openai_chat.options import Missing
 
@@ -22,8 +24,8 @@ LOCAL = "local"
 
 class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     """``why`` says what switched the vendor on or off. ``models`` and ``currency`` are None where the built-in ones
-    hold, ``switches`` where its own do; ``credential`` is a reference, empty where no key is needed. ``poll_balances``
-    (ns) is what is said of this vendor alone; ``low_balance`` is a decimal. ``price_list``: the
+    hold, ``switches`` and ``limits`` where its own do; ``credential`` is a reference, empty where no key is needed.
+    ``poll_balances`` (ns) is what is said of this vendor alone; ``low_balance`` is a decimal. ``price_list``: the
     vendor whose prices are said to hold."""
 
     id: str
@@ -40,6 +42,7 @@ class VendorState(msgspec.Struct, frozen=True, kw_only=True):
     deadlines: Deadlines = Deadlines()
     missing_options: Missing = Missing.REFUSE
     switches: Switches | None = None
+    limits: tuple[LimitHeaders, ...] | None = None
 
 
 def vendor_states(config: Config, environ: Mapping[str, str]) -> list[VendorState]:
@@ -76,6 +79,7 @@ def _states(config: Config, environ: Mapping[str, str]) -> Iterator[VendorState]
             deadlines=deadlines_of(config.document.gateway.deadlines, section.deadlines),
             missing_options=Missing(section.missing_options or config.document.gateway.missing_options),
             switches=switches_of(section.options, adapter.switches),
+            limits=headers_of(section.limits),
         )
 
 

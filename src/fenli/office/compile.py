@@ -121,6 +121,7 @@ def _vendor(
         context=setting.context,
         missing_options=setting.missing_options,
         switches=setting.switches,
+        limits=setting.limits,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fenli.prices.rates import Rate
 from fenli.routing.snapshot import Deadlines, Route
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.switches import Switches
 from fenli.wire.openai_chat.options import Missing
 
@@ -35,6 +36,7 @@ class VendorSetting(msgspec.Struct, frozen=True, kw_only=True):
     low_balance: int | None = None
     missing_options: Missing = Missing.REFUSE
     switches: Switches | None = None
+    limits: tuple[LimitHeaders, ...] | None = None
     enabled: bool = True
     why_off: str = "enabled = false"
 

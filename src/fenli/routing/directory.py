@@ -180,6 +180,8 @@ class Directory:
         vendor = VENDORS[settings.adapter]
         if settings.switches is not None:
             vendor = vendor.switched(settings.switches)
+        if settings.limits is not None:
+            vendor = vendor.telling(settings.limits)
         strange = tuple(member for member in self._returned if member not in vendor.returned)
         if strange and vendor_id == settings.adapter:  # what a vendor of one's own has words for nobody knows
             vendor = vendor.withholding(strange)

@@ -15,6 +15,7 @@ import msgspec
 from fenli.budgets import Budget
 from fenli.prices.offers import Offer
 from fenli.prices.rates import Rate
+from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.switches import Switches
 from fenli.wire.openai_chat.options import Missing
 
@@ -57,8 +58,8 @@ class VendorSettings(msgspec.Struct, frozen=True):
     """A vendor that is switched on. ``adapter`` names its entry in `fenli.vendors`; ``id`` is its name in the books.
 
     ``context`` holds for every model of it, in tokens, where it is known better than the catalogue knows it.
-    ``missing_options``: what to do where a request asks for an option that a model lacks; ``switches`` stand in the
-    place of the adapter's.
+    ``missing_options``: what to do where a request asks for an option that a model lacks; ``switches`` and ``limits``
+    stand in the place of the adapter's.
     """
 
     id: str
@@ -72,6 +73,7 @@ class VendorSettings(msgspec.Struct, frozen=True):
     context: int | None = None
     missing_options: Missing = Missing.REFUSE
     switches: Switches | None = None
+    limits: tuple[LimitHeaders, ...] | None = None
 
 
 class Route(msgspec.Struct, frozen=True):

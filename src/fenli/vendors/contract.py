@@ -150,6 +150,9 @@ class Vendor(Protocol):
     def switched(self, switches: Switches) -> Vendor:
         """The same vendor with other switches."""
 
+    def telling(self, limits: tuple[LimitHeaders, ...]) -> Vendor:
+        """The same vendor, which tells its limits in these headers."""
+
     def withholding(self, members: tuple[str, ...]) -> Vendor:
         """The same vendor, which is not told these members of messages."""
 

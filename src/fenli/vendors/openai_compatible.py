@@ -100,6 +100,9 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     def switched(self, switches: Switches) -> Self:
         return msgspec.structs.replace(self, switches=switches)
 
+    def telling(self, limits: tuple[LimitHeaders, ...]) -> Self:
+        return msgspec.structs.replace(self, limits=limits)
+
     def withholding(self, members: tuple[str, ...]) -> Self:
         return msgspec.structs.replace(self, withheld=members)
 
