@@ -262,7 +262,8 @@ def test_minimax_speaks_in_hexadecimal_and_counts_chinese_twice(fenli, client):
 @pytest.mark.parametrize(
     ("model", "cost"),
     [("zhipu/search-std", "0.01"), ("zhipu/search-pro", "0.03"), ("metaso/search", "0.03"),
-     ("deepseek/search-api", "0.005"), ("stepfun/search", None)],
+     ("deepseek/search-api", "0.005"), ("stepfun/search", None), ("baidu/web-search", None),
+     ("minimax/plan-search", None)],
 )  # fmt: skip
 def test_a_search_is_the_same_everywhere_and_costs_what_each_asks(fenli, model, cost):
     body = {"model": model, "query": "上海 天气", "max_results": 3}

@@ -79,6 +79,7 @@ def test_every_endpoint_of_a_vendor_is_one_of_its_adapters(vendor):
         ),
         ("metaso", "/api/v1/reader", {"url": "file:///etc/passwd"}),
         ("zhipu", "/api/paas/v4/reader", {}),
+        ("baidu", "/v2/ai_search/web_search", {"messages": []}),
     ],
 )
 def test_what_a_vendor_does_not_take_is_refused_its_own_way_and_costs_nothing(vendor, path, body):

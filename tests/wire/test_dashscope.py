@@ -92,7 +92,9 @@ def test_messages_are_the_input_and_all_else_are_parameters() -> None:
     }
 
 
-@pytest.mark.parametrize(("member", "value"), [("logit_bias", {"1": 2}), ("modalities", ["audio"]), ("frequency_penalty", 0.5)])
+@pytest.mark.parametrize(
+    ("member", "value"), [("logit_bias", {"1": 2}), ("modalities", ["audio"]), ("frequency_penalty", 0.5)]
+)
 def test_what_it_has_no_word_for_is_refused_by_name(member: str, value: Any) -> None:
     with pytest.raises(CallRefused) as refused:
         sent(**{member: value})

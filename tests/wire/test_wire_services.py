@@ -202,6 +202,15 @@ def test_results_have_the_names_that_callers_read_and_all_the_rest():
         read(codec, asked(Capability.SEARCH), {"results": []})
 
 
+def test_who_takes_no_limit_is_read_up_to_the_callers() -> None:
+    codec = Search(query="q", limit="", results=("organic",), url=("link",))
+    ask = asked(Capability.SEARCH, max_results=2)
+    assert json.loads(codec.body(ask, b'"m"')) == {"q": "q"}
+    answer = {"organic": [{"title": str(at), "link": "u"} for at in range(4)]}
+    assert [one["title"] for one in json.loads(read(codec, ask, answer).body)["results"]] == ["0", "1"]
+    assert len(json.loads(read(codec, asked(Capability.SEARCH), answer).body)["results"]) == 4
+
+
 def test_a_page_has_the_names_that_callers_read_and_all_the_rest():
     codec = Reading(content="markdown", told=("credits",))
     answer = {"title": "T", "url": "https://example.com/moved", "author": "A", "date": "2026-01-02",

@@ -7,11 +7,14 @@ an unknown model with a 400 and one that is not open to the account with a 401.
 from __future__ import annotations
 
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, IMAGES
+from fenli.vendors.baidu_search import BaiduSearch
+from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.limits import LimitHeaders
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PersonaSwitch, SearchSwitch, Switches, ThinkingSwitch
+from fenli.wire.capabilities import Capability
+from fenli.wire.openai_chat import FailurePlace
 
 BAIDU = OpenAICompatible(
     id="baidu",
@@ -20,7 +23,16 @@ BAIDU = OpenAICompatible(
     base_url="https://qianfan.baidubce.com/v2",
     key_variables=("QIANFAN_API_KEY",),
     keys_at="https://console.bce.baidu.com/qianfan",
-    endpoints=(EMBEDDINGS, IMAGES),
+    endpoints=(
+        EMBEDDINGS,
+        IMAGES,
+        Endpoint(
+            capability=Capability.SEARCH,
+            path="/ai_search/web_search",
+            codec=BaiduSearch(results=("references",), snippet=("content",), id="request_id"),
+            failures=(FailurePlace(code="code", message="message"),),
+        ),
+    ),
     limits=tuple(
         LimitHeaders(of, f"x-ratelimit-limit-{of}", f"x-ratelimit-remaining-{of}") for of in ("requests", "tokens")
     ),

@@ -24,6 +24,9 @@ from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.decoded import decoded, refuse_unknown
 
 _SIGNED: Final = re.compile(r"gemini-([3-9]|[1-9][0-9])")
+_SEARCHES: Final = b'{"googleSearch":{}}'
+_SOURCES: Final = "message.annotations"
+_QUERIES: Final = 10  # nothing limits them; budgets hold so many
 _THINKING: Final = "generationConfig.thinkingConfig"
 _SHOWN: Final = {f"{_THINKING}.includeThoughts": b"true"}
 _BUDGET: Final = f"{_THINKING}.thinkingBudget"
@@ -101,7 +104,8 @@ GOOGLE = Google(
             ThinkingSwitch(models=_SIGNED.pattern, on=_SHOWN, effort=_LEVEL),
         ),
         search=(
-            SearchSwitch(models=r"gemini-([2-9]|[1-9][0-9])", tool=b'{"googleSearch":{}}', shown="message.annotations"),
+            SearchSwitch(models=r"gemini-2\.", tool=_SEARCHES, shown=_SOURCES),
+            SearchSwitch(models=_SIGNED.pattern, tool=_SEARCHES, shown=_SOURCES, most=_QUERIES),
         ),
     ),
     errors=(

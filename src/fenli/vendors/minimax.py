@@ -21,6 +21,7 @@ from fenli.vendors.switches import DISABLED, PersonaSwitch, Switches, ThinkingSw
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailurePlace
 from fenli.wire.openai_chat.request import TRUE
+from fenli.wire.services.search import Search
 
 _FAILURES: Final = (FailurePlace(within="base_resp", code="status_code", message="status_msg"),)
 # One number stands for every bad parameter: the words say which.
@@ -64,6 +65,12 @@ MINIMAX = OpenAICompatible(
             facts=hailuo_facts,
         ),
         Endpoint(capability=Capability.SPEECH, path="/t2a_v2", codec=MiniMaxSpeech(), failures=_FAILURES),
+        Endpoint(
+            capability=Capability.SEARCH,
+            path="/coding_plan/search",
+            codec=Search(query="q", limit="", results=("organic",), url=("link",)),
+            failures=_FAILURES,
+        ),
     ),
     errors=(
         *_numbered(Kind.BAD_KEY, "1004|2049"),

@@ -9,6 +9,7 @@ from fenli.market.flavours.baidu_tokens import ChatAndTokens, KeyOrBearerToken
 from fenli.market.flavours.flavour import Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.media import Drawing
+from fenli.market.services.searching import BaiduSearching
 from fenli.market.services.texts import Embedding
 
 _INVALID, _LIMIT = "invalid_request_error", "rate_limit_exceeded"
@@ -30,6 +31,9 @@ BAIDU: Final = Flavour(
     services={
         "/v2/embeddings": Embedding(),
         "/v2/images/generations": Drawing(),
+        "/v2/ai_search/web_search": BaiduSearching(
+            sole="web-search", results="references", names=("url", "content", "date"), each={"type": "web"}
+        ),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "The IAM token is invalid", "invalid_iam_token", "authentication_error"),

@@ -11,6 +11,7 @@ from fenli.market.flavours.flavour import Envelope, Flavour, Refusal
 from fenli.market.senses import Senses
 from fenli.market.services.media import MiniMaxDrawing, MiniMaxSpeaking
 from fenli.market.services.minimax_tasks import MiniMaxFilms, MiniMaxH3Films
+from fenli.market.services.searching import Searching
 
 MINIMAX: Final = Flavour(
     id="minimax",
@@ -27,6 +28,14 @@ MINIMAX: Final = Flavour(
     services={
         "/v1/image_generation": MiniMaxDrawing(),
         "/v1/t2a_v2": MiniMaxSpeaking(),
+        "/v1/coding_plan/search": Searching(
+            query="q",
+            limit="",
+            sole="plan-search",
+            results="organic",
+            names=("link", "snippet", "date"),
+            members={"related_searches": [], "base_resp": {"status_code": 0, "status_msg": ""}},
+        ),
     },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "login fail: carry the API key in the Authorization header (1004)",

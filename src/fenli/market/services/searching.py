@@ -37,9 +37,12 @@ class Searching(msgspec.Struct, frozen=True, kw_only=True):
     def model(self, body: bytes) -> str:
         return str(_decode(body).get(self.engine, "")) if self.engine else self.sole
 
+    def asked(self, body: dict[str, Any]) -> tuple[Any, Any]:
+        """The query, and how many results are wanted."""
+        return body.get(self.query), body.get(self.limit, DEFAULT)
+
     def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
-        asked = _decode(body)
-        query, wanted = asked.get(self.query), asked.get(self.limit, DEFAULT)
+        query, wanted = self.asked(_decode(body))
         if not isinstance(query, str) or not query:
             raise ValueError(f"{self.query}: is required")
         if not isinstance(wanted, int) or not 1 <= wanted <= self.most:
@@ -54,3 +57,14 @@ class Searching(msgspec.Struct, frozen=True, kw_only=True):
         ]  # fmt: skip
         answer = {"id": chance.bytes(8).hex(), self.results: results, **self.members}
         return Made(msgspec.json.encode(answer), units={"searches": 1})
+
+
+class BaiduSearching(Searching, frozen=True, kw_only=True):
+    """Asked in a conversation of one message."""
+
+    def asked(self, body: dict[str, Any]) -> tuple[Any, Any]:
+        messages, kinds = body.get("messages"), body.get("resource_type_filter") or [{"type": "web", "top_k": DEFAULT}]
+        last = messages[-1] if isinstance(messages, list) and messages else {}
+        if last.get("role") != "user":
+            raise ValueError("messages: the last must be the user's")
+        return last.get("content"), next((kind.get("top_k") for kind in kinds if kind.get("type") == "web"), DEFAULT)

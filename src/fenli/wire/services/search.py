@@ -31,7 +31,8 @@ def parse_search(body: bytes | memoryview) -> ServiceRequest:
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor calls what. ``engine``: the member that carries the model's name, empty where there is one search
-    only. ``results``: where they are; the first place that holds a list counts. ``url``, ``snippet``, ``date``: the
+    only. ``limit`` is empty where it takes none: what it finds beyond the caller's number is
+    left out. ``results``: where they are; the first place that holds a list counts. ``url``, ``snippet``, ``date``: the
     members of a result, the first that is there counts. ``told``: what the vendor says of what the search cost.
     Implements `fenli.wire.services.Codec`."""
 
@@ -50,7 +51,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         renamed = {"query": self.query, "max_results": self.limit}
-        fields = {renamed.get(name, name): value for name, value in ask.fields.items() if name != "model"}
+        left_out = ("model",) if self.limit else ("model", "max_results")
+        fields = {renamed.get(name, name): value for name, value in ask.fields.items() if name not in left_out}
         if self.engine:
             fields[self.engine] = model
         return encode_members(fields)
@@ -61,6 +63,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         if place is None:
             raise ValueError(f"it has no {' or '.join(self.results)}")
         results = [self._neutral(result) for result in _decode_results(found[place])]
+        if not self.limit:
+            results = results[: ask.value("max_results", int, "a whole number") or len(results)]
         usage = came_to("searches", 1, {name: found[name] for name in self.told if name in found})
         shown = b'{"searches":1}'
         identity = _text(found.get(self.id))
