@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import tomllib
 
 from fenli_command import Fenli
 
@@ -45,6 +46,18 @@ def test_show_is_what_is_in_force_without_secrets(fenli: Fenli) -> None:
     assert shown["vendors"]["openai"]["on"] is True
     assert shown["vendors"]["openai"]["why"] == "MY_KEY"
     assert shown["gateway"]["drain"] == "30s"
+
+
+def test_what_is_shown_is_toml_whatever_is_said_of_a_vendor(fenli: Fenli) -> None:
+    vendor = 'adapter = "vllm"\nbase_url = "http://10.0.0.5:8000/v1"\nmodels = ["m"]\n'
+    said = 'limits = [{ of = "requests", remaining = "x-left" }]\noptions.thinking.budget = "most"\n'
+    route = '[[routes]]\nname = "chat"\ntargets = ["mine/m"]\n'
+    fenli.write("fenli.toml", f"[vendors.mine]\n{vendor}{said}{route}")
+    shown = tomllib.loads(fenli.out("config", "show"))
+    (limit,) = shown["vendors"]["mine"]["limits"]
+    assert (limit["of"], limit["remaining"], limit["form"]) == ("requests", "x-left", "seconds")
+    assert shown["vendors"]["mine"]["switches"]["thinking"][0]["budget"] == "most"
+    assert shown["routes"] == [{"name": "chat", "targets": ["mine/m"]}]
 
 
 def test_schema_is_json(fenli: Fenli) -> None:

@@ -20,6 +20,7 @@ from fenli.config.settings import try_out
 from fenli.config.spans import Span
 from fenli.config.vendors import LOCAL, vendor_states
 from fenli.errors import ConfigError
+from fenli.values.toml_text import inline
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -79,7 +80,7 @@ def toml(tree: dict[str, Any], section: str = "") -> Iterator[str]:
     if section and plain:
         yield f"\n[{section}]"
     for key, value in plain.items():
-        yield f"{key} = {msgspec.json.encode(value).decode()}"
+        yield f"{key} = {inline(value)}"
     for key, value in tree.items():
         path = f"{section}.{key}" if section else key
         if isinstance(value, dict):

@@ -15,7 +15,7 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 def toml_of(data: Mapping[str, Any]) -> str:
     """Strings, whole numbers, truths, date-times with an offset, and lists and tables of them. Tables of the top level
     get a header each, and so do the items of a list of tables there; deeper ones stand in their line."""
-    plain = [f"{_key(name)} = {_value(value)}" for name, value in data.items() if not _is_table(value)]
+    plain = [f"{_key(name)} = {inline(value)}" for name, value in data.items() if not _is_table(value)]
     sections = [line for name, value in data.items() if _is_table(value) for line in _section(name, value)]
     return "\n".join([*plain, *sections]).lstrip("\n") + "\n"
 
@@ -37,10 +37,11 @@ def _section(name: str, value: Any) -> Iterator[str]:
 
 def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
     for name, value in table.items():
-        yield f"{_key(name)} = {_value(value)}"
+        yield f"{_key(name)} = {inline(value)}"
 
 
-def _value(value: Any) -> str:
+def inline(value: Any) -> str:
+    """In one line, as it may stand behind a key; of a table what is None is left out."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -50,9 +51,10 @@ def _value(value: Any) -> str:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.isoformat()
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(name)} = {_value(item)}' for name, item in value.items())} }}"
+        pairs = (f"{_key(name)} = {inline(item)}" for name, item in value.items() if item is not None)
+        return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(inline, value))}]"
     raise TypeError(f"{value!r} has no place in a file that fenli writes")
 
 
