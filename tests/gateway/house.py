@@ -269,7 +269,7 @@ class House:
 
     def books(self, calls: int = 1) -> list[Entry]:
         """The entries of the journal, once that many calls have ended and all of them are closed."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             poster, entries = Poster("r1"), []
             for path in sorted((self.data / "journal" / "r1").glob("*.log")):
@@ -311,7 +311,7 @@ def read_until(connection: socket.socket, mark: bytes) -> bytes:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)

@@ -669,8 +669,7 @@ def test_what_was_metered_while_the_disk_was_full_is_written_later(house: House)
         read_until(connection, HI)
         house.full = True
         read_until(connection, DONE)
-        time.sleep(0.1)
-    assert b"fenli_journal_pending_records 1" in house.ask("/metrics", method="GET", key=None).body
+    wait_until(lambda: b"fenli_journal_pending_records 1" in house.ask("/metrics", method="GET", key=None).body)
     house.full = False
     (entry,) = house.books()
     assert (entry.outcome, entry.picos) == ("ok", 18)
