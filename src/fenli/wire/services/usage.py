@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -10,7 +10,10 @@ from fenli.errors import UsageError
 from fenli.wire.openai_chat.whole import NO_ANSWER
 
 # Beyond it the cost of one request would no longer fit the books' 64 bits.
-Count = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+MOST: Final = 10**9
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+# Of what an answer brought: one that brings nothing is none.
+Brought = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
 class _Tokens(msgspec.Struct):
@@ -50,6 +53,6 @@ def came_to(meter: str, units: int, more: dict[str, msgspec.Raw | None] | None =
 def counted(raw: bytes, meter: str) -> dict[str, int]:
     """The one meter of `came_to`. Raises UsageError."""
     try:
-        return {meter: msgspec.convert(_decode_counts(raw)[meter], Count)}
+        return {meter: msgspec.convert(_decode_counts(raw)[meter], Brought)}
     except (KeyError, *NO_ANSWER) as error:
         raise UsageError(f"the answer tells no {meter}: {error}: {raw[:200]!r}") from None
