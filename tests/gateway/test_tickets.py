@@ -231,7 +231,7 @@ def test_a_vendor_that_takes_no_ticket_at_all_is_asked_twice_and_no_more() -> No
     staged.whole("baidu-legacy/ernie-3.5-8k")
     place = staged.market.vendors["baidu-legacy"]._place
     other = msgspec.structs.replace(place, keys=frozenset({"market-ak:market-sk2"}))
-    dialect = staged.market.vendors["baidu-legacy"]._dialect
+    dialect = staged.market.vendors["baidu-legacy"]._voice.dialect
     lending = dialect.aside
     staged.market.vendors["baidu-legacy"]._place = other  # what it lends it does not take
     dialect.aside = lambda vendor, ask, now, chance: lending(place, ask, now, chance)  # type: ignore[method-assign]
