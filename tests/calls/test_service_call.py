@@ -11,7 +11,7 @@ from call_stage import JSON, CallStage
 from test_holding import grant, lease, purse
 
 from fenli.budgets.purse import Purse
-from fenli.calls.service import ServiceCall
+from fenli.calls.service import ServiceCall, StreamedCall
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, ConnectionLost
 from fenli.ledger.records import Grade
@@ -27,7 +27,7 @@ from fenli.wire.services.parsers import PARSERS, read_request
 
 FORM = b"multipart/form-data; boundary=b"
 PICO_EACH = {"embeddings": "input", "images": "images", "speech": "input_characters", "search": "searches",
-             "transcriptions": "audio_seconds", "videos": "videos"
+             "transcriptions": "audio_seconds", "videos": "videos", "completions": "output"
 }  # fmt: skip
 VECTORS = b'{"object":"list","data":[{"embedding":[0.5]}],"model":"m","usage":{"prompt_tokens":7,"total_tokens":7}}'
 AUDIO = [(b"Content-Type", b"audio/mpeg")]
@@ -42,7 +42,8 @@ def plan(capability: Capability, *targets: str, prices: tuple[int, ...] = (3,), 
         vendor = VENDORS[name]
         settings.append(VendorSettings(name, name, vendor.base_url, "", (model,), "CNY", deadlines=deadlines))
         price = prices[min(place, len(prices) - 1)]
-        row = Offer(f"o-{name}", name, model, "CNY", 0, None, unit, {PICO_EACH[capability]: price})
+        charged = {PICO_EACH[capability]: price} | ({"input": price} if capability is Capability.COMPLETIONS else {})
+        row = Offer(f"o-{name}", name, model, "CNY", 0, None, unit, charged)
         offers[name] = (row,) if price else ()
     snapshot = Snapshot("v", 0, (), tuple(settings), (Route("fast", targets),), offers)
     return Directory(snapshot, lambda _: "sk-secret").plan_for(capability, "fast")
@@ -59,7 +60,7 @@ class ServiceStage(CallStage):
             request = PARSERS[capability](json.dumps({"model": "fast", **ask}).encode())
         else:
             request = read_request(capability, form(**ask), FORM)
-        self.call = ServiceCall(
+        self.call = (StreamedCall if request.stream else ServiceCall)(
             7, "call_x7", Key("k1", "mine", b""), request, made, self.now, self.purse, wants_cost=wants_cost
         )
 
@@ -315,3 +316,62 @@ def test_a_longer_or_sharper_clip_does_not_cost_what_another_one_does(asked):
     assert (stage.entries[0].picos, stage.entries[0].grade) == (None, Grade.UNKNOWN)
     with pytest.raises(CallRefused, match="has no price"):
         hailuo(purse(1_000), **asked).begin()
+
+
+def text(piece: str, finish: str | None = None, usage: dict[str, int] | None = None) -> bytes:
+    choice = {"index": 0, "text": piece, "finish_reason": finish}
+    return (
+        b"data: %b\n\n" % json.dumps({"id": "c", "choices": [choice], "usage": usage}, separators=(",", ":")).encode()
+    )
+
+
+def gap(*targets: str, **more: Any) -> ServiceStage:
+    """A streamed text of at most 9 tokens."""
+    asked = {"prompt": "x" * 40, "max_tokens": 9, "stream": True, "unit": "1M_tokens"}
+    return ServiceStage(Capability.COMPLETIONS, *(targets or ("deepseek/deepseek-flash",)), **asked | more)
+
+
+COUNTED = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+END = text("", "stop", COUNTED)
+DONE = b"data: [DONE]\n\n"
+
+
+def test_a_streamed_text_is_held_relayed_and_paid_as_a_chat_is():
+    stage = gap(purse=purse(1_000_000), prices=(1,)).ask()
+    assert lease(stage).held == 40 + 16 + 9
+    stage.head().body(text("a"))
+    assert (stage.said, lease(stage).held) == (text("a"), 65)
+    stage.body(text("b"), END, DONE).complete().settle()
+    assert stage.said.startswith(text("a") + text("b"))
+    assert stage.said.endswith(DONE)
+    assert (stage.finished, stage.entries[0].usage) == (True, {"input": 10, "output": 2})
+    assert (stage.entries[0].grade, lease(stage).held, lease(stage).spent) == (Grade.MEASURED, 0, 12)
+
+
+def test_before_the_first_text_the_next_target_is_asked():
+    stage = gap("deepseek/deepseek-flash", "alibaba/qwen-plus", prices=(0,)).ask().head().body(text(""))
+    assert stage.started is None
+    stage.fail(ConnectionLost("gone", sent=True)).settle()
+    stage.head().body(text("a"), END, DONE).complete().settle()
+    assert (stage.sends[2].target.vendor_id, stage.finished) == ("alibaba", True)
+
+
+def test_a_text_that_breaks_off_is_told_and_estimated():
+    stage = gap(purse=purse(1_000_000), prices=(1,)).ask().head().body(text("one"), text(" two"))
+    stage.fail(ConnectionLost("gone", sent=True)).settle()
+    assert (stage.aborted, stage.said.count(b'"error"')) == (True, 1)
+    assert (stage.entries[0].usage, stage.entries[0].grade) == ({"input": 10, "output": 2}, Grade.ESTIMATED)
+    assert (lease(stage).held, lease(stage).spent) == (0, 12)
+
+
+def test_who_leaves_a_text_cancels_it():
+    stage = gap(prices=(0,)).ask().head().body(text("one")).leave().settle()
+    assert stage.cancelled == [1]
+    assert (stage.entries[0].outcome, stage.entries[0].usage) == ("client_gone", {"input": 10, "output": 1})
+
+
+def test_a_whole_answer_where_a_stream_was_asked_for_is_a_failure_that_is_paid():
+    whole = json.dumps({"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}], "usage": COUNTED}).encode()
+    stage = gap(purse=purse(1_000_000), prices=(1,)).ask().head(headers=JSON).body(whole).complete().settle()
+    assert stage.reply.status >= 500
+    assert (stage.entries[0].usage, lease(stage).spent) == ({"input": 10, "output": 2}, 12)

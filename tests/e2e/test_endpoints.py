@@ -174,6 +174,59 @@ def test_a_gap_is_filled_and_costs_its_tokens(fenli, client, vendor):
     assert (entry["currency"], Decimal(entry["cost"])) == ("CNY", cost)
 
 
+@pytest.mark.parametrize("vendor", COMPLETING)
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_text_is_streamed_and_costs_its_tokens(fenli, client, vendor, shown):
+    prompt, suffix = "def cents(mills):\n", "\nprint(cents(10))"
+    asked = {"stream_options": {"include_usage": True}} if shown else {}
+    raw = client.completions.with_raw_response.create(
+        model=f"{vendor}/{COMPLETING[vendor]}", prompt=prompt, suffix=suffix, max_tokens=9, stream=True, n=2, **asked
+    )
+    chunks = list(raw.parse())
+    texts = ["".join(one.text for chunk in chunks for one in chunk.choices if one.index == index) for index in (0, 1)]
+    assert texts[0] == texts[1]
+    assert "print(cents" in texts[0]
+    assert [one.finish_reason for chunk in chunks for one in chunk.choices if one.finish_reason] == ["length"] * 2
+    told = [chunk.usage for chunk in chunks if chunk.usage]
+    entry = entry_of(fenli, raw.headers)
+    read = sum(-(-len(text) // 4) for text in (prompt, suffix))
+    assert entry["usage"] == {"input": read, "output": 18}
+    assert Decimal(entry["cost"]) == (read * Decimal("1.000001") + 18 * Decimal("4.000007")) / 10**6
+    if shown or vendor == "deepseek":  # which tells it unasked, in a chat, too
+        assert [(usage.prompt_tokens, usage.completion_tokens) for usage in told] == [(read, 18)]
+    else:
+        assert told == []
+
+
+def test_the_cost_of_a_streamed_text_stands_in_its_usage(fenli, client):
+    raw = client.completions.with_raw_response.create(
+        model="alibaba/qwen-plus", prompt="one", max_tokens=3, stream=True, extra_headers={"x-fenli-cost": "true"}
+    )
+    usage = list(raw.parse())[-1].usage
+    assert Decimal(str(usage.cost)) == Decimal(entry_of(fenli, raw.headers)["cost"])
+
+
+@pytest.mark.parametrize("fault", ["cut@700", "error_inside@3"])
+def test_a_text_that_breaks_off_raises_and_is_counted_here(fenli, client, fault):
+    headers = None
+    try:
+        raw = client.completions.with_raw_response.create(
+            model=f"alibaba/qwen-plus!{fault}", prompt="one" * 20, max_tokens=9, stream=True
+        )
+        headers = raw.headers
+        list(raw.parse())
+    except openai.APIStatusError as error:  # where all of it came at once
+        headers = error.response.headers
+    except openai.APIError:
+        pass
+    else:
+        pytest.fail("it did not break off")
+    entry = entry_of(fenli, headers)
+    assert entry["outcome"] != "ok"
+    assert entry["usage"]["input"] == 15  # by our own count: 60 bytes
+    assert entry["usage"]["output"] >= 1
+
+
 def test_a_model_that_only_ranks_does_not_go_on_with_a_text(fenli):
     status, _, body = post(fenli, "/v1/completions", {"model": "huawei/bge-reranker-v2-m3", "prompt": "x"})
     assert (status, json.loads(body)["error"]["code"]) == (404, "model_not_found")

@@ -119,6 +119,24 @@ def test_a_sound_is_charged_by_the_second_or_the_token_and_zhipu_hears_no_more_t
     ]  # fmt: skip
 
 
+def test_a_text_comes_in_pieces_and_what_is_cut_off_is_charged_as_far_as_it_came():
+    face = face_of("alibaba", "deepseek")
+    path, body = "/compatible-mode/v1/completions", {"model": "qwen-plus", "prompt": "one", "stream": True, "n": 2}
+    _, whole = send(face, "alibaba", path, body | {"max_tokens": 3, "stream_options": {"include_usage": True}})
+    chunks = [json.loads(line[6:]) for line in whole.decode().split("\n\n")[:-2]]
+    assert whole.endswith(b"data: [DONE]\n\n")
+    assert [chunk["usage"] for chunk in chunks[:-1]] == [None] * 8
+    assert (chunks[-1]["choices"], chunks[-1]["usage"]["completion_tokens"]) == ([], 6)
+    ends = [one["finish_reason"] for chunk in chunks for one in chunk["choices"]]
+    assert ends == [None] * 6 + ["length"] * 2
+    _, told = send(face, "deepseek", "/beta/completions", {"model": "deepseek-flash", "prompt": "one", "stream": True})
+    assert b'"usage":{' in told.split(b"\n\n")[-3]
+    send(face, "alibaba", path, body | {"model": "qwen-plus!error_inside@4"})
+    assert [(one.outcome, one.stream, one.completion_tokens) for one in face.served()][::2] == [
+        (Outcome.WHOLE, True, 6), (Outcome.CUT, True, 4),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("form", [{}, {"model": "whisper-9"}, {"model": "whisper-1", "response_format": "midi"}])
 def test_a_form_that_a_vendor_does_not_take_costs_nothing(form):
     face = face_of("openai")

@@ -1,5 +1,6 @@
 """A call for anything but chat: embeddings, images, speech. It lives as any call does; its worst case follows from what
-it asks for, and its answer comes in one piece: at once, or of a task that is asked after until it is there.
+it asks for, and its answer comes in one piece (but for a `StreamedCall`): at once, or of a task that is asked after
+until it is there.
 
     _finish ─> wake ─> heard | unheard ─> wake ...  where all that came is a task
 
@@ -198,6 +199,15 @@ class ServiceCall(Call):
         theirs, ours = msgspec.json.encode({"id": task}), msgspec.json.encode({"id": str(sealed)})
         assert body.startswith(theirs[:-1])
         return ours[:-1] + body[len(theirs) - 1 :]
+
+
+class StreamedCall(ServiceCall):
+    """On the terms of its service, and relayed as a chat is."""
+
+    __slots__ = ()
+
+    head = Call.head
+    _finish = Call._finish
 
 
 def _most(target: Target, tariff: Tariff, ask: ServiceRequest, now: int) -> Rating:

@@ -13,7 +13,7 @@ import msgspec
 from fenli import __version__
 from fenli.budgets.purse import Purse
 from fenli.calls.call import Call
-from fenli.calls.service import ServiceCall
+from fenli.calls.service import ServiceCall, StreamedCall
 from fenli.clock import Clock
 from fenli.errors import CODES, CallRefused, Code
 from fenli.gateway.catalogue import model_list, one_model
@@ -132,7 +132,10 @@ class App:
             raise _not_allowed(key, ask.model)
         plan = directory.plan_for(capability, ask.model)
         self._number = number = self._number + 1
-        call = ServiceCall(
+        wants_cost = headers[b"x-fenli-cost"].lower() in _TRUE if b"x-fenli-cost" in headers else key.show_cost
+        if wants_cost:
+            ask.show_usage()
+        call = (StreamedCall if ask.stream else ServiceCall)(
             number,
             call_id(self.run, number),
             key,
@@ -140,7 +143,7 @@ class App:
             plan,
             exchange.received,
             self.purse,
-            wants_cost=headers[b"x-fenli-cost"].lower() in _TRUE if b"x-fenli-cost" in headers else key.show_cost,
+            wants_cost=wants_cost,
             attempts_max=directory.snapshot.attempts_max,
             request_id=_request_id(headers),
             retry=_retry_count(headers),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from fenli.market.script import Action, Body, End, Enter, Head, Outcome, Script,
 from fenli.market.senses import Noticed, notice
 from fenli.market.services.files import Cabinet
 from fenli.market.services.films import Studio
-from fenli.market.services.service import Service
+from fenli.market.services.service import Made, Service, framed
 from fenli.market.tasks import Tasks
 from fenli.market.troubles import HALF, Wrong, told_usage, troubled
 from fenli.market.usage import Count
@@ -295,13 +295,16 @@ class EmulatedVendor:
         except (ValueError, UnicodeDecodeError) as error:
             return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         head = Head(200, (*self._voice.headers(request_id), (b"content-type", made.content_type)))
-        wait = Wait(self._paced(self.pace, model, now).first_token)
-        actions: list[Action] = [wait, head, Enter(Outcome.WHOLE, made.count.completion), Body(made.body), End()]
+        pace = self._paced(self.pace, model, now)
+        actions: list[Action] = [Wait(pace.first_token), head, *_played(made, pace.token)]
         if fault is not None and isinstance(fault.what, Trouble):
             trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
-            actions = troubled(actions, trouble, fault.number, self._voice.wrong(self.flavour.refusals[-1]), chance)
+            wrong = self._voice.wrong(self.flavour.refusals[-1])
+            if made.pieces:
+                wrong = Wrong(framed(wrong.garbage), framed(wrong.error))
+            actions = troubled(actions, trouble, fault.number, wrong, chance)
         return Script(
-            request_id, model, status_of(actions), False, made.count, tuple(actions),
+            request_id, model, status_of(actions), bool(made.pieces), made.count, tuple(actions),
             None if made.told is None else encode(made.told), None if fault is None else str(fault), units=made.units,
         )  # fmt: skip
 
@@ -357,3 +360,15 @@ class EmulatedVendor:
         if told is None:
             return self._voice.nowhere(ask, request_id)
         return self._voice.plain(Plain(200, told[0], ((b"content-type", told[1]),)), request_id)
+
+
+def _played(made: Made, span: int) -> Iterator[Action]:
+    """What a service has made; ``span`` is between two pieces of a stream."""
+    for piece in made.pieces:
+        if span:
+            yield Wait(span)
+        yield Body(piece.data, piece.tokens)
+    tokens = made.count.completion
+    yield Enter(Outcome.WHOLE, tokens)
+    yield Body(made.body, tokens, final=True) if made.pieces else Body(made.body)
+    yield End()

@@ -48,9 +48,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return re.match(self.models, model, re.IGNORECASE) is not None
 
 
-def completions(count: Callable[[bytes], dict[str, int]], path: str = "/completions") -> Endpoint:
+def completions(
+    count: Callable[[bytes], dict[str, int]], path: str = "/completions", failures: tuple[FailurePlace, ...] = ()
+) -> Endpoint:
     """``count`` makes disjoint meters of the vendor's usage object."""
-    return Endpoint(capability=Capability.COMPLETIONS, path=path, codec=Completions(count))
+    return Endpoint(capability=Capability.COMPLETIONS, path=path, codec=Completions(count), failures=failures)
 
 
 EMBEDDINGS: Final = Endpoint(capability=Capability.EMBEDDINGS, path="/embeddings", codec=Embeddings())

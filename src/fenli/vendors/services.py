@@ -12,9 +12,10 @@ from fenli.vendors.contract import Address, Disconnect, Headers, Vendor, parse_b
 from fenli.vendors.endpoints import Endpoint
 from fenli.vendors.headers import accepting, typed
 from fenli.vendors.limits import LimitHeaders
+from fenli.wire.answers import Answer
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat import FailureReader
-from fenli.wire.services import Codec, Delivered, Reply, ServiceAnswer, ServiceRequest
+from fenli.wire.services import Codec, Delivered, Reply, ServiceAnswer, ServiceRequest, Streaming
 from fenli.wire.services.tasks import Awaited, Errand, Failed
 from fenli.wire.services.videos import Filming
 
@@ -114,7 +115,11 @@ class Service:
         assert self.endpoint.codec is not None
         return self.endpoint.codec
 
-    def answer(self, ask: ServiceRequest, now: int) -> ServiceAnswer:
+    def answer(self, ask: ServiceRequest, now: int) -> Answer:
+        if ask.stream:
+            codec = self.codec
+            assert isinstance(codec, Streaming)
+            return codec.streamed(ask, self._failures)
         return ServiceAnswer(self.codec, ask, self._failures, now)
 
     def usage(self, raw: bytes) -> dict[str, int]:

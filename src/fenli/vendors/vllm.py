@@ -14,14 +14,16 @@ from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
 from fenli.wire.openai_chat import FailurePlace
 
+_FAILURES = (FailurePlace(code="code", message="message"),)
+
 VLLM = OpenAICompatible(
     id="vllm",
     title="A server of your own (vLLM)",
     title_zh="自建服务(vLLM)",
     base_url="http://127.0.0.1:8000/v1",
     key_variables=("VLLM_API_KEY",),
-    failures=(FailurePlace(code="code", message="message"),),
-    endpoints=(completions(UsageMap().meters), EMBEDDINGS, RERANK, TRANSCRIPTIONS),
+    failures=_FAILURES,
+    endpoints=(completions(UsageMap().meters, failures=_FAILURES), EMBEDDINGS, RERANK, TRANSCRIPTIONS),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),

@@ -34,7 +34,7 @@ DEEPSEEK: Final = Flavour(
         schemas=False,
     ),
     services={
-        "/beta/completions": Completing(_USAGE),
+        "/beta/completions": Completing(_USAGE, unasked=True),
         "/v1/tools/search": Searching(sole="search-api"),
     },
     refusals=(

@@ -14,14 +14,23 @@ JSON: Final = b"application/json"
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """An event of a stream, and the tokens that have been produced once it is sent."""
+
+    data: bytes
+    tokens: int
+
+
 class Made(msgspec.Struct, frozen=True):
-    """An answer, and what the vendor charges for it: ``count`` in tokens, ``units`` by meter for the rest."""
+    """An answer, and what the vendor charges for it: ``count`` in tokens, ``units`` by meter for the rest. Where it is
+    streamed, ``pieces`` stand before ``body``, which ends it."""
 
     body: bytes
     count: Count = Count()
     units: dict[str, int] = {}
     told: dict[str, Any] | None = None
     content_type: bytes = JSON
+    pieces: tuple[Piece, ...] = ()
 
 
 class Service(Protocol):
@@ -49,6 +58,11 @@ class Named(msgspec.Struct):
 
 
 named = msgspec.json.Decoder(Named).decode
+
+
+def framed(data: bytes) -> bytes:
+    """As an event of a stream."""
+    return b"data: " + data + b"\n\n"
 
 
 def tokens_of(*texts: str) -> int:

@@ -43,7 +43,23 @@ _SCHEMA: Final = "see https://platform.openai.com/docs/api-reference/chat/create
 Member = bytes | msgspec.Raw
 
 
-class ChatRequest:
+class Streamable:
+    """What has members to ask for a stream's usage with."""
+
+    fields: dict[str, Member]
+
+    __slots__ = ()
+
+    def asking_usage(self) -> bytes:
+        """``stream_options`` with usage asked for, whatever else the caller set in it."""
+        if "stream_options" not in self.fields:
+            return _ASK_USAGE
+        options: dict[str, Member] = dict(_stream_options(self.fields["stream_options"]) or {})
+        options["include_usage"] = TRUE
+        return encode_members(options)
+
+
+class ChatRequest(Streamable):
     """``fields`` holds the JSON text of every top-level member. ``output_limit`` is None where the caller set none, and
     ``options`` where the request has no member that could ask for one."""
 
@@ -126,14 +142,6 @@ class ChatRequest:
         messages = bytes(self.fields["messages"])
         words = len(messages) - ENVELOPE * messages.count(b'"role"')
         return {"input": max(1, words // BYTES_PER_TOKEN), "output": max(1, counted)}
-
-    def asking_usage(self) -> bytes:
-        """``stream_options`` with usage asked for, whatever else the caller set in it."""
-        if "stream_options" not in self.fields:
-            return _ASK_USAGE
-        options: dict[str, Member] = dict(_stream_options(self.fields["stream_options"]) or {})
-        options["include_usage"] = TRUE
-        return encode_members(options)
 
 
 def parse_request(body: bytes | memoryview) -> ChatRequest:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from fenli.errors import CallRefused
+from fenli.wire.answers import Answer
 from fenli.wire.openai_chat.failures import FailureReader
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
 from fenli.wire.services.request import ServiceRequest
@@ -54,6 +55,14 @@ class Codec(Protocol):
 
     def meters(self, raw: bytes) -> dict[str, int]:
         """Out of `Delivered.usage`. Raises UsageError for what does not count."""
+
+
+@runtime_checkable
+class Streaming(Codec, Protocol):
+    """A codec whose answers may come in pieces."""
+
+    def streamed(self, ask: ServiceRequest, failures: FailureReader | None) -> Answer:
+        """A reader of them, for what is asked for so."""
 
 
 class _Failing(msgspec.Struct):

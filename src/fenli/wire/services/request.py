@@ -44,6 +44,9 @@ class ServiceRequest:
     def limited(self, context: int | None, output: int | None) -> None:
         """Told how many tokens the model that is asked next reads and writes at most, where anybody knows."""
 
+    def show_usage(self) -> None:
+        """Has the caller see the usage of a stream."""
+
     def estimate(self, counted: int) -> dict[str, int] | None:
         return self.sure
 
@@ -81,8 +84,12 @@ class Members:
             message = f"'model' has {len(self.model)} characters, and no name has more than {MODEL_MAX}: shorten it"
             raise CallRefused(Code.INVALID_VALUE, message, "model")
         if self.optional("stream", bool, "true or false"):
-            message = "'stream' is true, and what is asked for here comes in one piece: leave it out"
-            raise CallRefused(Code.INVALID_VALUE, message, "stream")
+            self.streamed()
+
+    def streamed(self) -> None:
+        """Told that the answer is wanted in pieces."""
+        message = "'stream' is true, and what is asked for here comes in one piece: leave it out"
+        raise CallRefused(Code.INVALID_VALUE, message, "stream")
 
     def required(self, name: str, kind: Any, wanted: str) -> Any:
         value = self.optional(name, kind, wanted)
