@@ -231,3 +231,11 @@ def test_a_stream_that_breaks_off_with_an_error(market: SdkMarket, drivers: Driv
         assert answer["raised"]["class"] == raises
         assert says in json.dumps(answer["raised"], ensure_ascii=False)
     assert market.served()[-1].outcome == "cut"
+
+
+def test_arks_bots_tell_what_they_found(market: SdkMarket, drivers: Drivers) -> None:
+    ark = next(sdk for sdk in OWN if sdk.driver == "ark_chat")
+    answer = ask(market, drivers, ark._replace(model="bot-20260101"))
+    is_what_was_served(market, ark, answer)
+    assert answer["references"][0]["url"]
+    assert market.served()[-1].searches == 1

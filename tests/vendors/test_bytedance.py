@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from recorded import kind, meters
 
 from fenli.errors import Kind
+from fenli.vendors.catalog import VENDORS
+from fenli.wire.openai_chat import parse_request
+from fenli.wire.openai_chat.options import Option
 
 
 def test_its_usage_has_openais_shape() -> None:
@@ -11,6 +16,18 @@ def test_its_usage_has_openais_shape() -> None:
         "bytedance", prompt_tokens=100, completion_tokens=50, total_tokens=150,
         prompt_tokens_details={"cached_tokens": 20}, completion_tokens_details={"reasoning_tokens": 10},
     ) == {"input": 80, "cached_input": 20, "output": 40, "reasoning": 10}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("bot-20260101-x", "/api/v3/bots/chat/completions"), ("ep-1", "/api/v3/chat/completions")],
+)
+def test_bots_have_a_path_of_their_own_and_search_unasked(model: str, path: str) -> None:
+    vendor = VENDORS["bytedance"]
+    ask = parse_request(b'{"model":"m","messages":[],"fenli":{"search":true,"missing":"downgrade"}}')
+    request = vendor.request(vendor.address(vendor.base_url, "sk-1", model), ask, 0)
+    assert (request.target.decode(), json.loads(bytes(request.body))) == (path, {"model": model, "messages": []})
+    assert vendor.switches.holds(Option.SEARCH, model) is model.startswith("bot-")
 
 
 ERRORS = [

@@ -1,4 +1,5 @@
-"""字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``.
+"""字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``, or that of
+a bot, ``bot-...``: an application with plugins that search, at a path of its own.
 
 Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54; its page on image generation for how many a
 request may come to.
@@ -15,7 +16,16 @@ from fenli.vendors.endpoints import EMBEDDINGS, IMAGES, Endpoint
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.films import ArkFilms
 from fenli.vendors.openai_compatible import OpenAICompatible
-from fenli.vendors.switches import DISABLED, ENABLED, PersonaSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
+from fenli.vendors.switches import (
+    DISABLED,
+    ENABLED,
+    PersonaSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+)
 from fenli.wire.capabilities import Capability
 from fenli.wire.services import ServiceRequest
 from fenli.wire.services.images import wanted
@@ -43,6 +53,7 @@ BYTEDANCE = OpenAICompatible(
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("ARK_API_KEY",),
     keys_at="https://console.volcengine.com/ark",
+    paths=(("bot-", "/bots/chat/completions"),),
     endpoints=(
         EMBEDDINGS,
         msgspec.structs.replace(IMAGES, charges=at_most_drawn),
@@ -71,6 +82,7 @@ BYTEDANCE = OpenAICompatible(
                 levels=("minimal", "low", "medium", "high"),
             ),
         ),
+        search=(SearchSwitch(models="bot-", shown="references"),),
         persona=(PersonaSwitch(models="doubao-seed-character"),),
         schema=(SchemaSwitch(way=SchemaWay.TAKEN),),
     ),

@@ -60,7 +60,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     ``cache_mark``: what stands in messages that are to be cached at a price of its own. ``standard_tiers``: what it
     calls the usual service tier in its answers; none where tiers are not told, or have no prices.
     ``sells`` names the vendor whose models, and prices where it has none of its own, it sells; itself where empty.
-    ``path``: of chat, behind the base URL, where a model has none of its own.
+    ``path``: of chat, behind the base URL, where a model has none of its own, nor one among ``paths``, by how its name
+    begins.
     ``limit_field``: the only name under which the vendor takes an output limit; None when it takes both.
     ``adds``: what its requests need beyond the caller's. ``failures``: where its bodies tell one beside ``error``,
     whatever the status: an answer with a 200 is searched for it, too. ``switches``: what it calls the options.
@@ -76,6 +77,7 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     key_form: str = ""
     sells: str = ""
     path: str = "/chat/completions"
+    paths: tuple[tuple[str, str], ...] = ()
     disconnect: Disconnect = Disconnect.CANCEL
     asks_usage: bool = True
     limit_field: str | None = None
@@ -109,7 +111,8 @@ class OpenAICompatible(msgspec.Struct, frozen=True, kw_only=True):
     def address(self, base_url: str, secret: str, model: str) -> Address:
         origin, prefix = parse_base_url(base_url)
         entry = next((entry for entry in self.models if entry.id == model), Model(model))
-        target = prefix + (entry.path or self.path)
+        path = next((path for beginning, path in self.paths if model.startswith(beginning)), self.path)
+        target = prefix + (entry.path or path)
         name = msgspec.json.encode(entry.sent_as or model)
         return Address(origin, target.encode(), self._headers(origin, secret), name, secret)
 

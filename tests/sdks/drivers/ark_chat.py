@@ -15,8 +15,11 @@ def client(base_url: str, key: str) -> Ark:
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    create = client(question["base_url"], question["key"]).chat.completions.create
-    asked = question["asked"]
+    made, asked = client(question["base_url"], question["key"]), question["asked"]
+    if asked["model"].startswith("bot-"):
+        reply = made.bot_chat.completions.create(**asked)
+        return {**Gathered().whole(reply), "references": [one.model_dump() for one in reply.references or ()]}
+    create = made.chat.completions.create
     if asked.get("stream"):
         return Gathered().stream(create(**asked, stream_options={"include_usage": True}))
     return Gathered().whole(create(**asked))

@@ -15,8 +15,13 @@ from fenli.market.services.texts import Embedding
 BYTEDANCE: Final = Flavour(
     id="bytedance",
     answer_id="",
-    model_prefixes=("ep-",),
-    senses=Senses(thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")}),
+    model_prefixes=("ep-", "bot-"),
+    paths=("/api/v3/bots/chat/completions",),
+    senses=Senses(
+        thinking={r"(?!doubao-(1\.5-)?(pro|lite))": ("thinking.type", "reasoning_effort")},
+        searching="bot-",
+        sources="references",
+    ),
     films=(ArkFilms(),),
     services={
         "/api/v3/embeddings": Dated(Embedding()),
