@@ -11,7 +11,7 @@ from fenli.errors import ConfigError, UsageError
 from fenli.http.transport import Origin
 from fenli.values import METERS
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import Headers, UsageMap, header, parse_base_url, retry_after_ms
+from fenli.vendors.contract import Address, Headers, UsageMap, header, parse_base_url, retry_after_ms
 from fenli.vendors.openai_compatible import OpenAICompatible
 
 # Base URLs
@@ -216,3 +216,16 @@ def test_every_vendor_is_listed_under_its_own_name() -> None:
 def test_no_two_vendors_share_an_environment_variable() -> None:
     names = [name for vendor in VENDORS.values() for name in vendor.key_variables]
     assert len(names) == len(set(names))
+
+
+def test_each_secret_part_of_a_key_is_hidden():
+    def hidden(secret):
+        return Address(Origin("https", "h", 443), b"/", b"", b"m", secret).hidden
+
+    assert hidden("sk-1") == ("sk-1",)
+    assert hidden("") == ()
+    assert hidden("SecretId:SecretKey") == ("SecretId:SecretKey", "SecretKey")
+    assert hidden("app:api-key:api-secret") == (
+        "app:api-key:api-secret", "api-key:api-secret", "api-key", "api-secret",
+    )  # fmt: skip
+    assert hidden("id:short") == ("id:short",)

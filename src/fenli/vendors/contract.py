@@ -72,11 +72,11 @@ class Address(msgspec.Struct, frozen=True):
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """What nobody may be shown: the key, the secret part of one that is written ID:SECRET, the ticket."""
-        _, _, part = self.secret.partition(":")
+        """What nobody may be shown: the key, each secret part of one that is written ID:SECRET, the ticket."""
+        parts = (self.secret.partition(":")[2], *self.secret.split(":")[1:])
         ticket = self.ticket.ticket if self.ticket is not None else None
-        texts = (self.secret, part if len(part) > 5 else "", ticket.text if ticket is not None else "")
-        return tuple(text for text in texts if text)
+        told = dict.fromkeys(part for part in parts if len(part) > 5)
+        return tuple(text for text in (self.secret, *told, ticket.text if ticket is not None else "") if text)
 
     def __repr__(self) -> str:
         return f"Address({self.origin}, {self.target!r}, model={self.model!r})"
