@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from fenli.market.dialects.spelling import encode
 from fenli.market.services.service import Made, Piece, framed, named, tokens_of
 from fenli.market.usage import Count, UsageShape, split_tokens
 from fenli.sim.random import Stream
@@ -88,4 +87,4 @@ def _choice(index: int, text: str, finish: str | None) -> dict[str, Any]:
 
 
 def _event(chunk: dict[str, Any]) -> bytes:
-    return framed(encode(chunk))
+    return framed(msgspec.json.encode(chunk))
