@@ -182,6 +182,7 @@ def test_a_failure_without_a_word_has_one_here(name):
         ("huawei", {"task_id": "t"}),
         ("tencent", {"status": "completed", "data": []}),
         ("tencent", {"status": "completed", "data": "text"}),
+        ("tencent", {"error": {"message": "no such task"}}),
         ("minimax/MiniMax-H3", {"task": {"status": "succeeded"}}),
         ("minimax/MiniMax-H3", {"status": "succeeded"}),
     ],

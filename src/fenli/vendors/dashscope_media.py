@@ -68,11 +68,16 @@ _decode_told = msgspec.json.Decoder(_Told).decode
 _WAITING: Final = {"PENDING": Status.QUEUED, "RUNNING": Status.IN_PROGRESS, "SUSPENDED": Status.IN_PROGRESS}
 
 
+_NOTHING: Final = ("FAILED", "CANCELED")
+
 # Images between texts at most, where a request names no number.
 INTERLEAVED: Final = 5
 
-# What of a request belongs to what is to be made, for models whose prompt is no message.
+# What of a request belongs to what is to be made, for models whose prompt is no message, and for videos.
 _GIVEN: Final = ("negative_prompt", "ref_img", "sketch_image_url", "images")
+_FILMED: Final = (
+    "negative_prompt", "template", "audio_url", "first_frame_url", "last_frame_url", "head_frame", "tail_frame",
+)  # fmt: skip
 
 
 class DashScopeImages(Images, frozen=True):
@@ -121,6 +126,8 @@ class DashScopeDrawn(DashScopeImages, frozen=True):
             return drawn([_picture(one) for one in task.results if one.url], reply.at, task.task_id or told.request_id)
         if task.task_status in _WAITING:
             return None
+        if task.task_status not in _NOTHING:  # it no longer knows the task, which may have been charged
+            raise ValueError(f"its status is {task.task_status[:40]!r}")
         return Failed(_encode({"code": task.code or task.task_status, "message": task.message or ""}))
 
 
@@ -136,7 +143,8 @@ class DashScopeFilms(msgspec.Struct, frozen=True):
         given = {"prompt": msgspec.Raw(ask.fields["prompt"])}
         if "input_reference" in ask.fields:
             given["img_url"] = msgspec.Raw(ask.fields["input_reference"])
-        parameters = _parameters(ask, ("model", "prompt", "seconds", "input_reference"))
+        given |= {name: msgspec.Raw(ask.fields[name]) for name in _FILMED if name in ask.fields}
+        parameters = _parameters(ask, ("model", "prompt", "seconds", "input_reference", *_FILMED))
         parameters["duration"] = seconds_of(ask.fields)
         return _encode({"model": msgspec.Raw(model), "input": given, "parameters": parameters})
 

@@ -98,10 +98,12 @@ class TokenHubDrawn(Images, frozen=True):
         match task.status:
             case "completed":
                 return drawn([{"url": url} for url in task.urls], reply.at, task.id)
-            case "failed" | "cancelled" | "expired":
+            case "failed" | "cancelled":
                 code = None if isinstance(task.error, str) or task.error is None else task.error.code
                 return Failed(_encode({"error": {"message": task.why, "code": code}}))
-        return None
+            case "queued" | "in_progress" | "processing" | "running":
+                return None
+        raise ValueError(f"its status is {task.status[:40]!r}: {task.why}")
 
 
 class TokenHubLite(TokenHubDrawn, frozen=True):
@@ -126,7 +128,7 @@ class TokenHubFilms(Clips, frozen=True):
             raise CallRefused(Code.INVALID_VALUE, message, "size")
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
-        apart = ("model", "seconds", "input_reference")
+        apart = ("model", "seconds", "duration", "input_reference")
         fields: dict[str, Member] = {name: value for name, value in ask.fields.items() if name not in apart}
         image: str | None = ask.value("input_reference", str, "an image")
         if image is not None:
@@ -150,6 +152,8 @@ class TokenHubFilms(Clips, frozen=True):
                 return Film(Status.FAILED, error=task.why)
             case "queued":
                 return Film(Status.QUEUED)
+            case "":
+                raise ValueError(f"it has no status: {task.why}")
         return Film(Status.IN_PROGRESS)
 
 
