@@ -25,6 +25,7 @@ from fenli.http.transport import Deadlines as TransportDeadlines
 from fenli.http.transport import Origin, Receiver, Request, Sending
 from fenli.ledger.entries import Entry, Poster
 from fenli.ledger.journal import Reader
+from fenli.market.flavours.flavour import Plain
 from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import AT_ONCE, Echo
 from fenli.market.transport import MarketTransport, Network
@@ -56,7 +57,7 @@ class Caller:
         self.received = now
         self.listener: Any = None
         self.status = 0
-        self.heard = b""
+        self.said = self.heard = b""
         self.over = False
 
     def start(self, status: int, headers: bytes) -> None:
@@ -66,7 +67,7 @@ class Caller:
         self.heard += data
 
     def reply(self, status: int, headers: bytes, body: bytes) -> None:
-        self.status, self.heard, self.over = status, body, True
+        self.status, self.said, self.heard, self.over = status, headers, body, True
 
     def finish(self, data: bytes = b"") -> None:
         self.heard += data
@@ -267,6 +268,26 @@ def test_a_refused_key_is_told_at_once_and_not_tried_again_for_a_minute() -> Non
     assert staged.fetched == 2
     notes = [entry.note for entry in staged.entries()]
     assert all(note is not None and "no ticket: Client authentication failed" in note for note in notes)
+
+
+def test_who_says_when_a_ticket_may_be_had_again_is_left_alone_until_then() -> None:
+    staged = Staged()
+    voice = staged.market.vendors["baidu-legacy"]._voice
+    lending = voice.dialect.aside
+    busy = Plain(429, b'{"error":"slow_down"}', ((b"content-type", b"application/json"), (b"retry-after", b"20")))
+    voice.dialect.aside = lambda vendor, ask, now, chance: busy  # type: ignore[method-assign]
+    try:
+        callers = [staged.whole("baidu-legacy/ernie-3.5-8k") for _ in range(3)]
+        staged.go(SECOND)
+        assert staged.fetched == 1
+        assert {caller.status for caller in callers} == {429}
+        assert all(b"retry-after: 20\r\n" in caller.said for caller in callers)
+        assert staged.whole("either").text == "four 厘"  # another target does not wait
+    finally:
+        voice.dialect.aside = lending  # type: ignore[method-assign]
+    staged.go(20 * SECOND)
+    assert staged.whole("baidu-legacy/ernie-3.5-8k").text == "four 厘"
+    assert staged.fetched == 2
 
 
 def test_a_key_that_is_refused_at_its_renewal_is_left_alone_for_a_minute_too() -> None:

@@ -11,10 +11,11 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from fenli.calls.attempt import failure_of
-from fenli.clock import SECOND
+from fenli.clock import MILLISECOND, SECOND
 from fenli.errors import Fault, TicketRefused, TimedOut
 from fenli.http.fetch import Fetched, Gathering
 from fenli.http.transport import Deadlines, Sending, Transport
+from fenli.vendors.contract import retry_after_ms
 from fenli.vendors.tickets import TicketHolder
 
 log = logging.getLogger(__name__)
@@ -78,10 +79,13 @@ class Tickets:
                 raise TicketRefused(failure_of(fetched))
             holder.keep(holder.booth.read(fetched.status, fetched.headers, fetched.body, fetch.started))
         except TicketRefused as error:
-            refused = _named(error)
-            log.warning("%s: no ticket: %s", holder.booth.request.origin.host, refused.failure.kind.value)
-            if refused.failure.fault is Fault.CREDENTIAL:
+            refused = _named(error, fetched)
+            failure = refused.failure
+            log.warning("%s: no ticket: %s", holder.booth.request.origin.host, failure.kind.value)
+            if failure.fault is Fault.CREDENTIAL:
                 holder.refuse(refused, self._now() + REFUSED_FOR)
+            elif failure.retry_after_ms is not None:
+                holder.refuse(refused, self._now() + min(failure.retry_after_ms * MILLISECOND, REFUSED_FOR))
         for told in fetch.told:
             try:
                 told(refused)
@@ -95,8 +99,10 @@ class _Fetch(msgspec.Struct):
     told: list[Told]
 
 
-def _named(refused: TicketRefused) -> TicketRefused:
-    """It is the ticket that was not to be had: nothing is said of the call."""
+def _named(refused: TicketRefused, fetched: Fetched | Exception) -> TicketRefused:
+    """It is the ticket that was not to be had: nothing is said of the call. With the wait that the reply asks for."""
     failure = refused.failure
     detail = None if failure.detail is None else f"no ticket: {failure.detail}"
-    return TicketRefused(msgspec.structs.replace(failure, message=f"no ticket: {failure.message}", detail=detail))
+    wait = None if isinstance(fetched, Exception) else retry_after_ms(fetched.headers)
+    message = f"no ticket: {failure.message}"
+    return TicketRefused(msgspec.structs.replace(failure, message=message, detail=detail, retry_after_ms=wait))
