@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.splicing import prepared
 from fenli.vendors.translated import Translated
-from fenli.wire.openai_chat import parse_request
+from fenli.wire.openai_chat import ChatRequest, parse_request
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(
@@ -56,6 +57,16 @@ OWN = st.dictionaries(st.sampled_from(OWN_NAMES), JSON | st.just(FORMAT), max_si
 VENDOR = st.sampled_from([vendor for vendor in VENDORS.values() if vendor.models])
 
 
+def sent(vendor: Any, ask: ChatRequest, model: str) -> dict[str, Any]:
+    """The request's members, decoded."""
+    if isinstance(vendor, Translated):
+        return {name: json.loads(bytes(value)) for name, value in prepared(ask, vendor.switches, model).fields.items()}
+    assert isinstance(vendor, OpenAICompatible)
+    address = vendor.address(vendor.base_url, "sk", model)
+    body: dict[str, Any] = json.loads(bytes(vendor.request(address, ask, 0).body))
+    return body
+
+
 @settings(max_examples=400)
 @given(VENDOR, st.data(), MESSAGES, OWN, OPTIONS | JSON)
 def test_a_request_comes_out_of_anything_that_can_be_read(
@@ -65,17 +76,20 @@ def test_a_request_comes_out_of_anything_that_can_be_read(
     body = {**own, "model": "m", "messages": messages, "fenli": options, "extra": {"of": ["the", "caller"]}}
     try:
         ask = parse_request(json.dumps(body).encode())
+        before = {name: bytes(value) for name, value in ask.fields.items()}
+        out = sent(vendor, ask, model)
     except CallRefused:
         return
-    before = {name: bytes(value) for name, value in ask.fields.items()}
-    if isinstance(vendor, Translated):
-        out = {name: json.loads(bytes(value)) for name, value in prepared(ask, vendor.switches, model).fields.items()}
-    else:
-        assert isinstance(vendor, OpenAICompatible)
-        address = vendor.address(vendor.base_url, "sk", model)
-        out = json.loads(bytes(vendor.request(address, ask, 0).body))
     assert "fenli" not in out
     assert out["extra"] == body["extra"]
     told = iter(out["messages"])
     assert all(any(one == other for other in told) for one in messages[1:-1])  # in order, as they were
     assert {name: bytes(value) for name, value in ask.fields.items()} == before
+
+
+@pytest.mark.parametrize("content", [5, True, {"a": 1}])
+def test_a_system_message_that_says_nothing_readable_is_refused(content: Any) -> None:
+    messages = [{"role": "system", "content": content}, {"role": "user", "content": "x"}]
+    body = {"model": "m", "messages": messages, "fenli": {"persona": {"bot_name": "Lin"}}}
+    with pytest.raises(CallRefused, match="the first system message must have a text"):
+        sent(VENDORS["deepseek"], parse_request(json.dumps(body).encode()), "deepseek-chat")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from fenli.errors import CallRefused, Code
 from fenli.vendors.role_play import named_turn, persona_text, role_messages
 from fenli.vendors.switches import (
     TRUE,
@@ -42,7 +43,7 @@ _JSON_OBJECT: Final = b'{"type":"json_object"}'
 
 
 def spliced(ask: ChatRequest, switches: Switches, model: str) -> dict[str, Member]:
-    """The members of the request for ``model``, a fresh dict. Only for a request with options."""
+    """The members of the request for ``model``, a fresh dict. Only for a request with options. Raises CallRefused."""
     options = ask.options
     assert options is not None
     fields = ask.fields.copy()
@@ -202,7 +203,9 @@ def _mark_last(fields: dict[str, Member], marks: dict[str, bytes]) -> None:
 
 
 def with_system(fields: dict[str, Member], text: str, name: str = "") -> None:
-    """``text`` before all that the conversation says, in its first system message where there is one."""
+    """``text`` before all that the conversation says, in its first system message where there is one.
+
+    Raises CallRefused where that one says what is neither text nor parts."""
     messages = _list(fields["messages"]) or []
     named: dict[str, Member] = {"name": _encode(name)} if name else {}
     if messages and _is_system(messages[0]):
@@ -219,6 +222,9 @@ def _before(text: str, content: Member) -> bytes:
     said: Any = msgspec.json.decode(content)
     if isinstance(said, list):
         return _encode([{"type": "text", "text": text}, *said])
+    if said is not None and not isinstance(said, str):
+        message = "the first system message must have a text or a list of parts in 'content'"
+        raise CallRefused(Code.INVALID_VALUE, message, "messages[0].content")
     return _encode(f"{text}\n\n{said}" if said else text)
 
 
