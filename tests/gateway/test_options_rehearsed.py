@@ -6,6 +6,7 @@ The vendors' switches are stated twice, by the adapters and by the market: here 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,6 +103,9 @@ def check(what: str, name: str, found: Exchange, serving: Serving) -> None:
                 cited = found.message["annotations"][0]["url_citation"]
                 assert (cited["url"], text[cited["start_index"] : cited["end_index"]]) == (SOURCE["url"], text)
             return  # where else its own dialect has the sources is shown with that
+        if flavour.senses.evidence and re.match(flavour.senses.searching or "", name.partition("/")[2]):
+            assert any(choice.get(flavour.beside[0]) for part in found.parts for choice in part["choices"])
+            return
         top, _, inner = flavour.senses.sources.partition(".")
         source = found.message.get(inner) if not top else found.parts[0].get(top)
         assert source if flavour.senses.sources else text.endswith("[1]")

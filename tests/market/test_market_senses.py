@@ -98,6 +98,8 @@ def test_a_search_and_its_sources() -> None:
     assert noticed("openai", "m", tools=[tool]).searches == 0
     assert noticed("openai", "m", web_search_options={}).inner == {"annotations": [SOURCE]}
     assert noticed("metaso", "fast").searches == 1
+    assert noticed("baichuan", "Baichuan4", tools=[tool]).members == {"knowledge_base": {"cites": [SOURCE]}}
+    assert noticed("baichuan", "Baichuan-M2-Plus").inner == {"grounding": {"evidence": [SOURCE]}}
 
 
 def test_a_name_where_the_vendor_looks_for_it_and_in_words() -> None:

@@ -317,6 +317,8 @@ def test_what_is_generated_and_how() -> None:
         "candidateCount": 2, "stopSequences": ["a"], "responseMimeType": "application/json",
         "responseJsonSchema": schema,
     }  # fmt: skip
+    own = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+    assert said(USER, safetySettings=own)["safetySettings"] == own
     assert said(USER, response_format={"type": "json_object"})["generationConfig"] == {
         "responseMimeType": "application/json"
     }

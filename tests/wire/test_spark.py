@@ -30,6 +30,11 @@ def encoded(**members: Any) -> Any:
     return json.loads(encode_request(parse_request(asked(**members)), b'"generalv3.5"', "Spark"))
 
 
+def test_what_is_its_own_goes_on_as_it_came() -> None:
+    own = {"auditing": "default", "chat_id": "c1", "question_type": "not_knowledge", "show_ref_label": True}
+    assert own.items() <= encoded(**own)["parameter"]["chat"].items()
+
+
 def part(status: int, *texts: dict[str, Any], usage: dict[str, int] | None = None, code: int = 0) -> bytes:
     payload: dict[str, Any] = {"choices": {"status": status, "seq": 0, "text": list(texts)}}
     if usage is not None:

@@ -28,7 +28,8 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     ``search`` is a place that switches it (behind a ``!``: one that keeps it off), ``tool`` the type of a tool that
     does (or its one member, where it has no type), ``searching`` the models that search by themselves; ``echoed`` the
     name of a built-in tool whose call the caller sends back. ``sources`` is the member of the answer that holds them,
-    of its message where it begins with a dot, each like ``source``, and ``shown`` the place that asks for them.
+    of its message where it begins with a dot, each like ``source``, and ``shown`` the place that asks for them;
+    ``evidence`` is where models that search by themselves have theirs, where that is another.
 
     ``messages`` is where they are. ``last``: an assistant's last message is gone on from; ``prefix``: one with this
     mark, at the path ``prefix_path`` alone where there is one; ``continues``: one in a request with this place.
@@ -43,6 +44,7 @@ class Senses(msgspec.Struct, frozen=True, kw_only=True):
     searching: str | None = None
     echoed: str = ""
     sources: str = ""
+    evidence: str = ""
     source: dict[str, Any] = msgspec.field(default_factory=lambda: SOURCE)
     shown: str = ""
     messages: str = "messages"
@@ -97,7 +99,7 @@ def notice(senses: Senses | None, chat: ChatBody, ask: Ask) -> Noticed:
     last = messages[-1]
     echo = senses.echoed if senses.echoed in _builtin(body) and last.get("role") != "tool" else ""
     searches = not echo and _searches(senses, chat.model, body)
-    members, inner = _sources(senses, body) if searches else ({}, {})
+    members, inner = _sources(senses, chat.model, body) if searches else ({}, {})
     return Noticed(
         thinks=chat.thinks if senses.thinking is None else _thinks(senses, senses.thinking, chat.model, body),
         searches=int(searches),
@@ -124,7 +126,7 @@ def _thinks(senses: Senses, thinking: Mapping[str, tuple[str, ...]], model: str,
 
 
 def _searches(senses: Senses, model: str, body: dict[str, Any]) -> bool:
-    if senses.searching is not None and re.match(senses.searching, model, re.IGNORECASE):
+    if _by_itself(senses, model):
         return True
     if senses.search.startswith("!"):
         return _at(body, senses.search[1:]) is False
@@ -136,12 +138,17 @@ def _searches(senses: Senses, model: str, body: dict[str, Any]) -> bool:
     return bool(senses.tool) and any(senses.tool == tool.get("type") or senses.tool in tool for tool in tools)
 
 
-def _sources(senses: Senses, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _by_itself(senses: Senses, model: str) -> bool:
+    return senses.searching is not None and re.match(senses.searching, model, re.IGNORECASE) is not None
+
+
+def _sources(senses: Senses, model: str, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if not senses.sources or (senses.shown and not _at(body, senses.shown)):
         return {}, {}
-    inner = senses.sources.startswith(".")
+    place = senses.evidence if senses.evidence and _by_itself(senses, model) else senses.sources
+    inner = place.startswith(".")
     told: Any = [senses.source]
-    for name in reversed(senses.sources.removeprefix(".").split(".")):
+    for name in reversed(place.removeprefix(".").split(".")):
         told = {name: told}
     return ({}, told) if inner else (told, {})
 

@@ -1,5 +1,5 @@
-"""字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``, or that of
-a bot, ``bot-...``: an application with plugins that search, at a path of its own.
+"""字节 ByteDance Doubao (火山方舟 Volcengine Ark). ``model`` may also be an inference endpoint id, ``ep-...``, or that
+of a bot, ``bot-...``: an application with plugins that search, at a path of its own.
 
 Sources: its error pages 82379 and 1299023, volcengine-ark-runtime 5.0.54; its page on image generation for how many a
 request may come to.

@@ -20,7 +20,9 @@ from fenli.wire.openai_chat.decoded import ChatBody, Message, decoded, refuse_un
 from fenli.wire.translated import CallPart, Said
 
 _ENDED: Final = 2
-_TAKEN: Final = frozenset({"temperature", "top_k", "tools", "tool_choice", "patch_id"})
+# Members of its own that go on as they came.
+_OWN: Final = ("auditing", "chat_id", "question_type", "show_ref_label")
+_TAKEN: Final = frozenset({"temperature", "top_k", "tools", "tool_choice", "patch_id", *_OWN})
 _UID_MAX: Final = 32
 _ROLES: Final = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
@@ -59,6 +61,7 @@ def encode_request(ask: ChatRequest, domain: bytes, vendor: str) -> bytes:
         chat["temperature"] = body.temperature
     if body.top_k is not None:
         chat["top_k"] = body.top_k
+    chat |= {name: msgspec.Raw(ask.fields[name]) for name in _OWN if name in ask.fields}
     payload: dict[str, Any] = {"message": {"text": [_text(message, vendor) for message in body.messages]}}
     functions = _functions(body, vendor)
     if functions:

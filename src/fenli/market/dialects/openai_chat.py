@@ -62,7 +62,8 @@ class OpenAIPen:
             self._base["system_fingerprint"] = flavour.fingerprint
 
     def whole(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, request_id: str) -> bytes:
-        answer = {**self._base, "object": "chat.completion", "choices": choices, "usage": usage}
+        told = [choice | self._beside(choice["message"]) for choice in choices]
+        answer = {**self._base, "object": "chat.completion", "choices": told, "usage": usage}
         if self._flavour.request_id_member is not None:
             answer[self._flavour.request_id_member] = request_id
         return encode(answer, self._spelling)
@@ -74,10 +75,16 @@ class OpenAIPen:
         flavour = self._flavour
         if flavour.delta_role is not None:
             delta = {"role": flavour.delta_role, **delta}
+        beside = self._beside(delta)
         choice: dict[str, Any] = {"index": index, "delta": delta, "finish_reason": finish or flavour.unfinished}
+        choice |= beside
         if choice_usage is not None:
             choice["usage"] = choice_usage
         return self._event([choice], usage)
+
+    def _beside(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What stands beside a message or a delta, taken out of it."""
+        return {name: said.pop(name) for name in self._flavour.beside if name in said}
 
     def usage_chunk(self, usage: dict[str, Any] | None) -> bytes:
         return self._event([], usage)

@@ -15,6 +15,7 @@ BAICHUAN: Final = Flavour(
     id="baichuan",
     placement=Placement.LAST_CHUNK,
     usage=UsageShape(cached=(), reasoning=None, searches="search_count"),
+    beside=("grounding",),
     request_id_header=b"x-bc-request-id",
     senses=Senses(
         thinking={"Baichuan-M[123]": ()},
@@ -22,6 +23,7 @@ BAICHUAN: Final = Flavour(
         tool="web_search",
         searching="Baichuan-M[23]-Plus",
         sources="knowledge_base.cites",
+        evidence=".grounding.evidence",
         name="character_profile.character_name",
         schemas=False,
     ),

@@ -143,8 +143,9 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     answer that a filter ended. ``model_prefixes``: of ids taken beside the catalogue's models. ``reasoning_member``:
     where a message has its reasoning. ``unfinished`` and ``delta_role``: what chunks before the last say of their
     finish reason, and those behind the first of their role (None: nothing). ``members``: what every part of an answer
-    has beside OpenAI's. ``flat``: the names in a flat envelope. ``tags_reasoning``: it stands between tags in the text,
-    unless asked for apart. ``lone_call``: a tool call comes as an object, unless a list is asked for. ``dialect`` and
+    has beside OpenAI's. ``beside``: members of a message that stand beside it instead, in its choice.
+    ``flat``: the names in a flat envelope. ``tags_reasoning``: it stands between tags in the text, unless asked for
+    apart. ``lone_call``: a tool call comes as an object, unless a list is asked for. ``dialect`` and
     ``admission`` are None where it speaks as OpenAI does, and knows callers by a bearer key. ``key``: the one that it
     knows unless it is given others, where that has parts; empty for ``sk-market-`` and its id. ``in_messages``: a
     stream is one of messages, which come whole or not at all (a WebSocket's).
@@ -173,6 +174,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     tags_reasoning: bool = False
     lone_call: bool = False
     members: dict[str, Any] = {}
+    beside: tuple[str, ...] = ()
     flat: tuple[str, str] = ("code", "message")
     paths: tuple[str, ...] = ()
     model_prefixes: tuple[str, ...] = ()

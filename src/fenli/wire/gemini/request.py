@@ -16,11 +16,12 @@ from fenli.wire.openai_chat import ChatRequest
 from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, ToolCall, arguments_of
 from fenli.wire.openai_chat.media import media_of, refuse_part
 
-# The members of a request that are carried over, beside messages and limits.
+# The members of a request that are carried over, beside messages and limits; what is the dialect's own goes as it came.
+OWN: Final = ("safetySettings",)
 TAKEN: Final = frozenset(
     {
         "n", "tools", "tool_choice", "parallel_tool_calls", "response_format", "temperature", "top_p", "top_k", "stop",
-        "frequency_penalty", "presence_penalty", "seed",
+        "frequency_penalty", "presence_penalty", "seed", *OWN,
     }
 )  # fmt: skip
 _SAMPLING: Final = {
@@ -51,6 +52,7 @@ def contents_body(ask: ChatRequest, chat: ChatBody, vendor: str, *, signed: bool
         body["tools"] = [{"functionDeclarations": [_function(chat, at, vendor) for at in range(len(chat.tools))]}]
         if (calling := _calling(chat, vendor)) is not None:
             body["toolConfig"] = {"functionCallingConfig": calling}
+    body |= {name: msgspec.json.decode(ask.fields[name]) for name in OWN if name in ask.fields}
     config = _config(ask, chat)
     if config:
         body["generationConfig"] = config
