@@ -97,6 +97,38 @@ def test_what_vendors_told_last_of_their_limits_can_be_watched(metrics: Metrics)
     assert value(metrics, 'fenli_limit_remaining{vendor="deepseek",model="m",of="tokens"}') is None  # not 0
 
 
+def test_answers_are_looked_at_once_a_second_and_refusals_each_time(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    seen = []
+    for later_ms, outcome, left in (
+        (0, "ok", b"9"),
+        (900, "ok", b"8"),
+        (950, "rate_limited", b"0"),
+        (2000, "ok", b"7"),
+    ):
+        monkeypatch.setattr(module.time, "time_ns", lambda later_ms=later_ms: now + later_ms * MILLISECOND)
+        end(metrics, outcome=outcome, heard=[(b"x-left-requests", left)])
+        seen.append(value(metrics, LEFT))
+    assert seen == ["9", "9", "0", "7"]
+
+
+def test_limits_of_names_that_callers_made_up_give_way_to_others(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SERIES_MAX", 4)
+    now = time.time_ns()
+    monkeypatch.setattr(module.time, "time_ns", lambda: now)
+    for number in range(9):
+        end(metrics, model=f"m{number}", heard=[(b"x-left-requests", b"9")])
+    assert len(metrics.counters.limits) == 4
+    monkeypatch.setattr(module.time, "time_ns", lambda: now + 61 * SECOND)
+    end(metrics, heard=[(b"x-left-requests", b"3")])
+    assert value(metrics, LEFT) == "3"
+    assert len(metrics.counters.limits) == 1
+
+
 def test_a_vendor_that_refused_is_heard_though_another_answered(metrics: Metrics) -> None:
     refused = Sold("openai", "gpt-5"), [(b"x-left-requests", b"0")]
     end(metrics, attempts=2, failed=(refused,))

@@ -138,17 +138,22 @@ class Metrics:
             _add_spans(series.duration, [span for span, _ in group])
             if stream:  # an answer in one piece has no first of it
                 _add_spans(series.first_content, [e.first_content for e in calls if e.first_content is not None])
-            self._hear(target, calls[-1].heard)
+            if target.vendor.limits and (outcome != OK or self._may_have_changed(target)):
+                self._hear(target, calls[-1].heard)
             for failed, headers in calls[-1].failed:
                 self._hear(failed, headers)
 
+    def _may_have_changed(self, target: Target) -> bool:
+        """What a vendor tells of its limits is read of a second's first answers alone; of refusals each time."""
+        last = self._counters.limits.get((target.vendor_id, target.model, target.vendor.limits[0].of))
+        return last is None or time.time_ns() > last.told_at + SECOND
+
     def _hear(self, target: Target, headers: Headers) -> None:
-        """What the last of many answers tells of its vendor's limits."""
-        limits = target.vendor.limits
-        if not limits:
-            return
-        known, now = self._counters.limits, time.time_ns()
-        for room in rooms(limits, headers, now):
+        now = time.time_ns()
+        for room in rooms(target.vendor.limits, headers, now):
+            known = self._counters.limits
+            if len(known) >= _SERIES_MAX:  # callers choose model names
+                known = self._counters.limits = {key: one for key, one in known.items() if one.told_at > now - _TOLD}
             key = (target.vendor_id, target.model, room.of)
             if key in known or len(known) < _SERIES_MAX:
                 known[key] = Limit(room.limit, room.remaining, now)
