@@ -375,3 +375,14 @@ def test_a_whole_answer_where_a_stream_was_asked_for_is_a_failure_that_is_paid()
     stage = gap(purse=purse(1_000_000), prices=(1,)).ask().head(headers=JSON).body(whole).complete().settle()
     assert stage.reply.status >= 500
     assert (stage.entries[0].usage, lease(stage).spent) == ({"input": 10, "output": 2}, 12)
+
+
+def test_a_sound_in_pieces_that_breaks_off_is_paid_at_what_its_file_says():
+    targets = ("openai/whisper-1", "openai/gpt-transcribe")  # the first has no pieces
+    stage = sound(7, *targets, purse=purse(1_000_000), prices=(1,), stream="true").ask().head()
+    assert (stage.sends[1].target.model, lease(stage).held) == ("gpt-transcribe", 8)
+    stage.body(b'data: {"type":"transcript.text.delta","delta":"one"}\n\n')
+    assert stage.started is not None
+    stage.fail(ConnectionLost("gone", sent=True)).settle()
+    assert (stage.entries[0].usage, stage.entries[0].grade) == ({"audio_seconds": 7}, Grade.ESTIMATED)
+    assert (lease(stage).held, lease(stage).spent) == (0, 7)

@@ -135,6 +135,21 @@ def test_some_models_are_paid_by_the_token(fenli, client):
     assert Decimal(entry["cost"]) == (74 * Decimal("2.5") + usage.output_tokens * 10) / 10**6
 
 
+def test_words_may_come_in_pieces_and_cost_the_same(fenli, client):
+    asked = {"model": "gpt-4o-transcribe", "file": wav(7), "prompt": "a bill, read out"}
+    raw = client.audio.transcriptions.with_raw_response.create(
+        **asked, stream=True, extra_headers={"x-fenli-cost": "true"}
+    )
+    events = list(raw.parse())
+    said = "".join(event.delta for event in events if event.type == "transcript.text.delta")
+    last = events[-1]
+    assert (last.type, last.text) == ("transcript.text.done", said)
+    assert said == client.audio.transcriptions.create(**asked).text
+    entry = entry_of(fenli, raw.headers)
+    assert entry["usage"] == {"audio_input": 70, "input": 4, "output": last.usage.output_tokens}
+    assert Decimal(str(last.usage.cost)) == Decimal(entry["cost"])
+
+
 def test_a_translation_tells_nothing_either(fenli, client):
     raw = client.audio.translations.with_raw_response.create(model="whisper-1", file=wav(4.5))
     assert raw.parse().text.startswith("Said")
@@ -173,6 +188,7 @@ def test_a_target_that_cannot_write_the_format_is_passed_over(client):
         ({"model": "openai/whisper-1!rate_limited"}, openai.RateLimitError, "Rate limit"),
         ({"model": "openai/whisper-1!server_error"}, openai.InternalServerError, "openai"),
         ({"model": "whisper-1", "stream": True}, openai.BadRequestError, "one piece"),
+        ({"model": "dictate", "stream": True}, openai.BadRequestError, "one piece"),
         ({"model": "gpt-4o-transcribe", "response_format": "srt"}, openai.BadRequestError, "response_format"),
         ({"model": "openai/tts-1"}, openai.NotFoundError, "/v1/audio/speech"),
         ({"model": "whisper-1", "file": ("a.wav", b"")}, openai.BadRequestError, "'file' is empty"),

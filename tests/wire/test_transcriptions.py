@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from fenli.wire.capabilities import Capability
 from fenli.wire.multipart import parts_of
 from fenli.wire.services import ServiceAnswer
 from fenli.wire.services.parsers import read_request
-from fenli.wire.services.transcriptions import TEMPLATE_TOKENS, AudioRequest, Transcriptions
+from fenli.wire.services.transcriptions import TEMPLATE_TOKENS, AudioRequest, StreamedTranscriptions, Transcriptions
 
 TYPE = b"multipart/form-data; boundary=b"
 JSON = b"application/json"
@@ -85,7 +86,7 @@ def test_names_of_files_go_on_however_they_were_written():
         ((MODEL,), Code.INVALID_VALUE, "'file' is missing"),
         ((MODEL, text("file", "hello")), Code.INVALID_VALUE, "'file' is a text"),
         ((MODEL, file(b"")), Code.INVALID_VALUE, "'file' is empty"),
-        ((MODEL, file(), text("stream", "true")), Code.INVALID_VALUE, "'stream' is set"),
+        ((MODEL, file(), text("stream", "maybe")), Code.INVALID_VALUE, "'stream' must be true or false"),
         ((MODEL, file(name="a\n.wav")), Code.INVALID_VALUE, "control characters"),
     ],
 )
@@ -204,3 +205,68 @@ def test_noise_is_damage_and_never_a_crash(data, kind):
     for wanted in ("json", "text"):
         answer = answer_of(asked(text("response_format", wanted)), data, kind)
         assert answer.finished == (answer.damage is None and answer.error is None)
+
+
+def event(**members: Any) -> bytes:
+    return b"data: " + json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
+
+
+def delta(words: str) -> bytes:
+    return event(type="transcript.text.delta", delta=words)
+
+
+def streamed(stream: bytes, cuts: list[int]) -> tuple[Any, bytes]:
+    """The answer, and what the caller gets of it before its tail."""
+    codec, ask = StreamedTranscriptions(), asked(text("stream", "True"))
+    codec.check(ask)
+    answer = codec.streamed(ask, None)
+    places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    out = b"".join(answer.feed(stream[start:end]) for start, end in pairwise(places))
+    if not answer.finished:
+        answer.end()
+    return answer, out
+
+
+CUTS = st.lists(st.integers(0, 2_000), max_size=6)
+SAID = delta("分") + delta(" 厘")
+
+
+@given(cuts=CUTS, ended=st.booleans(), usage=st.booleans())
+def test_words_in_pieces_pass_as_they_came(cuts, ended, usage):
+    counted = {"usage": TOKENS} if usage else {}
+    last = event(type="transcript.text.done", text="分 厘", **counted)
+    answer, out = streamed(SAID + last + (b"data: [DONE]\n\n" if ended else b""), cuts)
+    assert (answer.finished, answer.error, answer.damage, answer.upstream_id) == (True, None, None, None)
+    assert out + answer.tail(None) == SAID + last + b"data: [DONE]\n\n"
+    assert answer.usage == (json.dumps(TOKENS, separators=(",", ":")).encode() if usage else None)
+    assert (b'"cost":0.5' in answer.tail(b'"cost":0.5')) == usage
+
+
+@given(cuts=CUTS)
+def test_silence_in_pieces_is_an_answer(cuts):
+    answer, _ = streamed(event(type="transcript.text.done", text="", usage=TOKENS), cuts)
+    assert (answer.begun, answer.finished) == (True, True)
+
+
+@given(cuts=CUTS)
+def test_words_that_break_off_are_not_whole(cuts):
+    answer, _ = streamed(SAID + event(type="transcript.text.done", text="分 厘")[:-9], cuts)
+    assert (answer.begun, answer.finished, answer.usage) == (True, False, None)
+
+
+@given(cuts=CUTS)
+def test_an_error_between_words_is_one(cuts):
+    answer, out = streamed(SAID + event(error={"message": "no"}) + b"data: [DONE]\n\n", cuts)
+    assert (answer.error, answer.finished, out) == (b'{"message":"no"}', False, SAID)
+
+
+@given(data=st.binary(max_size=100), cuts=CUTS)
+def test_noise_in_a_stream_is_never_a_crash(data, cuts):
+    answer, _ = streamed(b"data: " + data + b"\n\n", cuts)
+    assert not answer.finished or b"DONE" in data
+
+
+def test_who_hears_in_one_piece_alone_is_not_asked_for_more():
+    with pytest.raises(CallRefused, match="comes in one piece"):
+        Transcriptions().check(asked(text("stream", "true")))
+    Transcriptions().check(asked(text("stream", "false")))

@@ -19,7 +19,7 @@ from fenli.wire.services.embeddings import Embeddings
 from fenli.wire.services.images import Images
 from fenli.wire.services.rerank import Rerank
 from fenli.wire.services.speech import Speech
-from fenli.wire.services.transcriptions import Transcriptions
+from fenli.wire.services.transcriptions import StreamedTranscriptions, Transcriptions
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +61,7 @@ SPEECH: Final = Endpoint(capability=Capability.SPEECH, path="/audio/speech", cod
 TRANSCRIPTIONS: Final = Endpoint(
     capability=Capability.TRANSCRIPTIONS, path="/audio/transcriptions", codec=Transcriptions()
 )
+STREAMED_TRANSCRIPTIONS: Final = msgspec.structs.replace(TRANSCRIPTIONS, codec=StreamedTranscriptions())
 TRANSLATIONS: Final = Endpoint(capability=Capability.TRANSLATIONS, path="/audio/translations", codec=Transcriptions())
 RERANK: Final = Endpoint(capability=Capability.RERANK, path="/rerank", codec=Rerank())
 FILES: Final = Endpoint(capability=Capability.FILES, path="/files")

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fenli.errors import Kind
-from fenli.vendors.endpoints import EMBEDDINGS, FILES, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS
+from fenli.vendors.endpoints import (
+    EMBEDDINGS,
+    FILES,
+    IMAGES,
+    SPEECH,
+    STREAMED_TRANSCRIPTIONS,
+    TRANSCRIPTIONS,
+    TRANSLATIONS,
+)
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.limits import LimitHeaders, Reset
 from fenli.vendors.openai_compatible import OpenAICompatible
@@ -17,7 +27,15 @@ OPENAI = OpenAICompatible(
     key_variables=("OPENAI_API_KEY",),
     keys_at="https://platform.openai.com/api-keys",
     standard_tiers=("default", "auto"),
-    endpoints=(EMBEDDINGS, IMAGES, SPEECH, TRANSCRIPTIONS, TRANSLATIONS, FILES),
+    endpoints=(
+        EMBEDDINGS,
+        IMAGES,
+        SPEECH,
+        msgspec.structs.replace(STREAMED_TRANSCRIPTIONS, models="gpt-"),
+        TRANSCRIPTIONS,
+        TRANSLATIONS,
+        FILES,
+    ),
     limits=tuple(
         LimitHeaders(
             of, f"x-ratelimit-limit-{of}", f"x-ratelimit-remaining-{of}", f"x-ratelimit-reset-{of}", Reset.DURATION

@@ -30,7 +30,7 @@ OPENAI: Final = Flavour(
         "/v1/audio/speech": Speaking(),
     },
     forms={
-        "/v1/audio/transcriptions": Hearing(in_tokens=_IN_TOKENS),
+        "/v1/audio/transcriptions": Hearing(in_tokens=_IN_TOKENS, streaming=("gpt-",)),
         "/v1/audio/translations": Hearing(tells="", verb="Said"),
     },
     refusals=(

@@ -13,13 +13,15 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.market.requests import Ask
-from fenli.market.services.service import Made, tokens_of
+from fenli.market.services.service import Made, Piece, framed, tokens_of
+from fenli.market.usage import split_tokens
 from fenli.sim.random import Stream
 
 # Of a sound that is no WAV, whose length nobody here can tell: 128 kbit/s.
 BYTES_PER_SECOND: Final = 16_000
 TOKENS_PER_SECOND: Final = 10
 TEXTS: Final = ("text", "srt", "vtt")
+EVENTS: Final = b"text/event-stream; charset=utf-8"
 PLAIN: Final = b"text/plain; charset=utf-8"
 _ENDINGS: Final = (".flac", ".m4a", ".mp3", ".mp4", ".mpeg", ".mpga", ".ogg", ".wav", ".webm")
 
@@ -35,13 +37,14 @@ class Sound(msgspec.Struct, frozen=True):
 class Hearing(msgspec.Struct, frozen=True):
     """``formats`` are those it writes, the first unasked; ``asks_format``: one has to be named. ``tells``: how its
     usage counts: ``duration``, ``tokens``, or not at all; ``in_tokens``: the models that count them, and then write
-    JSON alone. ``named``: answers have a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it
+    JSON alone; ``streaming``: how the names of those begin that write it in pieces when asked to. ``named``: answers have a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it
     does with a sound."""
 
     formats: tuple[str, ...] = ("json", "text", "srt", "verbose_json", "vtt")
     asks_format: bool = False
     tells: str = "duration"
     in_tokens: tuple[str, ...] = ()
+    streaming: tuple[str, ...] = ()
     named: bool = False
     seconds_max: int = 0
     verb: str = "Heard"
@@ -80,6 +83,12 @@ class Listening(msgspec.Struct, frozen=True):
         if wanted in TEXTS:
             return Made(_written(wanted, text, lasts).encode(), units=units, content_type=PLAIN)
         answer: dict[str, Any] = {"text": text}
+        if sound.texts.get("stream") == "true" and model.startswith(self.at.streaming or ("\0",)):
+            told = {} if usage is None else {"usage": usage}
+            events = [{"type": "transcript.text.delta", "delta": word} for word in split_tokens(text)]
+            last = {"type": "transcript.text.done", **answer, **told}
+            pieces = tuple(Piece(framed(msgspec.json.encode(event)), 0) for event in (*events, last))
+            return Made(framed(b"[DONE]"), units=units, told=usage, content_type=EVENTS, pieces=pieces)
         if self.at.named:
             answer = {
                 "id": chance.bytes(12).hex(),

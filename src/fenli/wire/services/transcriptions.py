@@ -13,20 +13,26 @@ from typing import Final
 import msgspec
 
 from fenli.errors import CallRefused, Code, UsageError
+from fenli.wire.answers import Answer
 from fenli.wire.audio import length_of
 from fenli.wire.multipart import Part, form_of, parts_of
+from fenli.wire.openai_chat.failures import FailureReader
 from fenli.wire.openai_chat.request import MODEL_MAX
+from fenli.wire.openai_chat.stream import StreamAnswer
 from fenli.wire.openai_chat.whole import NO_ANSWER, given
 from fenli.wire.services.answer import JSON, Delivered, Reply
 from fenli.wire.services.request import ServiceRequest, filled
 from fenli.wire.services.usage import Count
+from fenli.wire.sse import data_of
 
 FILE: Final = "file"
 MODEL: Final = "model"
 FORMAT: Final = "response_format"
 # The formats that are words, and not JSON.
 TEXTS: Final = ("text", "srt", "vtt")
-_WHOLE: Final = "a transcript comes in one piece here: leave it out"
+_STREAMS: Final = {"true": True, "1": True, "false": False, "0": False, "": False}
+# The event that ends a transcript which comes in pieces; it has all of it.
+DONE: Final = "transcript.text.done"
 # What a model may put around the words that guide it.
 TEMPLATE_TOKENS: Final = 64
 
@@ -36,7 +42,7 @@ class AudioRequest(ServiceRequest):
 
     content_type: bytes
 
-    __slots__ = ("content_type", "parts")
+    __slots__ = ("content_type", "parts", "stream")
 
     def __init__(self, parts: list[Part], content_type: bytes, size: int) -> None:
         texts = {part.name: msgspec.json.encode(part.text) for part in parts if part.file is None}
@@ -53,6 +59,10 @@ class AudioRequest(ServiceRequest):
         super().__init__(dict(texts), model, size, {"audio_seconds": length.most}, sure)
         self.parts = parts
         self.content_type = content_type
+        wanted = self.value("stream", str, "true or false") or ""
+        if wanted.lower() not in _STREAMS:
+            raise CallRefused(Code.INVALID_VALUE, f"'stream' must be true or false, not {wanted[:60]}", "stream")
+        self.stream = _STREAMS[wanted.lower()]
 
     def limited(self, context: int | None, output: int | None) -> None:
         """A model that writes so many tokens is paid by those: it hears no more than it reads in all."""
@@ -65,11 +75,7 @@ class AudioRequest(ServiceRequest):
 
 def parse_audio(body: bytes | memoryview, content_type: bytes) -> AudioRequest:
     """Raises CallRefused."""
-    parts = [part.plain() for part in parts_of(bytes(body), content_type)]
-    request = AudioRequest(parts, content_type, len(body))
-    if request.value("stream", str, "true or false") not in (None, "", "false", "False", "0"):
-        raise CallRefused(Code.INVALID_VALUE, f"'stream' is set, and {_WHOLE}", "stream")
-    return request
+    return AudioRequest([part.plain() for part in parts_of(bytes(body), content_type)], content_type, len(body))
 
 
 class _Heard(msgspec.Struct):
@@ -105,6 +111,13 @@ class Transcriptions(msgspec.Struct, frozen=True):
     usual: str = ""
 
     def check(self, ask: ServiceRequest) -> None:
+        if ask.stream:
+            message = "'stream' is set, and what this model hears comes in one piece: leave it out, or ask another"
+            raise CallRefused(Code.INVALID_VALUE, message, "stream")
+        self.check_format(ask)
+
+    def check_format(self, ask: ServiceRequest) -> None:
+        """Raises CallRefused."""
         wanted = _format(ask)
         if self.formats and wanted is not None and wanted not in self.formats:
             message = (
@@ -138,6 +151,62 @@ class Transcriptions(msgspec.Struct, frozen=True):
         except (ValueError, *NO_ANSWER) as error:
             raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
         return _tokens(usage, raw)
+
+
+class StreamedTranscriptions(Transcriptions, frozen=True):
+    """The same of models whose words come in pieces, too. Implements `fenli.wire.services.Streaming`."""
+
+    def check(self, ask: ServiceRequest) -> None:
+        self.check_format(ask)
+
+    def streamed(self, ask: ServiceRequest, failures: FailureReader | None) -> Answer:
+        return TranscriptStream()
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    delta: str = ""
+    text: str = ""
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_NOTHING: Final = _Event()
+
+
+class TranscriptStream(StreamAnswer):
+    """Events of a ``type``: words in ``delta``, a speaker's in ``text``, and one that ends it with usage, for everyone
+    to see."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(wants_usage=True)
+
+    def _chunk(self, event: bytes, payload: bytes, out: list[bytes]) -> None:
+        told = _event_of(payload)
+        words = len((told.delta or told.text).encode())
+        if not self.begun and (words or told.type == DONE):
+            self._envelope = max(0, len(event) - words)
+            self._pair = self._envelope * 3 // 2
+            self._begin(out)
+        self._note(told)
+        super()._chunk(event, payload, out)
+        self.upstream_id = None  # an event's id names a piece of the sound
+
+    def _note_finish(self, event: bytes) -> None:
+        self._note(_event_of(data_of(event) or b"{}"))
+
+    def _note(self, told: _Event) -> None:
+        if told.type == DONE:
+            self._finished_choices.add(0)
+
+
+def _event_of(payload: bytes) -> _Event:
+    """One of nothing for what is none: the stream's own reader says what that means."""
+    try:
+        return _decode_event(payload)
+    except NO_ANSWER:
+        return _NOTHING
 
 
 def _tokens(usage: _Usage, raw: bytes) -> dict[str, int]:
