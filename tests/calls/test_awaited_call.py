@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from call_stage import JSON
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_holding import lease, purse
 from test_service_call import ServiceStage, made
 
@@ -191,3 +193,54 @@ def test_a_vendor_that_does_not_take_it_on_has_charged_nothing():
     stage = Drawing(purse=purse(1_000_000)).ask().answer(400, b'{"code":"Arrearage","message":"no"}')
     assert (stage.entries[0].outcome, stage.entries[0].grade) == ("no_balance", Grade.NONE)
     assert lease(stage).spent == 0
+
+
+REPLIES = st.sampled_from([
+    (200, TAKEN), (200, TAKEN), (200, b'{"output":{}}'),
+    (200, b'{"code":"Throttling","message":"x"}'), (200, b"<html>"),
+    (200, made("https://z")), (429, b"{}"), (500, b"{}"), (400, b'{"code":"DataInspectionFailed"}'),
+])  # fmt: skip
+TOLD = st.sampled_from([
+    (200, RUNNING), (200, RUNNING), (200, done("https://a")), (200, done("https://a", "https://b")), (200, done("")),
+    (200, failed(code="InternalError")), (200, failed(code="DataInspectionFailed")), (200, b"{}"), (429, b"{}"),
+    (503, b"{}"), (401, b'{"code":"InvalidApiKey"}'), (404, b"{}"),
+])  # fmt: skip
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("reply"), REPLIES),
+        st.tuples(st.just("hear"), TOLD),
+        st.tuples(st.just("hear"), TOLD),
+        st.tuples(st.just("lose"), st.none()),
+        st.tuples(st.just("leave"), st.none()),
+        st.tuples(st.just("wait"), st.sampled_from([0, SECOND // 4, SECOND, 6 * SECOND, 31 * SECOND])),
+        st.tuples(st.just("wait"), st.just(SECOND)),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS, st.integers(1, 4), st.booleans())
+def test_whatever_happens_there_is_one_end_and_what_may_be_owed_is_booked(steps, n, other):
+    stage = Drawing(*["zhipu/cogview-4"] * other, n=n, purse=purse(1_000_000)).ask()
+    told = 0
+    for step, what in [*steps, *[("wait", 61 * SECOND)] * 3]:
+        if step == "wait":
+            stage.pass_time(what)
+        elif step == "leave" and not stage.client_left and stage.ended is None:
+            stage.leave()
+        elif step == "reply" and stage.on_the_way:
+            stage.head(what[0], JSON).body(what[1]).complete()
+        elif step in ("hear", "lose") and told < len(stage.inquiries):
+            asked, told = stage.inquiries[told].attempt, told + 1
+            if step == "hear":
+                stage.perform(stage.call.heard(asked, what[0], JSON, what[1], stage.now))
+            else:
+                stage.perform(stage.call.unheard(asked, ConnectionLost("gone", sent=True), stage.now))
+        stage.settle()
+        assert len(stage.inquiries) - told <= 1
+    stage.check()
+    owed = [entry for entry in stage.entries if entry.grade is not Grade.NONE]
+    assert lease(stage).held == 0
+    assert lease(stage).spent == sum(entry.held_picos if entry.picos is None else entry.picos for entry in owed)
+    assert all(entry.usage is not None for entry in owed if entry.upstream_id == "t-1")
