@@ -9,7 +9,7 @@ import pytest
 from cut_anywhere import NOW, deltas, streamed, translation
 
 from fenli.errors import CallRefused
-from fenli.wire.anthropic_messages import MessageReader
+from fenli.wire.anthropic_messages import EventReader, MessageReader
 from fenli.wire.frames import LineFrames, WholeFrame
 from fenli.wire.gemini import ContentReader
 from fenli.wire.minimax.text_v2 import TextV2Reader
@@ -161,3 +161,24 @@ def test_a_call_without_an_id_gets_one_that_no_other_turn_has():
     assert ids == ["call_as-1_0", "call_as-2_0"]
     unnamed = whole(lambda: WenxinReader(streamed=False), {"result": "", "function_call": function})
     assert f'"call_{NOW:x}_0"'.encode() in unnamed.tail(None)
+
+
+def test_an_answer_without_end_is_cut_before_it_fills_the_memory(monkeypatch):
+    monkeypatch.setattr("fenli.wire.translated.ANSWER_MAX", 6_400)
+    says_little = [Said(calls=(CallPart(0, None, None, ""),))] * 101
+    assert heard(*says_little[:100]).damage is None
+    assert heard(*says_little).damage == "the answer is larger than 6400 bytes"
+    assert heard(Said(text="厘" * 2_200)).damage == "the answer is larger than 6400 bytes"
+
+
+def test_blocks_that_begin_and_never_end_are_not_kept_for_ever():
+    answer = streamed(EventReader)
+    events = [
+        b'data: {"type":"content_block_start","index":%d,"content_block":{"type":"text"}}\n\n' % at
+        for at in range(1_001)
+    ]
+    answer.feed(b"".join(events[:1_000]))
+    assert answer.damage is None
+    answer.feed(events[1_000])
+    assert answer.damage is not None
+    assert "1000 blocks are open at once" in answer.damage

@@ -20,6 +20,7 @@ from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with
 from fenli.wire.openai_chat.writer import ChatWriter
 
 ANSWER_MAX: Final = 64 * 1024 * 1024
+_MESSAGE: Final = 64  # bytes that any message takes here at least, however little it says
 # What some say of how an answer ended while it goes on.
 _UNFINISHED: Final = ("", "null")
 
@@ -162,7 +163,7 @@ class _Translated:
             self._messages += 1
             written = sum(len((part.name or "") + part.arguments) for part in said.calls)
             self._size += len(said.text.encode()) + len(said.reasoning.encode()) + written
-        if self._size > ANSWER_MAX:
+        if self._size + _MESSAGE * self._messages > ANSWER_MAX:
             self.damage = f"the answer is larger than {ANSWER_MAX} bytes"
             return
         for part in said.calls:

@@ -28,6 +28,7 @@ FINISHES: Final = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+OPEN_MAX: Final = 1_000  # one is, mostly
 _encode = msgspec.json.encode
 
 
@@ -132,6 +133,8 @@ class EventReader:
         block = event.content_block
         if block is None:
             return ()
+        if len(self._open) >= OPEN_MAX:
+            raise ValueError(f"{OPEN_MAX} blocks are open at once")
         opened = self._open[event.index] = _Open(block.type)
         match block.type:
             case "text":
