@@ -152,7 +152,9 @@ class RealFace:
         await server.listen("127.0.0.1", 0)
         client = Client(tick=20 * MILLISECOND)
         scheme = "ws" if request.origin.scheme in ("ws", "wss") else "http"
-        heard = await ask(client, request._replace(origin=Origin(scheme, "127.0.0.1", server.port)), deadlines)
+        here = Origin(scheme, "127.0.0.1", server.port)
+        asked = Request(here, request.method, request.target, request.headers, request.body)
+        heard = await ask(client, asked, deadlines)
         await client.close()
         await server.drain(0.5)
         wall.close()
