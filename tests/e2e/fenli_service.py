@@ -147,6 +147,37 @@ class Fenli:
             self.output += line
 
 
+def entries(fenli):
+    """All of the books, as the office tells them: the last thousand."""
+    token = (fenli.data / "admin-token").read_text().strip()
+    address = f"http://127.0.0.1:{fenli.office_port}/api/entries?limit=1000"
+    request = urllib.request.Request(address, headers={"authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())["entries"]
+
+
+def entries_of(fenli, headers):
+    """Those of one call, as soon as the office has posted its end."""
+    call = headers["x-fenli-call-id"]
+    return wait_for(
+        "the books",
+        lambda: (
+            found
+            if (found := [entry for entry in entries(fenli) if entry["call"] == call]) and any(map(is_final, found))
+            else None
+        ),
+    )
+
+
+def is_final(entry):
+    return entry["final"]
+
+
+def entry_of(fenli, headers):
+    (entry,) = entries_of(fenli, headers)
+    return entry
+
+
 def local_answers(fenli: Fenli) -> bool:
     body = json.dumps({"model": "local", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}).encode()
     headers = {"Authorization": f"Bearer {fenli.first_key}"}

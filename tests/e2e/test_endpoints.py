@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving, wait_for
+from fenli_service import KEYS, emulated_market, entries_of, entry_of, serving
 
 from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
@@ -95,37 +95,6 @@ def post(fenli, path, body, **headers):
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read()
-
-
-def entries(fenli):
-    """All of the books, as the office tells them."""
-    token = (fenli.data / "admin-token").read_text().strip()
-    address = f"http://127.0.0.1:{fenli.office_port}/api/entries?limit=1000"
-    request = urllib.request.Request(address, headers={"authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())["entries"]
-
-
-def entries_of(fenli, headers):
-    """Those of one call, as soon as the office has posted its end."""
-    call = headers["x-fenli-call-id"]
-    return wait_for(
-        "the books",
-        lambda: (
-            found
-            if (found := [entry for entry in entries(fenli) if entry["call"] == call]) and any(map(is_final, found))
-            else None
-        ),
-    )
-
-
-def is_final(entry):
-    return entry["final"]
-
-
-def entry_of(fenli, headers):
-    (entry,) = entries_of(fenli, headers)
-    return entry
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving, wait_for
+from fenli_service import KEYS, emulated_market, entries, entries_of, entry_of, serving
 
 from fenli.market.market import market_key
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
-ASKED = ("openai", "stepfun", "zhipu")
+ASKED = ("openai", "stepfun", "zai", "zhipu")
 MP3 = (b"\xff\xfb\x90\x00" + bytes(413)) * 100  # 100 frames of 1,152 samples at 44,100 Hz: 2.6 s
 
 
@@ -42,7 +42,8 @@ def fenli(tmp_path_factory):
             path = parse_base_url(VENDORS[vendor].base_url)[1]
             lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
         lines += ["[[routes]]", 'name = "dictate"', 'targets = ["zhipu/glm-asr-2512", "stepfun/step-asr"]']
-        environ = {name: market_key(vendor) for vendor, name in KEYS.items() if vendor in ASKED}
+        keys = KEYS | {"zai": "ZAI_API_KEY"}
+        environ = {name: market_key(vendor) for vendor, name in keys.items() if vendor in ASKED}
         with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
             running.market_port = port
             yield running
@@ -51,22 +52,6 @@ def fenli(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(fenli):
     return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-
-
-def entries_of(fenli, headers):
-    """Those of one call, as soon as the office has posted its end."""
-    call = headers["x-fenli-call-id"]
-
-    def found():
-        entries = [entry for entry in fenli.listing("ledger", "list", "--limit", "1000") if entry["call"] == call]
-        return entries if any(entry["final"] for entry in entries) else None
-
-    return wait_for("the books", found)
-
-
-def entry_of(fenli, headers):
-    (entry,) = entries_of(fenli, headers)
-    return entry
 
 
 def dollars(seconds: int) -> Decimal:
@@ -166,6 +151,13 @@ def test_stepfun_is_told_a_format_and_paid_by_the_hour(fenli, client):
     assert Decimal(entry["cost"]) == 10 * Decimal("0.9") / 3600
 
 
+def test_without_a_price_the_seconds_are_booked_and_the_cost_is_unknown(fenli, client):
+    raw = client.audio.transcriptions.with_raw_response.create(model="zai/glm-asr-2512", file=wav(3), prompt="a bill")
+    assert raw.parse().text.endswith("for 3 seconds.")
+    entry = entry_of(fenli, raw.headers)
+    assert (entry["usage"], entry["grade"], entry["cost"]) == ({"audio_seconds": 3}, "unknown", None)
+
+
 def test_the_next_target_gets_the_same_sound(fenli, client):
     raw = client.audio.transcriptions.with_raw_response.create(model="dictate", file=wav(2))
     assert (raw.headers["x-fenli-vendor"], raw.headers["x-fenli-attempts"]) == ("stepfun", "2")
@@ -214,6 +206,6 @@ def test_the_vendors_books_agree(fenli, client):
     with urllib.request.urlopen(f"http://127.0.0.1:{fenli.market_port}/market/served", timeout=30) as answer:
         served = [json.loads(line) for line in answer.read().splitlines()]
     theirs = sorted(str(one["units"]) for one in served if one.get("units") and one.get("told"))
-    ours = [entry for entry in fenli.listing("ledger", "list", "--limit", "1000") if entry["grade"] == "measured"]
+    ours = [entry for entry in entries(fenli) if entry["grade"] == "measured"]
     assert theirs
     assert theirs == sorted(str(entry["usage"]) for entry in ours)

@@ -17,9 +17,10 @@ SLOWEST: Final = 750
 SECOND: Final = 10**9
 # What a file says that it lasts is not believed beyond this (11 days).
 LONGEST: Final = 10**6
-# Frames, pages, boxes or blocks looked at before a file counts as one that tells nothing: 90 minutes of the shortest
-# frames of an MP3, or a tenth of a second of ours.
-STEPS_MAX: Final = 250_000
+# What is looked at before a file counts as one that tells nothing, since callers wait meanwhile (a fifth of a second at
+# most): frames of an MP3, which are an hour and three quarters; elsewhere pages, boxes and blocks.
+FRAMES_MAX: Final = 250_000
+STEPS_MAX: Final = 150_000
 
 
 class Length(NamedTuple):
@@ -117,7 +118,7 @@ def _mp3(data: bytes) -> int | None:
         sizes = data[place + 6 : place + 10]
         place += 10 + sum((size & 127) << 7 * (3 - index) for index, size in enumerate(sizes))
     frames, end = _frames(), len(data) - 3
-    for _ in range(STEPS_MAX):
+    for _ in range(FRAMES_MAX):
         if place > end:
             return ticks * SECOND // _TICKS
         frame = frames.get(data[place + 1] << 8 | data[place + 2]) if data[place] == 0xFF else None
@@ -171,8 +172,8 @@ def _ogg_rate(packet: bytes) -> tuple[int, int]:
     return (_big(packet, 27, 3) >> 4, 0) if packet[:5] == b"\x7fFLAC" else (0, 0)
 
 
-_SCALE, _DURATION, _CLUSTER, _BLOCK, _SIMPLE_BLOCK = 0x2AD7B1, 0x4489, 0xE7, 0xA1, 0xA3
-_ENTERED: Final = frozenset((0x18538067, 0x1549A966, 0x1F43B675, 0xA0))  # segment, info, cluster, block group
+_CLUSTER, _TIME, _BLOCK, _SIMPLE_BLOCK, _SCALE, _DURATION = 0x1F43B675, 0xE7, 0xA1, 0xA3, 0x2AD7B1, 0x4489
+_ENTERED: Final = frozenset((0x18538067, 0x1549A966, _CLUSTER, 0xA0))  # segment, info, block group
 
 
 def _webm(data: bytes) -> int | None:
@@ -180,8 +181,10 @@ def _webm(data: bytes) -> int | None:
     place, scale, cluster, last, duration = 0, 1_000_000, 0, 0, 0.0
     for _ in range(STEPS_MAX):
         if place >= len(data):
-            return max(last * scale, math.ceil(duration * scale))
+            return last * scale
         name, place = _vint(data, place, marked=True)
+        if name == _CLUSTER and duration:
+            return math.ceil(duration * scale)
         size, place = _vint(data, place, marked=False)
         if name in _ENTERED:
             continue
@@ -191,7 +194,7 @@ def _webm(data: bytes) -> int | None:
             scale = _big(data, place, size) if size <= 8 else 0
         elif name == _DURATION:
             duration = _real(data[place : place + size])
-        elif name == _CLUSTER:
+        elif name == _TIME:
             cluster = _big(data, place, size) if size <= 8 else 0
         elif name in (_SIMPLE_BLOCK, _BLOCK):
             _, behind = _vint(data, place, marked=True)
