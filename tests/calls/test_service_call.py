@@ -386,3 +386,13 @@ def test_a_sound_in_pieces_that_breaks_off_is_paid_at_what_its_file_says():
     stage.fail(ConnectionLost("gone", sent=True)).settle()
     assert (stage.entries[0].usage, stage.entries[0].grade) == ({"audio_seconds": 7}, Grade.ESTIMATED)
     assert (lease(stage).held, lease(stage).spent) == (0, 7)
+
+
+@pytest.mark.parametrize("error", [b'{"code":"1301","message":"no"}', b'""', b"{}"])
+def test_a_failure_that_says_what_it_used_is_not_free(error):
+    stage = embedding(purse=purse(1_000_000)).ask()
+    stage.answer(200, VECTORS[:-1] + b',"error":' + error + b"}")
+    first = stage.entries[0]
+    assert first.outcome != "ok"
+    assert (first.usage, first.picos, first.grade) == ({"input": 7}, 21, Grade.MEASURED)
+    assert lease(stage).spent == 21

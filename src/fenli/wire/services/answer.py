@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from fenli.errors import CallRefused
+from fenli.errors import CallRefused, UsageError
 from fenli.wire.answers import Answer
 from fenli.wire.openai_chat.failures import FailureReader
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
@@ -139,13 +139,17 @@ class ServiceAnswer:
         if self.damage is not None:
             return
         body = b"".join(self._pieces)
-        if self._tells_failure(body):
+        failed = self._tells_failure(body)
+        if failed:
             self.error = body
-            return
         try:
             delivered = self._codec.read(self._ask, Reply(body, self.content_type, self._at))
         except (ValueError, CallRefused, *NO_ANSWER) as error:
-            self.damage = f"the answer is not what was asked for: {error}"
+            if not failed:
+                self.damage = f"the answer is not what was asked for: {error}"
+            return
+        if failed:
+            self.usage = self._used(delivered.usage)
             return
         self._delivered = delivered
         self.usage, self.upstream_id, self.model = delivered.usage, delivered.id, delivered.model
@@ -169,6 +173,13 @@ class ServiceAnswer:
 
     def uncounted(self) -> int:
         return 0
+
+    def _used(self, usage: bytes | None) -> bytes | None:
+        """What a failure says that it used all the same, which may be charged."""
+        try:
+            return usage if usage is not None and any(self._codec.meters(usage).values()) else None
+        except UsageError:
+            return None
 
     def _tells_failure(self, body: bytes) -> bool:
         if body.lstrip()[:1] != b"{":
