@@ -164,6 +164,18 @@ def test_several_answers_of_dashscope_come_with_their_probabilities_and_add_up(
     assert usage["completion_tokens_details"]["reasoning_tokens"] == serving.reasoning_tokens > 0
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", ["google/gemini-3.5-flash", "ollama-native/minicpm-v", "alibaba-native/qwen-plus"])
+def test_probabilities_are_those_of_the_text(rehearsal: Rehearsal, name: str, stream: bool) -> None:
+    found = rehearsal.ask(name, stream=stream, logprobs=True, top_logprobs=1)
+    assert found.status == 200
+    choices = [choice for part in found.parts for choice in part["choices"]]
+    told = [one for choice in choices for one in (choice.get("logprobs") or {}).get("content", ())]
+    assert "".join(one["token"] for one in told) == found.message["content"]
+    assert all(len(one["top_logprobs"]) == 1 for one in told)
+    assert rehearsal.ask(name, stream=stream, logprobs=True, top_logprobs=99).status == 400
+
+
 def test_an_echoed_search_is_done_when_it_comes_back(rehearsal: Rehearsal) -> None:
     asked = {"messages": [QUESTION], "fenli": {"search": True}}
     first = rehearsal.ask("moonshot/kimi-k2.6", **asked)

@@ -57,6 +57,15 @@ def test_a_search_tells_its_sources(market: SdkMarket, drivers: Drivers, stream:
 
 
 @BOTH
+def test_probabilities(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
+    answer = ask(market, drivers, stream=stream, config={"response_logprobs": True, "logprobs": 2})
+    is_what_was_served(market, answer)
+    tokens = [one["token"] for result in answer["likely"] for one in result["chosen_candidates"]]
+    assert "".join(tokens) == "".join(part["text"] for part in answer["content"])
+    assert all(len(one["candidates"]) == 2 for result in answer["likely"] for one in result["top_candidates"])
+
+
+@BOTH
 def test_thoughts_are_told_apart(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
     thinking = {"thinking_level": "LOW", "include_thoughts": True}
     answer = ask(market, drivers, stream=stream, config={"thinking_config": thinking})

@@ -54,6 +54,15 @@ def test_thinking(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
     is_what_was_served(market, parts[-1])
 
 
+@BOTH
+def test_probabilities(market: SdkMarket, drivers: Drivers, stream: bool) -> None:
+    parts = ask(market, drivers, stream=stream, logprobs=True, top_logprobs=2)["parts"]
+    told = [one for part in parts for one in part["logprobs"] or ()]
+    assert "".join(one["token"] for one in told) == "".join(part["message"]["content"] for part in parts)
+    assert all(len(one["top_logprobs"]) == 2 for one in told)
+    is_what_was_served(market, parts[-1])
+
+
 def test_a_limit_ends_the_answer(market: SdkMarket, drivers: Drivers) -> None:
     [answer] = ask(market, drivers, options={"num_predict": 3})["parts"]
     assert (answer["done_reason"], answer["eval_count"]) == ("length", 3)

@@ -135,6 +135,39 @@ def test_several_answers_are_told_apart() -> None:
     ]  # fmt: skip
 
 
+# Probabilities
+
+
+def chosen(*tokens: str) -> list[dict[str, Any]]:
+    return [{"token": token, "tokenId": 7, "logProbability": -0.5} for token in tokens]
+
+
+@pytest.mark.parametrize(
+    ("result", "tokens"),
+    [
+        ({"chosenCandidates": chosen("四", "厘"), "logProbabilitySum": -1,
+          "topCandidates": [{"candidates": chosen("五", "四")}, {}]}, [("四", -0.5, ["五", "四"]), ("厘", -0.5, [])]),
+        ({"chosenCandidates": [*chosen("四"), {"token": "厘"}]}, [("四", -0.5, []), ("厘", 0, [])]),  # certain
+        ({"topCandidates": [{"candidates": chosen("五")}]}, []),
+    ],
+)  # fmt: skip
+def test_probabilities_are_told_as_openai_has_them(result: dict[str, Any], tokens: list[Any]) -> None:
+    sent = response({"text": "四厘"}, finish="STOP")
+    sent["candidates"][0]["logprobsResult"] = result
+    told = [
+        one["choices"][0].get("logprobs") or {"content": []}
+        for one in chunks(streamed(ContentReader).feed(sse([sent])))
+    ]
+    for content in (
+        [one for part in told for one in part["content"]],
+        gathered(ContentReader, json.dumps(sent).encode())["choices"][0].get("logprobs", told[0])["content"],
+    ):
+        assert [
+            (one["token"], one["logprob"], [top["token"] for top in one["top_logprobs"]]) for one in content
+        ] == tokens
+        assert all(one["bytes"] is None for one in content)
+
+
 # Searches
 
 
@@ -317,6 +350,8 @@ def test_what_is_generated_and_how() -> None:
         "candidateCount": 2, "stopSequences": ["a"], "responseMimeType": "application/json",
         "responseJsonSchema": schema,
     }  # fmt: skip
+    assert said(USER, logprobs=True, top_logprobs=3)["generationConfig"] == {"responseLogprobs": True, "logprobs": 3}
+    assert "generationConfig" not in said(USER, logprobs=False, top_logprobs=0)
     own = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
     assert said(USER, safetySettings=own)["safetySettings"] == own
     assert said(USER, response_format={"type": "json_object"})["generationConfig"] == {

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from translated_answers import Told, cuts, gathered, lines, streamed
+from translated_answers import Told, cuts, gathered, lines, streamed, translation
 
 from fenli.errors import CallRefused
 from fenli.wire.frames import LineFrames
 from fenli.wire.ollama import ChatReader, chat
 from fenli.wire.openai_chat import parse_request
+from fenli.wire.translated import TranslatedStream, TranslatedWhole
 
 COUNTS = {"total_duration": 5, "prompt_eval_count": 20, "eval_count": 9}
 
@@ -173,3 +174,31 @@ def test_a_stream_without_its_last_line_is_not_whole() -> None:
 @pytest.mark.parametrize("body", [b"[1]\n", b'{"message":7}\n', b"no\n"])
 def test_what_is_not_the_dialect_is_damage(body: bytes) -> None:
     assert streamed(ChatReader, LineFrames(), body).damage is not None
+
+
+LIKELY = [
+    {"token": "四", "logprob": -0.25, "bytes": [229, 155, 155], "top_logprobs": [{"token": "五", "logprob": -2}]},
+    {"token": "厘", "logprob": 0},
+]
+TOLD = [
+    {"token": "四", "logprob": -0.25, "bytes": [229, 155, 155],
+     "top_logprobs": [{"token": "五", "logprob": -2.0, "bytes": None}]},
+    {"token": "厘", "logprob": 0.0, "bytes": None, "top_logprobs": []},
+]  # fmt: skip
+
+
+def test_probabilities_are_told_as_openai_has_them_streamed_or_whole() -> None:
+    told = lines(line("四") | {"logprobs": LIKELY[:1]}, line("厘") | {"logprobs": LIKELY[1:]}, last(**COUNTS))
+    stream = TranslatedStream(LineFrames(), ChatReader(), translation(ChatReader), wants_usage=False)
+    parts = [json.loads(part.removeprefix("data: ")) for part in stream.feed(told).decode().split("\n\n") if part]
+    choices = [choice for part in parts for choice in part["choices"]]
+    assert [one for choice in choices for one in choice.get("logprobs", {}).get("content", ())] == TOLD
+    whole = TranslatedWhole(LineFrames(), ChatReader(), translation(ChatReader))
+    whole.feed(told)
+    whole.end()
+    assert json.loads(whole.tail(None))["choices"][0]["logprobs"] == {"content": TOLD}
+
+
+def test_probabilities_are_asked_for() -> None:
+    asked = {"logprobs": True, "top_logprobs": 2}
+    assert asked.items() <= sent(**asked).items()

@@ -13,11 +13,12 @@ import msgspec
 
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.decoded import ChatBody, Message, ToolCall, decoded, refuse_unknown
+from fenli.wire.openai_chat.logprobs import Logprob
 from fenli.wire.openai_chat.request import ChatRequest
 from fenli.wire.translated import CallPart, Said, spelled
 
 # Members that go as they are, beside those that `ChatBody` has.
-OWN: Final = frozenset({"think", "keep_alive", "format", "options"})
+OWN: Final = frozenset({"think", "keep_alive", "format", "options", "logprobs", "top_logprobs"})
 _OPTIONS: Final = (
     "temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty", "repeat_penalty", "min_p",
 )  # fmt: skip
@@ -147,6 +148,7 @@ class _Line(_Counts):
     message: _Said | None = None
     done: bool = False
     done_reason: str | None = None
+    logprobs: list[Logprob] | None = None
     error: msgspec.Raw = msgspec.Raw()
 
 
@@ -179,6 +181,7 @@ class ChatReader:
                 usage=_encode(_counts(data)) if line.done else None,
                 ended=line.done,
                 model=line.model,
+                logprobs=[one.raw for one in line.logprobs or ()],
             )
         ]
 

@@ -27,6 +27,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         "content": [part for one in candidates for part in one.get("content", {}).get("parts", ())],
         "finish": next((one["finish_reason"] for one in reversed(candidates) if "finish_reason" in one), None),
         "found": next((one["grounding_metadata"] for one in candidates if "grounding_metadata" in one), None),
+        "likely": [one["logprobs_result"] for one in candidates if "logprobs_result" in one],
         "usage": plain[-1].get("usage_metadata"),
         "blocked": plain[-1].get("prompt_feedback", {}).get("block_reason"),
         "parts": len(plain),

@@ -189,10 +189,13 @@ def _camel(value: Any) -> Any:
 def _wrong(body: _Body, signs: bool) -> str | None:
     if not body.contents:
         return "GenerateContentRequest.contents: contents is not specified"
-    if not 0 <= body.generation_config.temperature <= 2:
+    config = body.generation_config
+    if not 0 <= config.temperature <= 2:
         return "temperature must be in the range [0.0, 2.0]"
-    if len(body.generation_config.stop_sequences) > 5:
+    if len(config.stop_sequences) > 5:
         return "stop_sequences must have at most 5 items"
+    if config.logprobs is not None and not (config.response_logprobs and 0 <= config.logprobs <= 20):
+        return "logprobs must be in the range [0, 20], and response_logprobs must be set"
     asked = max(at for at, content in enumerate(body.contents) if at == 0 or _asks(content))
     for at, content in enumerate(body.contents):
         if content.role not in ("user", "model", "function"):
@@ -236,6 +239,8 @@ def _chat(body: _Body, model: str, streams: bool, signs: bool) -> GeminiChat:
         "tool_choice": "none" if body.tool_config.function_calling_config.mode == "NONE" else "auto",
         "enable_thinking": config.thinking_config.on,
         "signs": signs,
+        "logprobs": config.response_logprobs,
+        "top_logprobs": config.logprobs or 0,
     }
     if schema is not None:
         plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": _lower(schema)}}

@@ -12,7 +12,7 @@ from fenli.errors import Kind
 from fenli.market.dialects.spelling import encode
 from fenli.market.flavours.flavour import Answer, Refusal
 from fenli.market.requests import ChatBody
-from fenli.market.usage import Count
+from fenli.market.usage import Count, split_tokens
 
 _REASONS: Final = {"stop": "STOP", "tool_calls": "STOP", "length": "MAX_TOKENS"}
 
@@ -23,6 +23,8 @@ class GeminiChat(ChatBody, kw_only=True):
     """``signs``: calls come with a signature."""
 
     signs: bool = False
+    logprobs: bool = False
+    top_logprobs: int = 0
 
 
 def signature_of(name: str, arguments: dict[str, Any]) -> str:
@@ -64,7 +66,7 @@ class GenerateContentUsage(msgspec.Struct, frozen=True):
 class GenerateContentPen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_answer", "_signs", "_sources", "_texts")
+    __slots__ = ("_answer", "_chat", "_signs", "_sources", "_texts")
 
     whole_type: Final = b"application/json; charset=UTF-8"
     stream_type: Final = b"text/event-stream"
@@ -73,6 +75,7 @@ class GenerateContentPen:
         chat = answer.chat
         assert isinstance(chat, GeminiChat)
         self._answer = answer
+        self._chat = chat
         self._signs = chat.signs
         self._sources: dict[int, list[dict[str, Any]]] = {}
         self._texts: dict[int, str] = {}
@@ -145,10 +148,20 @@ class GenerateContentPen:
 
     def _candidate(self, index: int, parts: list[Part], finish: str | None) -> dict[str, Any]:
         candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": index}
+        text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+        if self._chat.logprobs and text:
+            candidate["logprobsResult"] = self._logprobs(text)
         if finish is None:
             return candidate
         found = {"groundingMetadata": self._grounding(index)} if self._sources.get(index) else {}
         return {**candidate, "finishReason": _REASONS.get(finish, finish), **found}
+
+    def _logprobs(self, text: str) -> dict[str, Any]:
+        """Of each token; made up."""
+        chosen = [{"token": token, "tokenId": 7, "logProbability": -0.5} for token in split_tokens(text)]
+        top = self._chat.top_logprobs
+        others = {"topCandidates": [{"candidates": [one] * top} for one in chosen]} if top else {}
+        return {"chosenCandidates": chosen, "logProbabilitySum": -0.5 * len(chosen), **others}
 
     def _response(self, candidates: list[dict[str, Any]], usage: dict[str, Any] | None) -> dict[str, Any]:
         told = {} if usage is None else {"usageMetadata": usage}

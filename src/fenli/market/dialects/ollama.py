@@ -11,7 +11,7 @@ from fenli.clock import SECOND
 from fenli.market.dialects.spelling import encode
 from fenli.market.flavours.flavour import Answer, Flavour, Place, Plain, Refusal
 from fenli.market.requests import Ask, ChatBody
-from fenli.market.usage import Count
+from fenli.market.usage import Count, split_tokens
 from fenli.sim.random import Stream
 
 _PATH: Final = "/api/chat"
@@ -41,6 +41,11 @@ class _Options(msgspec.Struct):
     stop: list[str] | None = None
 
 
+class OllamaBody(ChatBody, kw_only=True):
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
 class _Body(msgspec.Struct):
     model: str
     messages: list[_Message]
@@ -48,6 +53,8 @@ class _Body(msgspec.Struct):
     think: bool | str | None = None
     format: str | dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
+    logprobs: bool = False
+    top_logprobs: int = 0
     options: _Options = msgspec.field(default_factory=_Options)
 
 
@@ -70,6 +77,8 @@ class Ollama:
             return str(error)
         if not body.messages:
             return "messages: at least one is required"
+        if not 0 <= body.top_logprobs <= 20:
+            return "top_logprobs must be between 0 and 20"
         return _chat(body)
 
     def pen(self, flavour: Flavour, answer: Answer) -> OllamaPen:
@@ -82,7 +91,7 @@ class Ollama:
 OLLAMA_CHAT: Final = Ollama()
 
 
-def _chat(body: _Body) -> ChatBody:
+def _chat(body: _Body) -> OllamaBody:
     limit = body.options.num_predict
     plain: dict[str, Any] = {
         "model": body.model,
@@ -91,12 +100,14 @@ def _chat(body: _Body) -> ChatBody:
         "max_tokens": limit if limit is not None and limit > 0 else None,
         "tools": body.tools,
         "enable_thinking": bool(body.think),
+        "logprobs": body.logprobs,
+        "top_logprobs": body.top_logprobs,
     }
     if isinstance(body.format, dict):
         plain["response_format"] = {"type": "json_schema", "json_schema": {"schema": body.format}}
     elif body.format == "json":
         plain["response_format"] = {"type": "json_object"}
-    return msgspec.convert(plain, ChatBody)
+    return msgspec.convert(plain, OllamaBody)
 
 
 class OllamaUsage(msgspec.Struct, frozen=True):
@@ -112,12 +123,14 @@ class OllamaUsage(msgspec.Struct, frozen=True):
 class OllamaPen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_base", "_spelling")
+    __slots__ = ("_base", "_chat", "_spelling")
 
     whole_type: Final = b"application/json; charset=utf-8"
     stream_type: Final = b"application/x-ndjson"
 
     def __init__(self, answer: Answer) -> None:
+        assert isinstance(answer.chat, OllamaBody)
+        self._chat = answer.chat
         made = datetime.fromtimestamp(answer.at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         self._base = {"model": answer.chat.model, "created_at": f"{made}.{answer.at % SECOND:09}Z"}
         self._spelling = answer.spelling
@@ -153,10 +166,18 @@ class OllamaPen:
         if calls:
             message["tool_calls"] = calls
         line = {**self._base, "message": message, "done": finish is not None}
+        if self._chat.logprobs and message["content"]:
+            line["logprobs"] = self._logprobs(message["content"])
         if finish is None:
             return line
         spans = {"total_duration": SECOND, "load_duration": 0, "prompt_eval_duration": 0, "eval_duration": SECOND}
         return {**line, "done_reason": "length" if finish == "length" else "stop", **spans, **(usage or {})}
+
+    def _logprobs(self, text: str) -> list[dict[str, Any]]:
+        """Of each token; made up."""
+        likely = [{"token": token, "logprob": -0.5, "bytes": list(token.encode())} for token in split_tokens(text)]
+        top = self._chat.top_logprobs
+        return [{**one, "top_logprobs": [one] * top} if top else one for one in likely]
 
 
 def _called(function: dict[str, Any]) -> dict[str, Any] | None:

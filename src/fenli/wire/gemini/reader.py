@@ -8,11 +8,13 @@ those who made the dialect.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
 
 from fenli.wire.gemini.grounding import Grounding, Searches
+from fenli.wire.openai_chat.logprobs import Likely, Logprob
 from fenli.wire.openai_chat.whole import given
 from fenli.wire.translated import CallPart, Said, spelled
 
@@ -48,11 +50,26 @@ class _Content(msgspec.Struct, gc=False):
     parts: list[_Part] = []
 
 
+class _Likely(msgspec.Struct, gc=False, rename="camel"):
+    token: str = ""
+    log_probability: float = 0.0
+
+
+class _Top(msgspec.Struct, gc=False):
+    candidates: list[_Likely] = []
+
+
+class _Logprobs(msgspec.Struct, gc=False, rename="camel"):
+    chosen_candidates: list[_Likely] = []
+    top_candidates: list[_Top] = []
+
+
 class _Candidate(msgspec.Struct, gc=False, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
     grounding_metadata: Grounding | None = None
+    logprobs_result: _Logprobs | None = None
     index: int = 0
 
 
@@ -105,6 +122,8 @@ class ContentReader:
             return
         for part in candidate.content.parts if candidate.content is not None else ():
             yield self._part(candidate.index, part, response)
+        if candidate.logprobs_result is not None:
+            yield Said(choice=candidate.index, logprobs=_logprobs(candidate.logprobs_result))
         if self._searches is not None and candidate.grounding_metadata is not None:
             members = self._searches.told(candidate.index, candidate.grounding_metadata)
             if members is not None:
@@ -129,3 +148,11 @@ class ContentReader:
         if self._searches is not None:
             self._searches.heard(choice, part.text)
         return Said(choice=choice, text=part.text, members=members)
+
+
+def _logprobs(told: _Logprobs) -> list[msgspec.Raw]:
+    chosen = []
+    for one, top in zip_longest(told.chosen_candidates, told.top_candidates[: len(told.chosen_candidates)]):
+        likely = [Likely(other.token, other.log_probability) for other in (top.candidates if top is not None else ())]
+        chosen.append(Logprob(one.token, one.log_probability, top_logprobs=likely).raw)
+    return chosen

@@ -21,7 +21,7 @@ OWN: Final = ("safetySettings",)
 TAKEN: Final = frozenset(
     {
         "n", "tools", "tool_choice", "parallel_tool_calls", "response_format", "temperature", "top_p", "top_k", "stop",
-        "frequency_penalty", "presence_penalty", "seed", *OWN,
+        "frequency_penalty", "presence_penalty", "seed", "logprobs", "top_logprobs", *OWN,
     }
 )  # fmt: skip
 _SAMPLING: Final = {
@@ -32,6 +32,7 @@ _SAMPLING: Final = {
     "frequency_penalty": "frequencyPenalty",
     "presence_penalty": "presencePenalty",
 }
+_LIKELY: Final = {"logprobs": "responseLogprobs", "top_logprobs": "logprobs"}
 _MODES: Final = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
 # What the vendor takes in place of a signature for calls that another model made.
 UNSIGNED: Final = "skip_thought_signature_validator"
@@ -67,12 +68,17 @@ def _config(ask: ChatRequest, chat: ChatBody) -> dict[str, Any]:
         config["candidateCount"] = ask.choices
     if chat.stops:
         config["stopSequences"] = list(chat.stops)
+    config |= {theirs: value for ours, theirs in _LIKELY.items() if (value := _value(ask, ours))}
     form = chat.response_format
     if form is not None and form.type != "text":
         config["responseMimeType"] = "application/json"
         if form.json_schema is not None:
             config["responseJsonSchema"] = form.json_schema.schema or {}
     return config
+
+
+def _value(ask: ChatRequest, name: str) -> Any:
+    return msgspec.json.decode(ask.fields[name]) if name in ask.fields else None
 
 
 def _function(chat: ChatBody, at: int, vendor: str) -> dict[str, Any]:
