@@ -12,10 +12,15 @@ from faces import VirtualFace, echoing
 
 from fenli.clock import SECOND
 from fenli.http.transport import Request
+from fenli.market.bills import Bills
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import emulate, market_key
+from fenli.market.market import Market, emulate, market_key
 from fenli.market.replies import AT_ONCE, Pace
 from fenli.market.script import Outcome
+from fenli.market.transport import MarketTransport
+from fenli.prices.book import PriceBook
+from fenli.sim.kernel import START, Simulation
+from fenli.sim.random import Chance
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
@@ -230,3 +235,25 @@ def test_images_that_fail_are_not_charged_and_questions_can_fail_too():
     assert dashscope(face, ask, method=b"GET")[1]["output"]["task_status"] == "FAILED"
     assert send(face, "alibaba", ask, method=b"GET", key="sk-no")[0] == 401
     assert [one.units for one in face.served()][:1] == [{}]
+
+
+H3 = {"model": "MiniMax-H3", "content": [{"type": "text", "text": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path", "body", "cost"),
+    [
+        ("minimax-intl", "/v2/video_generation", H3 | {"duration": 8, "resolution": "2K"}, "1.04"),
+        ("minimax-intl", "/v2/video_generation", H3, "0.4"),
+        ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-2.3", "prompt": "a"}, "2"),
+        ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-2.3", "prompt": "a", "duration": 10}, None),
+        ("tencent", "/v1/api/image/submit", {"model": "hy-image-v3.0", "prompt": "a"}, "0.2"),
+    ],
+)  # fmt: skip
+def test_vendors_charge_by_their_lists_for_what_they_make(vendor, path, body, cost):
+    face = face_of(vendor)
+    face.sim = Simulation(START + 60 * 24 * 3_600 * SECOND)  # H3's list begins in November
+    face.market = Market(face.sim, Chance(1), echoing(vendor, pace=AT_ONCE), bills=Bills(PriceBook.load()))
+    face.transport = MarketTransport(face.market)
+    assert send(face, vendor, path, body)[0] == 200
+    assert [one.cost for one in face.served()] == [cost]

@@ -27,7 +27,7 @@ class Bills:
         return self.book.models(self._lists.get(vendor, vendor))
 
     def charge(
-        self, vendor: str, model: str, count: Count, thinks: bool, at: int, ended: int, units: Mapping[str, int]
+        self, vendor: str, model: str, count: Count, facts: Facts, at: int, ended: int, units: Mapping[str, int]
     ) -> Rating | None:
         """For one answer that was asked for ``at`` and had ``ended`` (instants); ``units`` are by meter, and not in
         ``count``.
@@ -39,7 +39,7 @@ class Bills:
         if tariff is None or not used:
             return None
         try:
-            return tariff.rate(used, ended if tariff.basis == "end" else at, Facts(thinking=thinks))
+            return tariff.rate(used, ended if tariff.basis == "end" else at, facts)
         except PriceError:
             return None
 

@@ -20,6 +20,7 @@ from fenli.market.requests import Ask
 from fenli.market.script import Outcome, Script
 from fenli.market.served import ServedBook, Serving
 from fenli.market.timeline import Timeline
+from fenli.prices.facts import Facts
 from fenli.sim.kernel import Scheduler
 from fenli.sim.random import Chance, Stream
 from fenli.values.money import decimal_of
@@ -109,7 +110,8 @@ class Market:
         units = script.units if outcome is Outcome.WHOLE else {}
         charge = None
         if self._bills is not None and script.model:
-            charge = self._bills.charge(vendor, emulated.named(script.model), count, script.thinks, at, now, units)
+            facts = Facts(thinking=script.thinks, resolution=script.resolution)
+            charge = self._bills.charge(vendor, emulated.named(script.model), count, facts, at, now, units)
         if emulated.account is not None:
             emulated.account.draw(count.prompt + count.completion, charge)
         self.book.enter(

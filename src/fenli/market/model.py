@@ -306,6 +306,7 @@ class EmulatedVendor:
         return Script(
             request_id, model, status_of(actions), bool(made.pieces), made.count, tuple(actions),
             None if made.told is None else encode(made.told), None if fault is None else str(fault), units=made.units,
+            resolution=made.resolution,
         )  # fmt: skip
 
     def _listing(self, request_id: str, now: int) -> Script:

@@ -62,7 +62,8 @@ Action = Wait | Head | Body | Enter | End | Cut | Stall
 
 class Script(msgspec.Struct, frozen=True):
     """``count`` is what the answer costs once whole; ``id`` the vendor's own name for it; ``thinks``: thinking was
-    asked for, which may have a price of its own; ``units``: by meter, what a whole answer costs beside tokens."""
+    asked for, which may have a price of its own; ``units``: by meter, what a whole answer costs beside tokens, and the
+    ``resolution`` that their price may hang on."""
 
     id: str
     model: str
@@ -74,3 +75,4 @@ class Script(msgspec.Struct, frozen=True):
     fault: str | None = None
     thinks: bool = False
     units: dict[str, int] = {}
+    resolution: str = ""

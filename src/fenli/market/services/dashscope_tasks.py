@@ -49,6 +49,9 @@ class DashScopeTasks(msgspec.Struct, frozen=True, kw_only=True):
     def model(self, body: bytes) -> str | None:
         return None
 
+    def resolution(self, body: bytes) -> str:
+        return ""
+
     def prompt(self, body: bytes) -> str:
         asked = _decode(body)
         size, n = asked.parameters.size, asked.parameters.n

@@ -60,6 +60,9 @@ class FilmShape(Protocol):
     def units(self, body: bytes) -> dict[str, int]:
         """What it is charged for."""
 
+    def resolution(self, body: bytes) -> str:
+        """What its price hangs on, as price lists write it; empty where there is one price."""
+
     def begun(self, task: Task) -> dict[str, Any]: ...
 
     def asked(self, ask: Ask) -> str | None:
@@ -92,7 +95,8 @@ class Studio:
         self._tasks[task.id] = task
         if len(self._tasks) > _KEPT:
             self._tasks.popitem(last=False)
-        return Made(msgspec.json.encode(self.shape.begun(task)), units=units)
+        begun = msgspec.json.encode(self.shape.begun(task))
+        return Made(begun, units=units, resolution=self.shape.resolution(body))
 
     def told(self, ask: Ask, now: int) -> bytes | None:
         """None where this is about no task of ours. Raises ValueError for what the vendor refuses."""
@@ -132,6 +136,9 @@ class Films(msgspec.Struct, frozen=True, kw_only=True):
 
     def units(self, body: bytes) -> dict[str, int]:
         return CLIP
+
+    def resolution(self, body: bytes) -> str:
+        return ""
 
 
 class ZhipuFilms(Films, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -10,10 +10,13 @@ import msgspec
 from fenli.market.requests import Ask
 from fenli.market.services.films import Films, Task
 
+USUAL: Final = 6  # seconds of a clip of Hailuo
+
 
 class _Prompt(msgspec.Struct):
     prompt: str
     duration: int | None = None
+    resolution: str | None = None
 
 
 class _Part(msgspec.Struct):
@@ -44,6 +47,12 @@ class MiniMaxFilms(Films, frozen=True, kw_only=True):
         if asked.duration not in (None, 6, 10):
             raise ValueError(f"duration: {asked.duration} is not 6 or 10")
         return asked.prompt
+
+    def resolution(self, body: bytes) -> str:
+        """With the length where it is not the usual one."""
+        asked = _decode_prompt(body)
+        longer = "" if asked.duration in (None, USUAL) else f" {asked.duration}s"
+        return (asked.resolution or "768P").lower() + longer
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
@@ -82,6 +91,9 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
         images = sum(part.type == "image_url" for part in asked.content)
         units = {"video_seconds": asked.duration}
         return units | {"input_images": images} if images else units
+
+    def resolution(self, body: bytes) -> str:
+        return _decode_content(body).resolution.lower()
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}

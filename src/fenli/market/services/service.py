@@ -22,12 +22,14 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """An answer, and what the vendor charges for it: ``count`` in tokens, ``units`` by meter for the rest. Where it is
+    """An answer, and what the vendor charges for it: ``count`` in tokens, ``units`` by meter for the rest (at the price
+    of a ``resolution``, where it has several). Where it is
     streamed, ``pieces`` stand before ``body``, which ends it."""
 
     body: bytes
     count: Count = Count()
     units: dict[str, int] = {}
+    resolution: str = ""
     told: dict[str, Any] | None = None
     content_type: bytes = JSON
     pieces: tuple[Piece, ...] = ()

@@ -66,5 +66,6 @@ def drawn(data: list[dict[str, Any]], at: int, name: str | None) -> Delivered:
     """Images, each paid for, as callers read them; ``at`` is the instant of the request. Raises ValueError."""
     if not data:
         raise ValueError("it has no image")
-    body = msgspec.json.encode({"id": name, "created": at // SECOND, "data": data})
+    named = {} if name is None else {"id": name}
+    body = msgspec.json.encode({**named, "created": at // SECOND, "data": data})
     return Delivered(body=body, usage=came_to("images", len(data)), id=name)
