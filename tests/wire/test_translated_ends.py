@@ -10,6 +10,7 @@ from cut_anywhere import NOW, deltas, streamed, translation
 
 from fenli.errors import CallRefused
 from fenli.wire.anthropic_messages import EventReader, MessageReader
+from fenli.wire.dashscope import GenerationReader
 from fenli.wire.frames import LineFrames, WholeFrame
 from fenli.wire.gemini import ContentReader
 from fenli.wire.minimax.text_v2 import TextV2Reader
@@ -182,3 +183,25 @@ def test_blocks_that_begin_and_never_end_are_not_kept_for_ever():
     answer.feed(events[1_000])
     assert answer.damage is not None
     assert "1000 blocks are open at once" in answer.damage
+
+
+@pytest.mark.parametrize(
+    ("make", "body"),
+    [
+        (GenerationReader, '{"output":{"search_info":{"a":%s},"choices":[{"message":{},"finish_reason":"stop"}]}}'),
+        (SenseNovaReader, '{"data":{"plugins":{"a":%s},"choices":[{"message":"a","finish_reason":"stop"}]}}'),
+        (TextV2Reader, '{"choices":[{"delta":{"content":"a","more":%s},"finish_reason":"stop"}]}'),
+        (lambda: WenxinReader(streamed=False), '{"result":"a","search_info":{"a":%s}}'),
+    ],
+)
+def test_what_is_nested_as_deeply_as_can_be_read_is_damage_at_most(make, body):
+    outcomes = set()
+    for depth in range(880, 1_000):
+        text = body % ("[" * depth + "]" * depth)
+        in_one_piece, in_parts = raw_whole(make, text), streamed(make)
+        in_parts.feed(b"data: %b\n\n" % text.encode())
+        in_parts.end()
+        for answer in (in_one_piece, in_parts):
+            outcomes.add((answer.finished, answer.damage is not None))
+            assert not answer.finished or answer.tail(None)
+    assert outcomes == {(True, False), (False, True)}

@@ -19,6 +19,7 @@ from fenli.wire.openai_chat.stream import DONE, as_comment
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, given, with_cost
 from fenli.wire.openai_chat.writer import ChatWriter
 
+_encode = msgspec.json.encode
 ANSWER_MAX: Final = 64 * 1024 * 1024
 _MESSAGE: Final = 64  # bytes that any message takes here at least, however little it says
 # What some say of how an answer ended while it goes on.
@@ -138,14 +139,13 @@ class _Translated:
             if self.finished or self.error is not None or self.damage is not None:
                 break
             try:
-                said = list(self._reader.read(name, data))
+                for said in list(self._reader.read(name, data)):
+                    self._take(said, out)
+                    if self.damage is not None:
+                        break
             except (ValueError, *NO_ANSWER) as error:
                 self._damaged(error)
                 break
-            for one in said:
-                self._take(one, out)
-                if self.damage is not None:
-                    break
         return b"".join(out)
 
     def _take(self, said: Said, out: list[bytes]) -> None:
@@ -300,7 +300,7 @@ class _Choice:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, list[CallPart]] = {}
-        self._members: dict[str, Any] = {}
+        self._members: dict[str, msgspec.Raw] = {}
         self._finish: str | None = None
         self._logprobs: list[msgspec.Raw] = []
 
@@ -311,7 +311,8 @@ class _Choice:
             self._reasoning.append(said.reasoning)
         for part in said.calls:
             self._calls.setdefault(part.index, []).append(part)
-        self._members.update(said.members or {})
+        # Written at once: what is nested too deeply for that is found where it can still be told.
+        self._members.update((name, msgspec.Raw(_encode(value))) for name, value in (said.members or {}).items())
         self._finish = said.finish or self._finish
         self._logprobs += said.logprobs
 
