@@ -1,6 +1,7 @@
 """A vLLM server of one's own, for instance with MiniCPM.
 
-Sources: its error bodies as Huawei's user manual shows them (flat, as it wrote them of old) and as it writes them now.
+Sources: its error bodies as Huawei's user manual shows them (flat, as it wrote them of old) and as it writes them now;
+its own pages for what it offers beside chat.
 A key is needed only where the server was started with one. What it costs is for a price file of one's own to say.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from fenli.errors import Kind
 from fenli.vendors.contract import UsageMap
-from fenli.vendors.endpoints import EMBEDDINGS, RERANK, TRANSCRIPTIONS, completions
+from fenli.vendors.endpoints import EMBEDDINGS, RERANK, TRANSCRIPTIONS, TRANSLATIONS, completions
 from fenli.vendors.failing import ErrorRule
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.switches import FALSE, TRUE, PrefixSwitch, SchemaSwitch, SchemaWay, Switches, ThinkingSwitch
@@ -23,7 +24,7 @@ VLLM = OpenAICompatible(
     base_url="http://127.0.0.1:8000/v1",
     key_variables=("VLLM_API_KEY",),
     failures=_FAILURES,
-    endpoints=(completions(UsageMap().meters, failures=_FAILURES), EMBEDDINGS, RERANK, TRANSCRIPTIONS),
+    endpoints=(completions(UsageMap().meters, failures=_FAILURES), EMBEDDINGS, RERANK, TRANSCRIPTIONS, TRANSLATIONS),
     errors=(
         ErrorRule(Kind.CONTEXT_TOO_LONG, status=400, text="maximum context length|maximum model length"),
         ErrorRule(Kind.MODEL_NOT_FOUND, code="NotFoundError"),

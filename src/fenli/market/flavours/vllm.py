@@ -29,7 +29,10 @@ VLLM: Final = Flavour(
         "/v1/embeddings": Embedding(),
         "/v1/rerank": Ranking(),
     },
-    forms={"/v1/audio/transcriptions": Hearing(("json", "text", "verbose_json"))},
+    forms={
+        "/v1/audio/transcriptions": Hearing(("json", "text", "verbose_json")),
+        "/v1/audio/translations": Hearing(("json", "text", "verbose_json"), verb="Said"),
+    },
     refusals=(
         Refusal(Kind.BAD_KEY, 401, "Unauthorized", type="Unauthorized"),
         Refusal(Kind.CONTEXT_TOO_LONG, 400, _LONG, type="BadRequestError"),
