@@ -37,8 +37,8 @@ class Sound(msgspec.Struct, frozen=True):
 class Hearing(msgspec.Struct, frozen=True):
     """``formats`` are those it writes, the first unasked; ``asks_format``: one has to be named. ``tells``: how its
     usage counts: ``duration``, ``tokens``, or not at all; ``in_tokens``: the models that count them, and then write
-    JSON alone; ``streaming``: how the names of those begin that write it in pieces when asked to. ``named``: answers have a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it
-    does with a sound."""
+    JSON alone; ``streaming``: how the names of those begin that write in pieces when asked to. ``named``: answers have
+    a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it does with a sound."""
 
     formats: tuple[str, ...] = ("json", "text", "srt", "verbose_json", "vtt")
     asks_format: bool = False
