@@ -60,6 +60,11 @@ def test_a_vendor_of_ones_own_is_asked_in_its_own_words(tmp_path: Path, book: Pr
     assert sent(directory, ask(fenli={"search": True})) == {"messages": [], "tools": [tool]}
     begun = {"role": "assistant", "content": "Once"}
     assert sent(directory, ask(messages=[begun], fenli={"prefix": True})) == {"messages": [begun | {"partial": True}]}
+    persona = {"bot_name": "Lin", "bot_profile": "A merchant."}
+    assert sent(directory, ask(fenli={"persona": persona})) == {
+        "messages": [],
+        "role": {"name": "Lin", "about": "A merchant."},
+    }
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
     body = sent(directory, ask(response_format=form, fenli={"missing": "downgrade"}))
     assert body["response_format"] == {"type": "json_object"}
@@ -82,6 +87,16 @@ def test_what_a_search_finds_at_most_may_be_all_that_is_said_of_it(tmp_path: Pat
     assert found.switches.search == (msgspec.structs.replace(known, tokens=9000),)
 
 
+def test_a_persona_may_be_told_in_words(tmp_path: Path, book: PriceBook) -> None:
+    text = '[vendors.zhipu]\nbase_url = "http://x/v4"\n[vendors.zhipu.options.persona]\n'
+    directory = Directory(snapshot(tmp_path, text, book), lambda reference: "")
+    request = parse_request(
+        b'{"model":"zhipu/charglm-4","messages":[],"fenli":{"persona":{"bot_profile":"A merchant."}}}'
+    )
+    [told] = sent(directory, request)["messages"]
+    assert (told["role"], "A merchant." in told["content"]) == ("system", True)
+
+
 def test_a_vendor_without_a_word_on_options_has_its_own(tmp_path: Path, book: PriceBook) -> None:
     compiled = snapshot(tmp_path, '[vendors.moonshot]\nbase_url = "http://x/v1"\n', book)
     assert [one.switches for one in compiled.vendors if one.id == "moonshot"] == [None]
@@ -93,6 +108,9 @@ def test_a_vendor_without_a_word_on_options_has_its_own(tmp_path: Path, book: Pr
         ('thinking = { effort = "x", levels = ["huge"] }', "huge"),
         ("search = { tools = {} }", "tools"),
         ("search = { tokens = 0 }", "tokens"),
+        ('persona = { bot_name = "role.name" }', "needs bot_profile"),
+        ('persona = { bot_name = "role", bot_profile = "role" }', "one place for two"),
+        ('persona = { bot_name = "role.name", bot_profile = "role" }', "one place for two"),
         ('schema = "maybe"', "taken"),
         ("thinking = true", "section"),
     ],

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from fenli.vendors.switches import PrefixSwitch, SchemaSwitch, SchemaWay, SearchSwitch, Switches, ThinkingSwitch
+from fenli.vendors.switches import (
+    PersonaSwitch,
+    PrefixSwitch,
+    SchemaSwitch,
+    SchemaWay,
+    SearchSwitch,
+    Switches,
+    ThinkingSwitch,
+)
 from fenli.wire.openai_chat.options import LEVELS
 
 Members = dict[str, Any]
@@ -49,12 +57,28 @@ class Prefix(Struct, frozen=True, forbid_unknown_fields=True):
     base: str | None = None
 
 
+class Persona(Struct, frozen=True, forbid_unknown_fields=True):
+    """The place of each field; the rest of a persona goes along with ``bot_profile``. With no place at
+    all it is told in words."""
+
+    bot_name: str = ""
+    bot_profile: str = ""
+    user_name: str = ""
+    user_profile: str = ""
+    scene: str = ""
+
+    @property
+    def places(self) -> dict[str, str]:
+        return {name: place for name in self.__struct_fields__ if (place := getattr(self, name))}
+
+
 class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Each stands in the place of what fenli knows, for every model of the vendor."""
 
     thinking: Thinking | None = None
     search: Search | None = None
     prefix: Prefix | None = None
+    persona: Persona | None = None
     schema: Literal["taken", "object", "text"] | None = None
 
     @property
@@ -85,6 +109,8 @@ def switches_of(options: Options, known: Switches) -> Switches | None:
         changes["search"] = _searches(search, known)
     if (prefix := options.prefix) is not None:
         changes["prefix"] = (PrefixSwitch(mark=prefix.mark or "", on=places(prefix.on), base=prefix.base or ""),)
+    if options.persona is not None:
+        changes["persona"] = (PersonaSwitch(places=options.persona.places),)
     if options.schema is not None:
         changes["schema"] = (SchemaSwitch(way=SchemaWay(options.schema)),)
     return msgspec.structs.replace(known, **changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,6 +111,12 @@ def _options(vendor: Vendor, path: Place) -> Iterator[Problem]:
     if adapter is not None and said and not isinstance(adapter, OpenAICompatible):
         message = f"{adapter.id} has a dialect of its own, and its options are known: leave out all but search.tokens"
         yield Problem((*path, "options"), message)
+    places = vendor.options.persona.places if vendor.options.persona is not None else {}
+    if places and "bot_profile" not in places:
+        message = "needs bot_profile, the place of all that has none of its own"
+        yield Problem((*path, "options", "persona"), message)
+    if any(f"{one}.".startswith(f"{other}.") for one, other in permutations(places.values(), 2)):
+        yield Problem((*path, "options", "persona"), "has one place for two fields")
 
 
 def _balances(vendor: Vendor, path: Place) -> Iterator[Problem]:
