@@ -86,13 +86,20 @@ def test_what_tells_nothing_lasts_no_longer_than_its_bytes_could(sound):
 
 
 @pytest.mark.parametrize(
-    "piece", [b"\xff", b"\xff\xfb", b"OggS" + bytes(23), b"\x80", b"\x00\x00\x00\x08moov", b"\xa3\x80"]
+    "piece",
+    [b"\xff", b"\xff\xfb", b"OggS" + bytes(23), b"\x80", b"\x00\x00\x00\x08moov", b"\xa3\x80", b"ID3" + bytes(7)],
 )
 @pytest.mark.parametrize("start", [b"ID3", page(1, 0, b"", 2), webm(9, told=True), mp4(1), wav(1)[:36]])
 def test_much_ado_about_nothing_comes_to_an_end(start, piece):
     length = length_of(start + piece * 1_000_000)
     assert length.most >= 1
     assert length.told is None or length.told < length.most
+
+
+def test_a_sound_behind_a_few_tags_is_heard_and_one_behind_very_many_is_not():
+    tag = b"ID3" + bytes(7)
+    assert length_of(tag * 15 + mp3(40)).told == length_of(mp3(40)).told
+    assert length_of(tag * 16 + mp3(40)).told is None
 
 
 WHOLE = [

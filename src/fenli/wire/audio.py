@@ -21,6 +21,7 @@ LONGEST: Final = 10**6
 # most): frames of an MP3, which are an hour and three quarters; elsewhere pages, boxes and blocks.
 FRAMES_MAX: Final = 250_000
 STEPS_MAX: Final = 150_000
+TAGS_MAX: Final = 16  # in front of an MP3
 
 
 class Length(NamedTuple):
@@ -114,9 +115,13 @@ def _frame_at(data: bytes, place: int) -> tuple[int, int] | None:
 def _mp3(data: bytes) -> int | None:
     """Frame by frame: what stands in the first of them may be missing or wrong."""
     place = ticks = 0
-    while data[place : place + 3] == b"ID3":
+    for _ in range(TAGS_MAX):
+        if data[place : place + 3] != b"ID3":
+            break
         sizes = data[place + 6 : place + 10]
         place += 10 + sum((size & 127) << 7 * (3 - index) for index, size in enumerate(sizes))
+    else:
+        return None
     frames, end = _frames(), len(data) - 3
     for _ in range(FRAMES_MAX):
         if place > end:
