@@ -35,9 +35,8 @@ class Sound(msgspec.Struct, frozen=True):
 
 
 class Hearing(msgspec.Struct, frozen=True):
-    """``formats`` are those it writes, the first unasked; ``asks_format``: one has to be named. ``tells``: how its
-    usage counts: ``duration``, ``tokens``, or not at all; ``in_tokens``: the models that count them, and then write
-    JSON alone; ``streaming``: how the names of those begin that write in pieces when asked to. ``named``: answers have
+    """``formats`` are those it writes, the first unasked; ``asks_format``: one has to be named. ``tells``: what its
+    usage is of, ``duration`` or nothing; ``in_tokens``: the models whose usage is tokens, and that write JSON alone; ``streaming``: how the names of those begin that write in pieces when asked to. ``named``: answers have
     a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it does with a sound."""
 
     formats: tuple[str, ...] = ("json", "text", "srt", "verbose_json", "vtt")
@@ -107,7 +106,7 @@ class Listening(msgspec.Struct, frozen=True):
     ) -> tuple[dict[str, int], dict[str, Any] | None]:
         """What is charged, and what is told of it."""
         if not counts:
-            told = {"type": "duration", "seconds": lasts} if self.at.tells else None
+            told = {"type": self.at.tells, "seconds": lasts} if self.at.tells else None
             return {"audio_seconds": lasts}, told
         heard, read, written = lasts * TOKENS_PER_SECOND, tokens_of(prompt) if prompt else 0, tokens_of(text)
         told = {
