@@ -24,6 +24,8 @@ from fenli.sim.random import Chance
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
+H3 = {"model": "MiniMax-H3", "content": [{"type": "text", "text": "a"}]}
+
 
 def send(face: VirtualFace, vendor: str, path: str, body: Any = None, *, method: bytes = b"POST", key: str = ""):
     """Status and body, at the vendor's own host."""
@@ -177,6 +179,23 @@ def test_minimaxs_film_queues_is_made_and_becomes_a_file():
     assert [one.units for one in face.served() if one.units] == [{"videos": 1}]
 
 
+def test_minimaxs_second_api_calls_a_film_off_while_it_waits():
+    face = VirtualFace([emulate("minimax", pace=Pace(2 * SECOND, SECOND))])
+    films = [send(face, "minimax", "/v2/video_generation", H3)[1]["task_id"] for _ in range(2)]
+    first, second = (f"/v2/query/video_generation/{film}" for film in films)
+    assert send(face, "minimax", first, method=b"GET")[1]["task"]["status"] == "queued"
+    gone = send(face, "minimax", f"/v2/video_generation/{films[1]}", method=b"DELETE")
+    assert gone == (200, {"task_id": films[1], "status": "cancelled"})
+    later(face, 30 * SECOND)
+    assert send(face, "minimax", first, method=b"GET")[1]["task"]["status"] == "running"
+    _, refused = send(face, "minimax", f"/v2/video_generation/{films[0]}", method=b"DELETE")
+    assert refused["base_resp"]["status_code"] == 2013
+    later(face, 60 * SECOND)
+    done = send(face, "minimax", first, method=b"GET")[1]["task"]
+    assert (done["status"], done["content"]["url"].endswith(".mp4")) == ("succeeded", True)
+    assert send(face, "minimax", second, method=b"GET")[1]["task"]["status"] == "cancelled"
+
+
 def test_arks_film_runs_until_it_is_called_off():
     face = VirtualFace([emulate("bytedance", pace=Pace(2 * SECOND, SECOND))])
     body = {"model": "doubao-seedance-1-0-pro-250528", "content": [{"type": "text", "text": "a"}]}
@@ -237,14 +256,12 @@ def test_images_that_fail_are_not_charged_and_questions_can_fail_too():
     assert [one.units for one in face.served()][:1] == [{}]
 
 
-H3 = {"model": "MiniMax-H3", "content": [{"type": "text", "text": "a"}]}
-
-
 @pytest.mark.parametrize(
     ("vendor", "path", "body", "cost"),
     [
         ("minimax-intl", "/v2/video_generation", H3 | {"duration": 8, "resolution": "2K"}, "1.04"),
         ("minimax-intl", "/v2/video_generation", H3, "0.4"),
+        ("minimax", "/v2/video_generation", H3, "2.5"),
         ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-2.3", "prompt": "a"}, "2"),
         ("minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-2.3", "prompt": "a", "duration": 10}, None),
         ("tencent", "/v1/api/image/submit", {"model": "hy-image-v3.0", "prompt": "a"}, "0.2"),

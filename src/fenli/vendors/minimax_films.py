@@ -151,6 +151,7 @@ class MiniMaxH3Films(Clips, frozen=True):
         return Film(Status.IN_PROGRESS)
 
     def cancelled(self, task: str) -> Errand | None:
+        """Taken only while it waits."""
         return Errand(f"/v2/video_generation/{task}", b"DELETE")
 
 

@@ -74,7 +74,8 @@ class MiniMaxFilms(Films, frozen=True, kw_only=True):
 
 
 class MiniMaxH3Films(Films, frozen=True, kw_only=True):
-    """Counts seconds and images, and can be called off. Implements `fenli.market.services.films.FilmShape`."""
+    """Counts seconds and images, and can be called off while it waits. Implements
+    `fenli.market.services.films.FilmShape`."""
 
     path: str = "/v2/video_generation"
     asks: str = "/v2/query/video_generation/"
@@ -104,14 +105,17 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
         return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        waits = now < (task.at + task.ends) // 2
         if ask.method == "DELETE":
+            if not waits:
+                raise ValueError("the task is not queued, so that it cannot be cancelled")
             task.cancelled = True
             return {"task_id": task.id, "status": "cancelled"}
         told: dict[str, Any] = {"id": task.id, "model": task.model, "status": "queued"}
         if task.cancelled:
             told |= {"status": "cancelled", "error": {"code": "cancelled", "message": "it was called off"}}
         elif now < task.ends:
-            told["status"] = "queued" if now < (task.at + task.ends) // 2 else "running"
+            told["status"] = "queued" if waits else "running"
         elif task.fails:
             told |= {"status": "failed", "error": {"code": "InternalError", "message": "it went wrong"}}
         else:
