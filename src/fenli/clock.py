@@ -5,7 +5,7 @@ An *instant* is an ``int``: nanoseconds since 1970-01-01T00:00:00Z. A *span* is 
 
 from __future__ import annotations
 
-import time
+from time import monotonic_ns, time_ns
 from typing import Final, Protocol
 
 MICROSECOND: Final = 1_000
@@ -28,15 +28,15 @@ class SystemClock:
     __slots__ = ("_latest", "_offset")
 
     def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+        self._offset = time_ns() - monotonic_ns()
         self._latest = 0
 
     def now(self) -> int:
-        instant = time.monotonic_ns() + self._offset
+        instant = monotonic_ns() + self._offset
         if instant < self._latest:
             return self._latest
         self._latest = instant
         return instant
 
     def follow(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+        self._offset = time_ns() - monotonic_ns()

@@ -132,7 +132,8 @@ def test_these_vendors_tell_and_no_others() -> None:
 def test_they_are_asked_where_they_answer_with_our_key(name: str) -> None:
     vendor, (site, path) = VENDORS[name], TELLING[name]
     request = vendor.balance_request(vendor.base_url, "sk-1")
-    assert request[:3] == (Origin("https", site.removeprefix("https://"), 443), b"GET", path)
+    asked = (request.origin, request.method, request.target)
+    assert asked == (Origin("https", site.removeprefix("https://"), 443), b"GET", path)
     assert b"Authorization: Bearer sk-1\r\n" in request.headers
     assert request.body == b""
     own = vendor.balance_request("http://127.0.0.1:8420/x", "")

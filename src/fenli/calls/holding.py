@@ -8,7 +8,9 @@ terms ─┬─ Terms     held (where a budget binds the call), perhaps with a s
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from fenli.budgets.budget import FOREVER, Mode
 from fenli.budgets.purse import Account, Hold, Lease, Purse, Shortage
@@ -35,7 +37,7 @@ _KEPT: Final = re.compile(rb'file_?ids?"|fileid://', re.IGNORECASE)
 _SHORTER: Final = "ask for a shorter answer (max_tokens)"
 
 
-class Terms(NamedTuple):
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """``bound`` is None where the model has no price; ``ask`` has the output limit that a budget allows."""
 
     bound: Rating | None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from fenli.budgets.purse import Lease, Need, Purse
 from fenli.calls.call import Call
 from fenli.calls.effects import (
@@ -95,7 +97,7 @@ class Desk:
         self.drivers: dict[CallDriver, None] = {}  # in the order they began
 
     def begin(self, call: Call, exchange: Exchange) -> None:
-        driver = CallDriver(self, call, exchange)
+        driver = CallDriver(self, self.now, call, exchange)
         exchange.listener = driver
         self.drivers[driver] = None
         try:
@@ -118,17 +120,14 @@ class Desk:
                 log.exception("call %s could not be woken", driver.call.id)
 
 
-class CallDriver:
+class CallDriver(msgspec.Struct, eq=False):
     """``sendings``: the requests under way, by attempt; one may outlive its call by the end of its reply."""
 
-    __slots__ = ("_desk", "call", "exchange", "now", "sendings")
-
-    def __init__(self, desk: Desk, call: Call, exchange: Exchange) -> None:
-        self.call = call
-        self.exchange: Exchange | None = exchange
-        self.now = desk.now
-        self._desk = desk
-        self.sendings: dict[int, Sending] = {}
+    _desk: Desk
+    now: Callable[[], int]
+    call: Call
+    exchange: Exchange | None
+    sendings: dict[int, Sending] = {}
 
     def client_gone(self) -> None:
         self.perform(self.call.client_gone(self.now()))
@@ -227,7 +226,7 @@ class CallDriver:
     def send(self, effect: Send) -> None:
         if not self.call.sending(effect.attempt, self.now()):
             return
-        receiver = AttemptReceiver(self, effect.attempt)
+        receiver = AttemptReceiver(self, self.call, effect.attempt)
         self.sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
 
     def journal_failed(self, effect: Send, *, written: bool) -> None:
@@ -289,15 +288,12 @@ class Fetching:
             driver.send(Send(effect.attempt, target, request))
 
 
-class AttemptReceiver:
+class AttemptReceiver(msgspec.Struct, eq=False):
     """Implements `fenli.http.transport.Receiver` for one attempt."""
 
-    __slots__ = ("_call", "_driver", "_number")
-
-    def __init__(self, driver: CallDriver, number: int) -> None:
-        self._call = driver.call
-        self._driver = driver
-        self._number = number
+    _driver: CallDriver
+    _call: Call
+    _number: int
 
     def head_received(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self._call.head(self._number, status, headers)

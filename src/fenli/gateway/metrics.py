@@ -33,6 +33,7 @@ _TOLD: Final = 60 * SECOND
 _OTHER: Final = "(other)"
 
 Label = tuple[str, ...]
+_Group = tuple[Target, str, bool, str | None]  # outcome, whether it was streamed, currency
 
 
 class Series(msgspec.Struct, array_like=True):
@@ -95,7 +96,8 @@ class Metrics:
 
     def __init__(self, directory: Path, index: int) -> None:
         self._counters = Counters()
-        self._fresh: list[tuple[bool, int, Ended]] = []
+        self._fresh: dict[_Group, list[tuple[int, Ended]]] = {}
+        self._count = 0  # of what is in them
         self._path = directory / f"metrics-{index}"
         self._directory = directory
         self._forget_the_dead()
@@ -108,21 +110,19 @@ class Metrics:
 
     def ended(self, call: Call, ended: Ended, now: int) -> None:
         """Only notes the call: adding up many at once costs half of what each by itself does."""
-        self._fresh.append((call.ask.stream, now - call.started, ended))
-        if len(self._fresh) >= _BATCH:
+        cost = ended.cost
+        key = (ended.target, ended.outcome, call.ask.stream, None if cost is None else cost.currency)
+        group = self._fresh.get(key)
+        if group is None:
+            group = self._fresh[key] = []
+        group.append((now - call.started, ended))
+        self._count += 1
+        if self._count >= _BATCH:
             self._add_up()
 
     def _add_up(self) -> None:
-        """Groups first, then adds up each group at once: most of that is C's work."""
-        fresh, self._fresh = self._fresh, []
-        groups: dict[tuple[Target, str, bool, str | None], list[tuple[int, Ended]]] = {}
-        for stream, span, ended in fresh:
-            cost = ended.cost
-            key = (ended.target, ended.outcome, stream, cost.currency if cost is not None else None)
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = []
-            group.append((span, ended))
+        """Adds up each group at once: most of that is C's work."""
+        groups, self._fresh, self._count = self._fresh, {}, 0
         known = self._counters.series
         for (target, outcome, stream, currency), group in groups.items():
             label = (target.vendor_id, target.model, outcome, "true" if stream else "false")

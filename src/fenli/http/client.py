@@ -7,6 +7,8 @@ import logging
 import os
 import ssl
 
+import msgspec
+
 from fenli.clock import MILLISECOND
 from fenli.errors import ConnectionLost, TimedOut, TransportError
 from fenli.http.dial import Allowed, Route
@@ -89,39 +91,21 @@ def _closed(exchange: ClientExchange) -> ConnectionLost:
     return ConnectionLost("The client was closed. Send the request through a new one.", sent=exchange.sent)
 
 
-class ClientExchange:
+class ClientExchange(msgspec.Struct, eq=False):
     """A `Sending`: one request, waiting for a connection or on one. ``sent``: bytes of it may have reached the peer."""
 
-    __slots__ = (
-        "_pool",
-        "_sweeper",
-        "connection",
-        "deadline",
-        "deadlines",
-        "ended",
-        "paused",
-        "receiver",
-        "request",
-        "retried",
-        "sent",
-        "task",
-    )
-
-    def __init__(
-        self, pool: Pool, sweeper: Sweeper, request: Request, deadlines: Deadlines, receiver: Receiver
-    ) -> None:
-        self._pool = pool
-        self._sweeper = sweeper
-        self.request = request
-        self.deadlines = deadlines
-        self.receiver = receiver
-        self.connection: ClientConnection | None = None
-        self.task: asyncio.Task[bool] | None = None
-        self.deadline = NEVER
-        self.ended = False
-        self.paused = False
-        self.retried = False
-        self.sent = False
+    _pool: Pool
+    _sweeper: Sweeper
+    request: Request
+    deadlines: Deadlines
+    receiver: Receiver
+    connection: ClientConnection | None = None
+    task: asyncio.Task[bool] | None = None
+    deadline: int = NEVER
+    ended: bool = False
+    paused: bool = False
+    retried: bool = False
+    sent: bool = False
 
     def cancel(self) -> None:
         if not self.ended:

@@ -217,7 +217,6 @@ class ServerConnection(asyncio.Protocol):
     def send_later(self, data: bytes) -> None:
         """At the end of this turn of the loop, in one burst with the pieces of all other streams: reading and writing
         by turns would find the processor's caches cold each time."""
-        self.server.bytes_out += len(data)
         if self._late is None:
             self._late = data
             self.server.send_later(self)
@@ -232,12 +231,10 @@ class ServerConnection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         if data:
             self.send_late()
-            self.server.bytes_out += len(data)
             self.transport.write(data)
 
     def send_all(self, head: bytes, body: bytes, tail: bytes = b"") -> None:
         """One write to the kernel, without copying a large body."""
-        self.server.bytes_out += len(head) + len(body) + len(tail)
         if self._late is not None:
             head, self._late = self._late + head, None
         if len(body) <= COPIED:
@@ -312,7 +309,8 @@ class ServerConnection(asyncio.Protocol):
         alive: bool,
         modern: bool,
     ) -> None:
-        exchange = ServerExchange(self, method, path, query, headers, body, self.server.clock.now(), alive, modern)
+        now, silent = self.server.clock.now(), method == b"HEAD"
+        exchange = ServerExchange(self, method, path, query, headers, body, now, alive, modern, silent)
         if self._waiting is None:
             self._waiting = exchange
         elif self._queue is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+import msgspec
+
 from fenli.http.websocket_handshake import asks_websocket, check_request, reply_head
 from fenli.http.websocket_server import MessageListener, ServerWebSocket
 
@@ -34,7 +36,7 @@ class ServerListener(Protocol):
     def client_ready(self) -> None: ...
 
 
-class ServerExchange:
+class ServerExchange(msgspec.Struct, eq=False):
     """A whole request. Answer it with ``reply``, or with ``start``, ``write``..., ``finish``; now or later.
 
     ``body`` is a memoryview when it was large; dropping the last view of it gives the memory back.
@@ -42,47 +44,22 @@ class ServerExchange:
     byte. Once the client has gone every method does nothing. Answering twice raises RuntimeError.
     """
 
-    __slots__ = (
-        "_alive",
-        "_connection",
-        "_head",
-        "_modern",
-        "_silent",
-        "_state",
-        "body",
-        "headers",
-        "listener",
-        "method",
-        "path",
-        "query",
-        "received",
-    )
+    _connection: ServerConnection
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes | memoryview
+    received: int
+    _alive: bool
+    _modern: bool
+    _silent: bool
+    listener: ServerListener | None = None
+    _state: int = _OPEN
+    _head: bytes | None = None
 
-    def __init__(
-        self,
-        connection: ServerConnection,
-        method: bytes,
-        path: bytes,
-        query: bytes,
-        headers: dict[bytes, bytes],
-        body: bytes | memoryview,
-        received: int,
-        alive: bool,
-        modern: bool,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.body = body
-        self.received = received
-        self.listener: ServerListener | None = None
-        self._connection = connection
-        self._alive = alive
-        self._modern = modern
-        self._silent = method == b"HEAD"
-        self._state = _OPEN
-        self._head: bytes | None = None
+    def __repr__(self) -> str:
+        return f"ServerExchange({self.method!r}, {self.path!r})"  # what else there is may be secret
 
     @property
     def asks_websocket(self) -> bool:
@@ -128,9 +105,7 @@ class ServerExchange:
             length = b"" if status in (204, 304) else b"Content-Length: %d\r\n" % len(body)
             connection.send(b"%b%b%b\r\n" % (line, headers, length))
         elif len(body) <= COPIED:
-            data = b"%b%bContent-Length: %d\r\n\r\n%b" % (line, headers, len(body), body)
-            server.bytes_out += len(data)
-            connection.transport.write(data)
+            connection.transport.write(b"%b%bContent-Length: %d\r\n\r\n%b" % (line, headers, len(body), body))
         else:
             connection.send_all(b"%b%bContent-Length: %d\r\n\r\n" % (line, headers, len(body)), body)
         connection.answered(self._alive)

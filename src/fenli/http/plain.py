@@ -92,8 +92,8 @@ class PlainRequests:
         if len(lines) != len(headers) or len(lines) > self._headers or b"host" not in headers:
             return None
         size = len(body)
-        length = headers[b"content-length"] if b"content-length" in headers else b"0"
-        if (size != int(length)) or size > self._body_bytes:
+        length = headers.get(b"content-length", b"0")
+        if size != int(length) or size > self._body_bytes:
             return None
         return start[0], start[1], headers, body
 

@@ -43,7 +43,6 @@ class Server:
         "accepted",
         "body_span",
         "bytes_in",
-        "bytes_out",
         "clock",
         "deadlines",
         "draining",
@@ -87,7 +86,6 @@ class Server:
         self.requests = 0
         self.refused: dict[int, int] = {}
         self.bytes_in = 0
-        self.bytes_out = 0
         self.header_span = self.deadlines.header + tick
         self.body_span = self.deadlines.body + tick
         self.idle_span = self.deadlines.idle + tick

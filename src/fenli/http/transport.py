@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 # Up to this size a body is copied behind its head, beyond it the kernel gets it where it lies.
 COPIED: Final = 64 * 1024
 
@@ -49,7 +51,7 @@ class Pieces:
         return b"".join(self.pieces)
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """One request.
 
     ``headers`` is ready for the wire: ``Name: value\\r\\n`` for each, with Host, without Content-Length.

@@ -124,7 +124,8 @@ class ClientConnection(asyncio.Protocol):
         exchange.connection = self
         exchange.sent = True
         self.exchange = exchange
-        _, method, target, headers, body = exchange.request
+        request = exchange.request
+        method, target, headers, body = request.method, request.target, request.headers, request.body
         self._silent = method == b"HEAD"
         pool, sweeper = self._pool, self._client.sweeper
         self._begun = now = sweeper.now

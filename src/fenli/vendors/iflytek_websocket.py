@@ -93,7 +93,7 @@ class SparkWebSocket(Translated, frozen=True, kw_only=True):
     def request(self, address: Address, ask: ChatRequest, now: int) -> Request:
         request = super().request(address, ask, now)
         header = encode_header(ask, parse_key(address.secret).app)
-        return request._replace(body=b'{"header":%b,%b' % (header, bytes(request.body)[1:]))
+        return msgspec.structs.replace(request, body=b'{"header":%b,%b' % (header, bytes(request.body)[1:]))
 
     def body(self, ask: ChatRequest, model: bytes) -> bytes:
         return encode_request(ask, model, self.title)

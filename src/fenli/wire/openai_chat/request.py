@@ -40,6 +40,10 @@ _INLINE: Final = re.compile(rb'"data:[^"]*"')
 _ASK_USAGE: Final = b'{"include_usage":true}'
 _SCHEMA: Final = "see https://platform.openai.com/docs/api-reference/chat/create for the fields"
 
+# The members that may ask for an option, and those that few requests have.
+_ASKING: Final = frozenset(("fenli", "reasoning_effort", "response_format", "web_search_options"))
+_RARE: Final = _ASKING | {"n", "stream_options"}
+
 Member = bytes | msgspec.Raw
 
 
@@ -74,6 +78,7 @@ class ChatRequest(Streamable):
         self.choices = 1
         self.stream = self.wants_usage = False
         self.output_limit: int | None = None
+        self.options: Options | None = None
         try:
             self.model = _string(fields["model"])
             if "stream" in fields:
@@ -88,23 +93,20 @@ class ChatRequest(Streamable):
             self.output_limit = _positive(fields, "max_tokens", LIMIT_MAX)
         if "max_completion_tokens" in fields:
             self.output_limit = _positive(fields, "max_completion_tokens", LIMIT_MAX) or self.output_limit
+        if not _RARE.isdisjoint(fields):
+            self._read_rare(fields)
+        if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
+            found = "is missing" if "messages" not in fields else "must be an array"
+            raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
+
+    def _read_rare(self, fields: dict[str, Member]) -> None:
         if "n" in fields:
             self.choices = _positive(fields, "n", CHOICES_MAX) or 1
         if "stream_options" in fields:
             options = _field(fields, "stream_options", _stream_options, "an object")
             if options and "include_usage" in options:
                 self.wants_usage = bool(_field(options, "include_usage", _flag, "true or false", "stream_options."))
-        if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
-            found = "is missing" if "messages" not in fields else "must be an array"
-            raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
-        self.options: Options | None = None
-        # The members that may ask for an option: looked up one by one, which takes less time than a set of them.
-        if (
-            "fenli" in fields
-            or "reasoning_effort" in fields
-            or "response_format" in fields
-            or "web_search_options" in fields
-        ):
+        if not _ASKING.isdisjoint(fields):
             self.options = read_options(fields)
 
     def limited(self, output: int) -> ChatRequest:
