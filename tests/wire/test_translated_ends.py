@@ -205,3 +205,34 @@ def test_what_is_nested_as_deeply_as_can_be_read_is_damage_at_most(make, body):
             outcomes.add((answer.finished, answer.damage is not None))
             assert not answer.finished or answer.tail(None)
     assert outcomes == {(True, False), (False, True)}
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "ended"),
+    [
+        (
+            TencentCloudReader,
+            {"Choices": [{"Delta": {"Content": "hi"}}]},
+            {"Choices": [{"FinishReason": "stop"}]},
+        ),
+        (
+            GenerationReader,
+            {"output": {"choices": [{"message": {"content": "hi"}, "finish_reason": "null"}]}},
+            {"output": {"choices": [{"finish_reason": "stop"}]}},
+        ),
+        (
+            lambda: PanguReader(streamed=True),
+            {"choices": [{"message": {"content": "hi"}}]},
+            {"choices": [{"finish_reason": "stop"}]},
+        ),
+    ],
+)
+def test_an_end_may_come_without_words_behind_some(make, said, ended):
+    said, ended = (b"data: %b\n\n" % json.dumps(one).encode() for one in (said, ended))
+    answer, alone = streamed(make), streamed(make)
+    answer.feed(said + ended)
+    answer.end()
+    alone.feed(ended)
+    alone.end()
+    assert (answer.finished, answer.damage) == (True, None)
+    assert (alone.finished, alone.damage is not None) == (False, True)

@@ -134,7 +134,7 @@ class _Logprobs(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    message: _Message
+    message: _Message | None = None
     finish_reason: str | None = None
     index: int = 0
     logprobs: _Logprobs | None = None
@@ -161,11 +161,12 @@ class GenerationReader:
     """Implements `fenli.wire.translated.Reader`: of increments, and of answers in one piece. ``choices``: how many
     answers were asked for at once."""
 
-    __slots__ = ("_choices_wanted", "_finished", "_named", "_search", "_used")
+    __slots__ = ("_begun", "_choices_wanted", "_finished", "_named", "_search", "_used")
 
     def __init__(self, choices: int = 1) -> None:
         self._choices_wanted = choices
         self._used: dict[int, dict[str, Any]] = {}  # by choice, of several
+        self._begun: set[int] = set()
         self._finished: set[int] = set()
         self._named: set[tuple[int, int]] = set()
         self._search: dict[str, Any] | None = None
@@ -225,6 +226,11 @@ class GenerationReader:
 
     def _said(self, choice: _Choice, request_id: str | None) -> Said:
         message, index = choice.message, choice.index
+        if message is None:
+            if index not in self._begun:
+                raise ValueError("a choice says nothing")
+            message = _Message()
+        self._begun.add(index)
         content = message.content or ""
         text = content if isinstance(content, str) else "".join(part.text for part in content)
         finish = None if choice.finish_reason in _UNFINISHED or index in self._finished else choice.finish_reason

@@ -60,7 +60,9 @@ class PanguReader:
     def _choice(self, choice: _Choice) -> Said:
         words = choice.message or choice.delta
         if words is None:
-            raise ValueError("a choice says nothing")
+            if choice.index not in self._begun:
+                raise ValueError("a choice says nothing")
+            words = _Words()
         self._begun.add(choice.index)
         if choice.finish_reason:
             self._finished.add(choice.index)

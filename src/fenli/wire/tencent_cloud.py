@@ -52,9 +52,10 @@ def encode_chat(model: bytes, chat: ChatBody, fields: dict[str, bytes | msgspec.
 class TencentCloudReader:
     """Reads either form; it remembers which tool calls have been named and what stood beside the answer."""
 
-    __slots__ = ("_beside", "_named")
+    __slots__ = ("_begun", "_beside", "_named")
 
     def __init__(self) -> None:
+        self._begun: set[int] = set()
         self._named: set[int] = set()
         self._beside: dict[str, Any] = {}
 
@@ -75,7 +76,10 @@ class TencentCloudReader:
     def _choice(self, choice: _Choice) -> Said:
         words = choice.Delta or choice.Message
         if words is None:
-            raise ValueError("a choice says nothing")
+            if choice.Index not in self._begun:
+                raise ValueError("a choice says nothing")
+            words = _Words()
+        self._begun.add(choice.Index)
         finish = choice.FinishReason or None
         return Said(
             choice=choice.Index,
