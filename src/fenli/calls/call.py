@@ -53,7 +53,7 @@ DRAIN_SPAN: Final = 30_000_000_000
 _JSON: Final = b"content-type: application/json\r\n"
 _EVENTS: Final = b"content-type: text/event-stream\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
 _HEADERS: Final = (
-    b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %d.%03d\r\n"
+    b"%bx-request-id: %b\r\nx-fenli-call-id: %b\r\n%bx-fenli-attempts: %d\r\nx-fenli-overhead-ms: %.3f\r\n"
 )
 _NOTHING: Final[Effects] = ()
 _WEBSOCKET: Final = 101  # the status of a handshake that was granted
@@ -490,10 +490,10 @@ class Call:
         )
 
     def _headers(self, attempt: Attempt, lines: bytes, now: int) -> bytes:
-        overhead = (self._sent_at - self.started) // 1_000
+        overhead_ms = (self._sent_at - self.started) / 1e6
         name = self.id.encode()
         label = attempt.target.label
-        return _HEADERS % (lines, name, name, label, len(self._attempts), overhead // 1_000, overhead % 1_000)
+        return _HEADERS % (lines, name, name, label, len(self._attempts), overhead_ms)
 
     def _cost_members(self, attempt: Attempt) -> bytes:
         cost = attempt.cost
