@@ -36,8 +36,9 @@ class Sound(msgspec.Struct, frozen=True):
 
 class Hearing(msgspec.Struct, frozen=True):
     """``formats`` are those it writes, the first unasked; ``asks_format``: one has to be named. ``tells``: what its
-    usage is of, ``duration`` or nothing; ``in_tokens``: the models whose usage is tokens, and that write JSON alone; ``streaming``: how the names of those begin that write in pieces when asked to. ``named``: answers have
-    a name and a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it does with a sound."""
+    usage is of, ``duration`` or nothing; ``in_tokens``: the models whose usage is tokens, and that write JSON alone;
+    ``streaming``: how the names of those begin that write in pieces when asked to. ``named``: answers have a name and
+    a time. ``seconds_max``: of a sound; 0 for no end. ``verb``: what it does with a sound."""
 
     formats: tuple[str, ...] = ("json", "text", "srt", "verbose_json", "vtt")
     asks_format: bool = False
