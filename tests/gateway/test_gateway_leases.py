@@ -293,6 +293,7 @@ async def test_a_recall_brings_back_all_that_is_free_in_one_write(path: Path) ->
         gateway.ask(50)
         office.say(granted(80, window=TOMORROW), granted(50, window=TOMORROW, id="other"))
         await gateway.hears(True)
+        await until(lambda: len(office.heard) >= 4)  # what was asked for each budget each time
         office.writes.clear()
         office.say(Recall("b"))
         await until(lambda: office.writes)
