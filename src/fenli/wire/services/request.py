@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.errors import CallRefused, Code
-from fenli.wire.openai_chat.request import MODEL_MAX, Member, encode_members
+from fenli.wire.openai_chat.request import MODEL_MAX, TOO_DEEP, Member, encode_members
 
 # More than any vendor takes in one request; beyond it the worst case no longer fits the books.
 ITEMS_MAX: Final = 4_096
@@ -77,7 +77,7 @@ class Members:
         except msgspec.DecodeError as error:
             raise CallRefused(Code.MALFORMED_JSON, f"the body is not JSON: {error}") from None
         except RecursionError:
-            raise CallRefused(Code.MALFORMED_JSON, "the body is nested too deeply: flatten it") from None
+            raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
         self.size = len(data)
         self.model: str = self.required("model", str, "a string")
         if len(self.model) > MODEL_MAX:
