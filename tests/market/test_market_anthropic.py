@@ -75,7 +75,7 @@ def asked(body: dict[str, Any], *lines: bytes) -> tuple[int, str]:
     request = native.request(parse_request(json.dumps({"model": "public", "messages": USER}).encode()))
     data = msgspec.json.encode({"model": native.model, "max_tokens": 9, "messages": USER, **body})
     headers = b"".join(line + b"\r\n" for line in lines or (KEY, VERSION))
-    heard = native.face.ask(request._replace(headers=headers, body=data))
+    heard = native.face.ask(msgspec.structs.replace(request, headers=headers, body=data))
     return heard.status, json.loads(heard.body).get("error", {}).get("message", "")
 
 

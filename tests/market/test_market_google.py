@@ -65,7 +65,9 @@ def asked(body: dict[str, Any], line: bytes = KEY, query: bytes = b"") -> tuple[
     native = Native("google", "gemini-3.5-flash")
     request = native.request(parse_request(json.dumps({"model": "public", "messages": QUESTION}).encode()))
     data = msgspec.json.encode({"contents": USER, **body})
-    heard = native.face.ask(request._replace(headers=line + b"\r\n", body=data, target=request.target + query))
+    heard = native.face.ask(
+        msgspec.structs.replace(request, headers=line + b"\r\n", body=data, target=request.target + query)
+    )
     return heard.status, json.loads(heard.body)
 
 

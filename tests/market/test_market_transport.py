@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 from faces import Heard, VirtualFace, ask, ask_of, echoing, says
 
 from fenli.clock import SECOND
@@ -143,14 +144,16 @@ def test_silence_longer_than_idle_ends_it() -> None:
 
 def test_a_host_that_no_vendor_has_is_refused() -> None:
     face = VirtualFace(echoing())
-    request = ask_of("openai", says("x"), origin=Origin("https", "nowhere.example", 443))._replace(target=b"/v1/x")
+    request = msgspec.structs.replace(
+        ask_of("openai", says("x"), origin=Origin("https", "nowhere.example", 443)), target=b"/v1/x"
+    )
     heard = face.ask(request)
     assert isinstance(heard.end, ConnectFailed)
 
 
 def test_a_vendor_is_found_by_its_real_host() -> None:
     face = VirtualFace(echoing())
-    request = ask_of("moonshot", says("hello"))._replace(target=b"/v1/chat/completions")
+    request = msgspec.structs.replace(ask_of("moonshot", says("hello")), target=b"/v1/chat/completions")
     assert json.loads(face.ask(request).body)["choices"][0]["message"]["content"] == "hello"
 
 

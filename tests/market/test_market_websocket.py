@@ -7,6 +7,7 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from faces import PATIENT, QUICK, Face, Heard, RealFace, VirtualFace, ask_of, echoing
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def asked(face: Face, model: str = "spark-max", key: str = KEY, at: int | None =
         address = Address(address.origin, path, address.headers, address.model, key)
     request = SPARK.request(address, body(**members), now(face) if at is None else at)
     if fault:
-        request = request._replace(headers=request.headers + b"x-market-fault: %b\r\n" % fault.encode())
+        request = msgspec.structs.replace(request, headers=request.headers + b"x-market-fault: %b\r\n" % fault.encode())
     return face.ask(request, deadlines)
 
 
@@ -95,8 +96,8 @@ def test_what_was_signed_cannot_be_changed(face: Face, change: tuple[bytes, byte
     address = SPARK.address("ws://spark-api.xf-yun.com/iflytek-ws", KEY, "spark-max")
     request = SPARK.request(address, body(), now(face))
     assert change[0] in request.target
-    assert face.ask(request._replace(target=request.target.replace(*change))).status == 401
-    assert face.ask(request._replace(target=request.target.replace(b"/v3.5/", b"/v3.1/"))).status == 401
+    assert face.ask(msgspec.structs.replace(request, target=request.target.replace(*change))).status == 401
+    assert face.ask(msgspec.structs.replace(request, target=request.target.replace(b"/v3.5/", b"/v3.1/"))).status == 401
 
 
 def test_the_application_belongs_to_the_key(face: Face) -> None:
@@ -180,7 +181,7 @@ def test_nobody_listens(face: Face) -> None:
 def test_a_handshake_elsewhere_is_an_ordinary_refusal() -> None:
     face = RealFace(echoing("deepseek"))
     request = ask_of("deepseek", {"messages": MESSAGES}, method=b"GET")
-    request = request._replace(origin=Origin("ws", "127.0.0.1", 1))
+    request = msgspec.structs.replace(request, origin=Origin("ws", "127.0.0.1", 1))
     assert face.ask(request).status == 404
 
 
@@ -191,7 +192,7 @@ def sky(face: Face, vendor: str = "tiangong", key: str | None = None, fault: str
     )
     request: Request = adapter.request(address, body(**members), now(face))
     if fault:
-        request = request._replace(headers=request.headers + b"x-market-fault: %b\r\n" % fault.encode())
+        request = msgspec.structs.replace(request, headers=request.headers + b"x-market-fault: %b\r\n" % fault.encode())
     return face.ask(request)
 
 
