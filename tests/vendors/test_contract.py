@@ -179,7 +179,12 @@ def test_meters_are_disjoint_and_add_up_to_the_vendors_own_total(
     }
     if totalled:
         usage["total_tokens"] = fresh + cached + written + output + reasoning
-    meters = VENDORS[vendor].usage(json.dumps(usage).encode())
+    raw = json.dumps(usage).encode()
+    if not usage["prompt_tokens"]:
+        with pytest.raises(UsageError, match="names no prompt tokens"):
+            VENDORS[vendor].usage(raw)
+        return
+    meters = VENDORS[vendor].usage(raw)
     assert sum(meters.values()) == fresh + cached + written + output + reasoning
     assert set(meters) <= set(METERS)
     assert all(count >= 0 for count in meters.values())
@@ -229,3 +234,19 @@ def test_each_secret_part_of_a_key_is_hidden():
         "app:api-key:api-secret", "api-key:api-secret", "api-key", "api-secret",
     )  # fmt: skip
     assert hidden("id:short") == ("id:short",)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "raw"),
+    [
+        ("deepseek", b'{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}'),
+        ("deepseek", b'{"prompt_tokens":0,"completion_tokens":9,"total_tokens":9}'),
+        ("anthropic", b'{"input_tokens":0,"output_tokens":9}'),
+        ("google", b'{"promptTokenCount":0,"candidatesTokenCount":9,"totalTokenCount":9}'),
+        ("alibaba-native", b'{"input_tokens":0,"output_tokens":9,"total_tokens":9}'),
+        ("tencent-native", b'{"PromptTokens":0,"CompletionTokens":9,"TotalTokens":9}'),
+    ],
+)
+def test_an_answer_to_nothing_is_none_and_never_free(vendor: str, raw: bytes) -> None:
+    with pytest.raises(UsageError):
+        VENDORS[vendor].usage(raw)

@@ -241,8 +241,8 @@ class UsageMap:
         except NO_ANSWER as error:
             raise UsageError(f"the usage does not count: {error}: {raw[:200]!r}") from None
         prompt, completion, total, cached, cache_write, reasoning, searches = self._read(usage)
-        if prompt is None or completion is None:
-            raise UsageError(f"the usage names no {'prompt' if prompt is None else 'completion'} tokens: {raw[:200]!r}")
+        if not prompt or completion is None:  # nobody is asked nothing
+            raise UsageError(f"the usage names no {'completion' if prompt else 'prompt'} tokens: {raw[:200]!r}")
         cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
         if cached + cache_write > prompt or reasoning > completion:
             raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")

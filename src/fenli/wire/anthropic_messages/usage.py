@@ -56,6 +56,8 @@ def meters(raw: bytes) -> dict[str, int]:
     thought = usage.output_tokens_details.thinking_tokens if usage.output_tokens_details is not None else 0
     if thought > usage.output_tokens:
         raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
+    if not (usage.input_tokens or usage.cache_read_input_tokens or written or lasting):
+        raise UsageError(f"the usage says that nothing was read: {raw[:200]!r}")
     found = {
         "input": usage.input_tokens,
         "output": usage.output_tokens - thought,

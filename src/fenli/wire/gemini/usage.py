@@ -63,6 +63,8 @@ def meters(raw: bytes) -> dict[str, int]:
     }
     if min(found.values()) < 0:
         raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
+    if not prompt:
+        raise UsageError(f"the usage says that nothing was read: {raw[:200]!r}")
     whole = prompt + tools + written + thought
     if usage.total_token_count not in (None, whole):
         raise UsageError(f"the usage adds up to {whole}, but says {usage.total_token_count}: {raw[:200]!r}")
