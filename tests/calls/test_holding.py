@@ -235,7 +235,7 @@ def test_what_a_search_finds_is_held_as_all_that_the_model_reads(ask):
 
 
 @pytest.mark.parametrize(
-    "ask", [{}, {"tools": [{"type": "function", "function": {"name": "f"}}]}, {"fenli": {"thinking": True}}]
+    "ask", [{}, {"tools": [{"type": "function", "function": {"name": "search"}}]}, {"fenli": {"thinking": True}}]
 )
 def test_a_request_that_does_not_search_is_held_by_its_own_size(ask):
     stage = searching(**ask).ask()

@@ -12,7 +12,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.splicing import CONTINUE, SCHEMA
-from fenli.vendors.switches import Gap
+from fenli.vendors.switches import Gap, switch_of
 from fenli.wire.openai_chat import ChatRequest, parse_request
 
 QUESTION = {"role": "user", "content": "Hello"}
@@ -516,3 +516,31 @@ def test_thinking_is_a_fact_that_prices_may_hang_on_however_it_is_asked_for() ->
         ({"enable_thinking": None, "fenli": {"thinking": True}}, True),
     ):
         assert alibaba.facts(ask(**fields), None, {}) == ({"thinking": True} if thinks else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "said", "searches"),
+    [
+        ("zhipu", "glm-4.6", {"tools": [{"type": "web_search", "web_search": {"enable": True}}]}, True),
+        ("zhipu", "glm-4.6", {"tools": [{"type": "function", "function": {"name": "search_orders"}}]}, False),
+        ("moonshot", "kimi-k2.6", {"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]}, True),
+        ("anthropic", "claude-opus-4-8", {"tools": [{"type": "web_search_20270101", "name": "web_search"}]}, True),
+        ("google", "gemini-2.5-pro", {"tools": [{"googleSearch": {}}]}, True),
+        ("google", "gemini-2.5-pro", {"tools": [{"type": "function", "function": {"name": "f"}}]}, False),
+        ("alibaba", "qwen-plus", {"enable_search": True}, True),
+        ("alibaba", "qwen-plus", {"enable_search": False}, False),
+        ("baidu", "ernie-4.5", {"web_search": {"enable": True}}, True),
+        ("metaso", "fast", {}, True),
+        ("alibaba", "qwen-plus", {}, False),
+    ],
+)
+def test_what_may_search_is_seen_in_the_vendors_own_words(name, model, said, searches):
+    switch = switch_of(VENDORS[name].switches.search, model)
+    fields = {member: json.dumps(value, separators=(",", ":")).encode() for member, value in said.items()}
+    assert switch.may_search(fields) is searches
+
+
+def test_every_tool_that_searches_is_seen_among_tools():
+    for vendor in VENDORS.values():
+        for switch in vendor.switches.search:
+            assert not switch.tool or switch.may_search({"tools": b"[" + switch.tool + b"]"})

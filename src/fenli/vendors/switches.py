@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -130,7 +131,7 @@ class SearchSwitch(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_search(self, fields: Mapping[str, Member]) -> bool:
         """Whether a request of these members could have it search, in the vendor's own words or unasked."""
-        if self.unasked or (self.tool and b"search" in bytes(fields.get("tools", b""))):
+        if self.unasked or (self.tool and "tools" in fields and _mark(self.tool) in bytes(fields["tools"])):
             return True
         for place, value in self.on.items():
             name, _, rest = place.partition(".")
@@ -151,6 +152,14 @@ class SearchSwitch(msgspec.Struct, frozen=True, kw_only=True):
             near = "asks for a search in a tool call: send its arguments back as the result"
         gap = Gap(Option.SEARCH, asked.member, near, near, near=True) if near else None
         return Served(places, gap)
+
+
+@cache
+def _mark(tool: bytes) -> bytes:
+    """What tools have in them where that one is among them, whichever version of it: its type, or its only member."""
+    said = msgspec.json.decode(tool, type=dict[str, msgspec.Raw])
+    name: str = msgspec.json.decode(said["type"], type=str) if "type" in said else next(iter(said))
+    return b'"' + name.rstrip("_0123456789").encode()
 
 
 class PrefixSwitch(msgspec.Struct, frozen=True, kw_only=True):
