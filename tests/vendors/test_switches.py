@@ -12,7 +12,7 @@ from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Vendor
 from fenli.vendors.openai_compatible import OpenAICompatible
 from fenli.vendors.splicing import CONTINUE, SCHEMA
-from fenli.vendors.switches import Gap, switch_of
+from fenli.vendors.switches import Gap, SearchSwitch, switch_of
 from fenli.wire.openai_chat import ChatRequest, parse_request
 
 QUESTION = {"role": "user", "content": "Hello"}
@@ -544,3 +544,8 @@ def test_every_tool_that_searches_is_seen_among_tools():
     for vendor in VENDORS.values():
         for switch in vendor.switches.search:
             assert not switch.tool or switch.may_search({"tools": b"[" + switch.tool + b"]"})
+
+
+@pytest.mark.parametrize("tool", [b"{}", b'{"type":5}', b'{"type":""}', b'{"find":{}}'])
+def test_a_tool_of_ones_own_may_look_like_anything(tool):
+    assert SearchSwitch(tool=tool).may_search({"tools": b"[" + tool + b', {"x":""}]'})

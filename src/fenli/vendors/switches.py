@@ -157,8 +157,9 @@ class SearchSwitch(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def _mark(tool: bytes) -> bytes:
     """What tools have in them where that one is among them, whichever version of it: its type, or its only member."""
-    said = msgspec.json.decode(tool, type=dict[str, msgspec.Raw])
-    name: str = msgspec.json.decode(said["type"], type=str) if "type" in said else next(iter(said))
+    said: dict[str, object] = msgspec.json.decode(tool, type=dict[str, object])
+    kind = said.get("type")
+    name = kind if isinstance(kind, str) else next(iter(said), "")
     return b'"' + name.rstrip("_0123456789").encode()
 
 
