@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fenli.wire.openai_chat import StreamAnswer
+from fenli.wire.openai_chat import FailurePlace, FailureReader, StreamAnswer
+from fenli.wire.openai_chat import stream as stream_module
+from fenli.wire.openai_chat.failures import TellingStream
 from fenli.wire.openai_chat.stream import DONE
+from fenli.wire.sse import split_events
 
 USAGE = b'{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}'
 SPACED = b'{"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}'
@@ -424,3 +427,20 @@ def test_every_content_comes_out_once_and_in_order(
     events = [event[6:] for event in out.split(b"\n\n") if event.startswith(b"data: {")]
     contents = [c["delta"].get("content") for event in events for c in json.loads(event)["choices"]]
     assert [content for content in contents if content] == texts
+
+
+@pytest.mark.parametrize("telling", [False, True])
+def test_an_event_of_many_lines_is_looked_through_once(monkeypatch, telling):
+    looked = []
+    monkeypatch.setattr(stream_module, "split_events", lambda data: looked.append(len(data)) or split_events(data))
+    failures = FailureReader((FailurePlace("code", "message"),))
+    answer = TellingStream(failures, wants_usage=False) if telling else StreamAnswer(wants_usage=False)
+    line = b'data: "code":1,"' + b"x" * 100 + b'"\n'
+    for _ in range(1_000):
+        answer.feed(line)
+    assert sum(looked) < 2 * len(line)
+    answer.feed(b"\r")
+    assert answer.damage is None
+    answer.feed(b"\n")
+    assert answer.damage is not None
+    assert sum(looked) < 1_010 * len(line)

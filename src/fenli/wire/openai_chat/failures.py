@@ -75,9 +75,8 @@ class TellingStream(StreamAnswer):
         self._failures = failures
 
     def feed(self, data: bytes) -> bytes:
-        whole = not self._rest
-        if (whole and not self._failures.may_tell(data)) or (b"\n" not in data and b"\r" not in data):
-            return super().feed(data)  # nothing is told here, or no event ends here
+        if self._ends_nowhere(data) if self._rest else not self._failures.may_tell(data):
+            return super().feed(data)  # no event ends here, or nothing is told here
         self._received += len(data)
         data = b"".join((*self._rest, data))
         self._rest = []

@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, WholeAnswer, given, with_cost
-from fenli.wire.sse import data_of, split_events
+from fenli.wire.sse import BLANK_LINE, data_of, split_events
 
 DONE: Final = b"data: [DONE]\n\n"
 _EVENT_MAX: Final = 16 * 1024 * 1024
+_REACH: Final = 3  # bytes before a piece that a blank line in it may begin with
 _EMPTY: Final = (b"", b"null", b'""', b"[]", b"{}")
 
 
@@ -81,10 +82,11 @@ class StreamAnswer:
     def feed(self, data: bytes) -> bytes:
         self._received += len(data)
         if self._rest:
+            waits = self._rest_size <= _EVENT_MAX and self._ends_nowhere(data)
             self._rest.append(data)
-            if b"\n" not in data and b"\r" not in data and self._rest_size <= _EVENT_MAX:
+            if waits:
                 self._rest_size += len(data)
-                return b""  # no event ends here: a large one is joined once, not with each of its pieces
+                return b""  # a large event is looked through and joined once, not with each of its pieces
             data = b"".join(self._rest)
             self._rest = []
         if self.begun and self._usage_event is None and data.endswith((b"\n\n", b"\r\n\r\n")) and _is_plain(data):
@@ -123,6 +125,15 @@ class StreamAnswer:
 
     def uncounted(self) -> int:
         return 0
+
+    def _ends_nowhere(self, data: bytes) -> bool:
+        """Whether no event ends in ``data``, which follows the rest."""
+        if b"\n\n" in data:
+            return False
+        if b"\n" not in data and b"\r" not in data:
+            return True
+        before = b"".join([piece[-_REACH:] for piece in self._rest[-_REACH:]])
+        return BLANK_LINE.search(before[-_REACH:] + data) is None
 
     def _read(self, data: bytes) -> bytes:
         events, rest = split_events(data)
