@@ -40,7 +40,7 @@ OPTIONS_ZH = {
     Option.PERSONA: "角色扮演",
     Option.SCHEMA: "JSON Schema",
 }
-OPTIONS_EN = {option: option.value for option in Option} | {Option.SCHEMA: "JSON schema"}
+OPTIONS_EN = {option: option.value for option in Option} | {Option.SEARCH: "web search", Option.SCHEMA: "JSON schema"}
 CAPABILITIES_ZH = {
     "chat": "对话",
     "completions": "补全",

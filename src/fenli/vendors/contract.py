@@ -243,11 +243,13 @@ class UsageMap:
         prompt, completion, total, cached, cache_write, reasoning, searches = self._read(usage)
         if not prompt or completion is None:  # nobody is asked nothing
             raise UsageError(f"the usage names no {'completion' if prompt else 'prompt'} tokens: {raw[:200]!r}")
+        if total is not None and total != prompt + completion:
+            raise UsageError(f"the usage adds up to {prompt + completion}, but says {total}: {raw[:200]!r}")
+        if not (cached or cache_write or reasoning or searches):
+            return {"input": prompt, "output": completion}
         cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
         if cached + cache_write > prompt or reasoning > completion:
             raise UsageError(f"the usage's parts exceed its whole: {raw[:200]!r}")
-        if total is not None and total != prompt + completion:
-            raise UsageError(f"the usage adds up to {prompt + completion}, but says {total}: {raw[:200]!r}")
         meters = {"input": prompt - cached - cache_write, "output": completion - reasoning}
         if cached:
             meters["cached_input"] = cached
