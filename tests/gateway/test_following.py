@@ -9,7 +9,8 @@ import json
 import pytest
 from house import SECRET, VENDOR_SECRET, House, reply, wait_until
 
-from fenli.routing.snapshot import Key
+from fenli.clock import SECOND
+from fenli.routing.snapshot import Deadlines, Key, VendorSettings
 from fenli.wire.services.videos import Handle
 
 TAKEN = reply(200, b'{"id":"t-1","task_status":"PROCESSING"}')
@@ -78,4 +79,21 @@ def test_what_never_ends_is_hung_up_on(house):
     house.zhipu.scripts = [[more, "hold"]]
     answer = ask(house, video)
     assert (answer.status, answer.error["code"]) == (502, "answer_truncated")
+    wait_until(lambda: house.zhipu.left == 1)
+
+
+def test_a_task_whose_state_never_ends_is_hung_up_on_and_asked_after_again(house):
+    """What is asked after here, while its caller waits."""
+    deadlines = Deadlines(first_content=20 * SECOND)
+    base = f"http://127.0.0.1:{house.zhipu.port}/compatible-mode/v1"
+    wan = VendorSettings("alibaba", "alibaba", base, "env:X", ("wan2.2-t2i-flash",), "CNY", deadlines=deadlines)
+    house.swap(version="v2", vendors=(wan,))
+    endless = [b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b" " * 200_000, "hold"]
+    made = {"task_id": "t-1", "task_status": "SUCCEEDED", "results": [{"url": "https://v.example/1"}]}
+    house.zhipu.scripts = [
+        reply(200, b'{"output":{"task_id":"t-1","task_status":"PENDING"}}'), endless,
+        reply(200, json.dumps({"output": made}).encode()),
+    ]  # fmt: skip
+    answer = house.ask("/v1/images/generations", b'{"model":"alibaba/wan2.2-t2i-flash","prompt":"cat"}')
+    assert answer.json["data"] == [{"url": "https://v.example/1"}]
     wait_until(lambda: house.zhipu.left == 1)

@@ -183,7 +183,7 @@ class CallDriver(msgspec.Struct, eq=False):
         self.sendings[number] = self._desk.transport.send(request, _INQUIRING, Gathering(heard))
 
     def _heard(self, number: int, fetched: Fetched | Exception) -> None:
-        self.sendings.pop(number, None)
+        self.hang_up(number)  # of what was too large to hear the rest is still to come
         call = self.call
         assert isinstance(call, ServiceCall)
         if isinstance(fetched, Exception):

@@ -73,6 +73,7 @@ class Tickets:
 
     def _over(self, holder: TicketHolder, fetched: Fetched | Exception) -> None:
         fetch = self._fetches.pop(holder)
+        fetch.sending.cancel()  # of what was too large the rest is still to come
         refused = None
         try:
             if isinstance(fetched, Exception):
