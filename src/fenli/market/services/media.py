@@ -32,7 +32,7 @@ class _Drawing(msgspec.Struct):
     response_format: str | None = None
     aspect_ratio: str | None = None
     sequential_image_generation: str | None = None
-    sequential_image_generation_options: _Series = _Series()
+    sequential_image_generation_options: _Series | None = None
 
 
 class _Speaking(msgspec.Struct):
@@ -78,7 +78,7 @@ class Drawing(msgspec.Struct, frozen=True):
         asked = _decode_drawing(body)
         wanted = _how_many(asked)
         if self.in_series and asked.sequential_image_generation == "auto":
-            wanted = asked.sequential_image_generation_options.max_images
+            wanted = (asked.sequential_image_generation_options or _Series()).max_images
             if not 1 <= wanted <= SERIES_MAX:
                 raise ValueError(f"sequential_image_generation_options.max_images: {wanted}")
         if self.writes_out and asked.size is None:
