@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.errors import CallRefused
-from fenli.wire.multipart import form_of, json_of_form, parts_of
+from fenli.wire.multipart import form_of, json_of_form, parts_of, plain_type
 
 TYPE = b"multipart/form-data; boundary=b"
 
@@ -73,7 +73,7 @@ def test_a_form_is_put_together_as_it_came_but_for_the_name_of_its_file(texts, d
     head = b'Content-Disposition: form-data; name="file"; filename="a \xc3\xa9.txt"\r\nContent-Type: text/plain'
     fields = [b'Content-Disposition: form-data; name="t"\r\n\r\n%b' % text.encode() for text in texts]
     parts = [*fields, head + b"\r\n\r\n" + data]
-    if any(b"\r\n--b" in part for part in parts):
+    if any(b"--b" in part for part in parts):
         return
     came = parts_of(form(*parts), TYPE)
     assert form_of(came, TYPE) == form(*parts)
@@ -126,3 +126,33 @@ def test_a_boundary_within_a_field_is_not_read_as_two_fields():
     inner = b'one\r\n--bx\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nother'
     with pytest.raises(CallRefused, match="boundary stands within a field"):
         parts_of(form(head + inner), TYPE)
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (b"multipart/form-data; boundary=b", b"multipart/form-data; boundary=b"),
+        (b'Multipart/Form-Data; charset=utf-8; Boundary="a b:c"', b'multipart/form-data; boundary="a b:c"'),
+        (b"multipart/form-data; xboundary=x; boundary=b", b"multipart/form-data; boundary=b"),
+        (b"multipart/form-data; boundary=b; boundary=x", b"multipart/form-data; boundary=b"),
+        (b"multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxk",
+         b"multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxk"),
+    ],
+)  # fmt: skip
+def test_a_form_goes_on_with_one_boundary(said, sent):
+    assert plain_type(said) == sent
+    assert plain_type(sent) == sent
+
+
+@pytest.mark.parametrize("boundary", [b"", b'"', b'a"b', b"a\\b", b'"a\\"', b"x" * 71, b"a b"])
+def test_what_is_no_boundary_is_refused(boundary):
+    with pytest.raises(CallRefused, match="names no boundary"):
+        plain_type(b"multipart/form-data; boundary=" + boundary)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b" ", b""])
+def test_a_boundary_that_somebody_could_find_in_a_file_is_refused_on_its_way(end):
+    head = b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    parts = parts_of(form(head + b"one" + end + b"--b\n"), TYPE)
+    with pytest.raises(CallRefused, match="boundary stands within a field"):
+        form_of(parts, TYPE)

@@ -22,7 +22,7 @@ from fenli.routing.snapshot import Key
 from fenli.vendors.contract import header
 from fenli.vendors.services import Service
 from fenli.wire.capabilities import PATHS, Capability
-from fenli.wire.multipart import FORM, Part, form_of, parts_of
+from fenli.wire.multipart import FORM, Part, form_of, parts_of, plain_type
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.services.files import Shelf, vendor_in
 
@@ -80,6 +80,7 @@ class Filing:
         content_type = self._exchange.headers.get(b"content-type", b"")
         if not content_type.startswith(FORM):
             raise CallRefused(Code.INVALID_VALUE, "a file comes in a form: send multipart/form-data, as clients do")
+        content_type = plain_type(content_type)
         parts = parts_of(bytes(self._exchange.body), content_type)
         self._exchange.body = b""
         said = {part.name: part.text for part in parts if part.file is None}

@@ -16,7 +16,12 @@ from fenli.errors import CallRefused, Code
 FORM: Final = b"multipart/form-data"
 PARTS_MAX: Final = 100
 HEAD_MAX: Final = 8 * 1024
-_BOUNDARY: Final = re.compile(rb'boundary="?([!-~]{1,70}?)"?(?:;|$)')
+# RFC 2046 §5.1.1; quoted where it is no token.
+_BOUNDARY: Final = re.compile(
+    rb"""(?:^|;)\s*boundary=(?:"([0-9a-z'()+_,./:=? -]{0,69}[0-9a-z'()+_,./:=?-])"|([0-9a-z'+_.-]{1,70}))\s*(?:;|$)""",
+    re.IGNORECASE,
+)
+_TOKEN: Final = re.compile(rb"[0-9A-Za-z'+_.-]+")
 _NAME: Final = re.compile(rb'(?:^|;)\s*name="([^"]*)"')
 _FILE: Final = re.compile(rb'(?:^|;)\s*filename="([^"]*)"')
 _FILE_CODED: Final = re.compile(rb"(?:^|;)\s*filename\*=utf-8'[^']*'([^;\s]+)", re.IGNORECASE)  # RFC 5987
@@ -73,9 +78,21 @@ def parts_of(body: bytes, content_type: bytes) -> list[Part]:
     return [_part(piece) for piece in pieces[:-1]]
 
 
+def plain_type(content_type: bytes) -> bytes:
+    """The same with no more in it than its boundary, so that nobody finds another. Raises CallRefused."""
+    boundary = _boundary(content_type)
+    return FORM + b"; boundary=" + (boundary if _TOKEN.fullmatch(boundary) else b'"' + boundary + b'"')
+
+
 def form_of(parts: Iterable[Part], content_type: bytes) -> bytes:
-    """A form of these, which came in one of that type: its boundary parts them still."""
+    """A form of these, which came in one of that type: its boundary parts them still.
+
+    Raises CallRefused where the boundary stands in one of them, in any way that somebody could take for the end of it.
+    """
     mark = b"--" + _boundary(content_type)
+    parts = tuple(parts)
+    if any(mark in part.head or mark in part.data for part in parts):
+        raise _wrong("its boundary stands within a field")
     pieces = [piece for part in parts for piece in (mark, b"\r\n", part.head, b"\r\n\r\n", part.data, b"\r\n")]
     return b"".join((*pieces, mark, b"--\r\n"))
 
@@ -89,7 +106,7 @@ def _boundary(content_type: bytes) -> bytes:
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise _wrong("its content type names no boundary")
-    return found[1]
+    return found[1] or found[2]
 
 
 def _part(piece: bytes) -> Part:

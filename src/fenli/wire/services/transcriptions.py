@@ -15,7 +15,7 @@ import msgspec
 from fenli.errors import CallRefused, Code, UsageError
 from fenli.wire.answers import Answer
 from fenli.wire.audio import length_of
-from fenli.wire.multipart import Part, form_of, parts_of
+from fenli.wire.multipart import Part, form_of, parts_of, plain_type
 from fenli.wire.openai_chat.failures import FailureReader
 from fenli.wire.openai_chat.request import MODEL_MAX
 from fenli.wire.openai_chat.stream import StreamAnswer
@@ -58,7 +58,7 @@ class AudioRequest(ServiceRequest):
         sure = None if length.told is None else {"audio_seconds": length.told}
         super().__init__(dict(texts), model, size, {"audio_seconds": length.most}, sure)
         self.parts = parts
-        self.content_type = content_type
+        self.content_type = plain_type(content_type)
         wanted = self.value("stream", str, "true or false") or ""
         if wanted.lower() not in _STREAMS:
             raise CallRefused(Code.INVALID_VALUE, f"'stream' must be true or false, not {wanted[:60]}", "stream")
