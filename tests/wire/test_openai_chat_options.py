@@ -143,3 +143,11 @@ def test_messages_that_are_none_are_refused_where_something_is_told_among_them(o
 def test_a_limit_set_by_us_leaves_the_options_as_they_are() -> None:
     request = ask(fenli={"thinking": True})
     assert request.limited(7).options == request.options
+
+
+@pytest.mark.parametrize("options", [{"prefix": True}, {"persona": {"bot_name": "Lin"}}])
+@pytest.mark.parametrize("messages", [{}, {"messages": None}, {"messages": "hi"}])
+def test_options_without_messages_are_refused_for_the_messages(options, messages):
+    with pytest.raises(CallRefused) as refused:
+        parse_request(json.dumps({"model": "m", "fenli": options, **messages}).encode())
+    assert refused.value.param == "messages"

@@ -93,11 +93,11 @@ class ChatRequest(Streamable):
             self.output_limit = _positive(fields, "max_tokens", LIMIT_MAX)
         if "max_completion_tokens" in fields:
             self.output_limit = _positive(fields, "max_completion_tokens", LIMIT_MAX) or self.output_limit
-        if not _RARE.isdisjoint(fields):
-            self._read_rare(fields)
         if "messages" not in fields or memoryview(fields["messages"])[0] != _BRACKET:
             found = "is missing" if "messages" not in fields else "must be an array"
             raise CallRefused(Code.INVALID_VALUE, f"'messages' {found}; {_SCHEMA}", "messages")
+        if not _RARE.isdisjoint(fields):
+            self._read_rare(fields)
 
     def _read_rare(self, fields: dict[str, Member]) -> None:
         if "n" in fields:
