@@ -152,7 +152,7 @@ def test_every_row_of_the_price_book_rates_as_its_tariff_does(connection):
     assert len(rows) > 1_000
     found = rated(connection, prices, rows)
     agree(found, prices, rows)
-    assert sum(not isinstance(answer, Verdict) for answer in found.values()) > 300
+    assert sum(not isinstance(answer, Verdict) for answer in found.values()) > 250
 
 
 def agree(found: dict[int, Any], prices: PriceBook, rows: list[dict[str, Any]]) -> None:
