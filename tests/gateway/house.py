@@ -143,7 +143,7 @@ class House:
         for vendor in (self.deepseek, self.moonshot, self.zhipu):
             await vendor.listen()
         self.storage = JournalStorage(self.data / "journal", "r1", 0)
-        self.recorder = Recorder(self, self.loop.call_soon, sync_each=False)
+        self.recorder = Recorder(self, self.loop.call_soon, SystemClock().now, sync_each=False)
         self.snapshots = SnapshotFile(self.data / "snapshot", lambda reference: VENDOR_SECRET if reference else "")
         write_snapshot(self.snapshot(), self.data / "snapshot")
         self.snapshots.refresh()

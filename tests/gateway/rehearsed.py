@@ -165,7 +165,7 @@ class Rehearsal:
             Snapshot("v", 0, (key,), settings, routes, self.offers), lambda reference: reference
         )
         self._disk = _Disk()
-        self._recorder = recorder = Recorder(self._disk, self.sim.call_soon, sync_each=False)
+        self._recorder = recorder = Recorder(self._disk, self.sim.call_soon, self.sim.now, sync_each=False)
         purse = Purse()
         leases = Leases(purse, Path("/nonexistent"), "r", self.sim, _Loop(self.sim), recorder)
         self.app = App(

@@ -85,7 +85,7 @@ class World:
         self.journal = b""
         self.ended: list[Ended] = []
         self.full = False
-        self.recorder = Recorder(self, self.turns.append, sync_each=False)
+        self.recorder = Recorder(self, self.turns.append, self.now, sync_each=False)
         self.purse = Purse()
         self.asked: list[tuple[list[Need], Callable[[bool | None], None]]] = []
         self.filled = 0

@@ -55,7 +55,7 @@ class Asker:
         self.recorder.append(held(self.number) if attempt == 1 else attempted(self.number, attempt))
         self.recorder.after(self, Send(attempt, None, None))  # type: ignore[arg-type]
 
-    def send(self, effect: Send) -> None:
+    def send(self, effect: Send, now: int) -> None:
         self.heard.append(f"sent {effect.attempt}")
 
     def journal_failed(self, effect: Send, *, written: bool) -> None:
@@ -82,6 +82,9 @@ class Turns:
     def __init__(self) -> None:
         self.waiting: list[Callable[[], None]] = []
 
+    def now(self) -> int:
+        return 7
+
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.waiting.append(callback)
 
@@ -103,7 +106,7 @@ def turns() -> Turns:
 
 @pytest.fixture
 def recorder(disk: Disk, turns: Turns) -> Recorder:
-    return Recorder(disk, turns.call_soon, sync_each=False)
+    return Recorder(disk, turns.call_soon, turns.now, sync_each=False)
 
 
 def post(records: list[Record]) -> Poster:
@@ -134,7 +137,7 @@ def test_nothing_to_write_writes_nothing(disk: Disk, recorder: Recorder) -> None
 
 
 def test_each_syncs_before_a_vendor_is_asked(disk: Disk, turns: Turns) -> None:
-    recorder = Recorder(disk, turns.call_soon, sync_each=True)
+    recorder = Recorder(disk, turns.call_soon, turns.now, sync_each=True)
     asker = Asker(recorder, 1)
     asker.open()
     turns.turn()
@@ -224,7 +227,7 @@ def test_a_second_attempt_that_could_not_be_written_ends_in_the_books(
 
 
 def test_a_write_that_cannot_be_synced_stays_written_once(disk: Disk, turns: Turns) -> None:
-    recorder = Recorder(disk, turns.call_soon, sync_each=True)
+    recorder = Recorder(disk, turns.call_soon, turns.now, sync_each=True)
     older, newer = Asker(recorder, 1), Asker(recorder, 2)
     older.open()
     turns.turn()

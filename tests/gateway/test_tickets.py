@@ -95,7 +95,7 @@ class Staged:
         self.asked: list[Request] = []
         self.journal = b""
         self.full = False
-        self.recorder = Recorder(self, self.sim.call_soon, sync_each=False)
+        self.recorder = Recorder(self, self.sim.call_soon, self.sim.now, sync_each=False)
         self.snapshots = SnapshotFile(Path("/nonexistent"))
         self.keys = keys
         self.rack = TicketRack()

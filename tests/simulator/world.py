@@ -197,7 +197,7 @@ class Worker:
         self.died_at = 0
         self.disk = Disk(world, self.run)
         self.transport = WorkerTransport(self, world.transport)
-        self.recorder = Recorder(self.disk, self._call_soon, sync_each=durability == "each")
+        self.recorder = Recorder(self.disk, self._call_soon, world.sim.now, sync_each=durability == "each")
         snapshots = SnapshotFile(Path("/nonexistent"))
         snapshots.directory = world.directory
         self.purse = Purse()

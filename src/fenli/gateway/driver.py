@@ -206,9 +206,9 @@ class CallDriver(msgspec.Struct, eq=False):
             log.exception("call %s could not go on", self.call.id)
             self._refuse(exchange, CallRefused(Code.INTERNAL_ERROR, _BROKEN))
 
-    def close(self, effect: Closing) -> None:
+    def close(self, effect: Closing, now: int) -> None:
         """The last of a call, once its end is written."""
-        exchange = self.exchange
+        exchange, desk = self.exchange, self._desk
         if exchange is None:
             return
         kind = type(effect)
@@ -221,10 +221,12 @@ class CallDriver(msgspec.Struct, eq=False):
                 exchange.write(effect.data)  # type: ignore[union-attr]
                 exchange.abort()
         finally:
-            self._over(effect if kind is Ended else effect.ended)  # type: ignore[union-attr, arg-type]
+            desk.drivers.pop(self, None)
+            self.exchange = exchange.listener = None
+            desk.ended(self.call, effect if kind is Ended else effect.ended, now)  # type: ignore[union-attr, arg-type]
 
-    def send(self, effect: Send) -> None:
-        if not self.call.sending(effect.attempt, self.now()):
+    def send(self, effect: Send, now: int) -> None:
+        if not self.call.sending(effect.attempt, now):
             return
         receiver = AttemptReceiver(self, self.call, effect.attempt)
         self.sendings[effect.attempt] = self._desk.transport.send(effect.request, effect.target.transport, receiver)
@@ -244,14 +246,6 @@ class CallDriver(msgspec.Struct, eq=False):
         exchange.listener = None
         self._desk.refuse(exchange, refusal)
 
-    def _over(self, effect: Ended) -> None:
-        desk = self._desk
-        desk.drivers.pop(self, None)
-        assert self.exchange is not None
-        self.exchange.listener = None
-        self.exchange = None
-        desk.ended(self.call, effect, self.now())
-
 
 class Fetching:
     """One attempt that waits for its target's ticket, once its hold is written: a `fenli.gateway.recorder.Waiter`."""
@@ -262,14 +256,14 @@ class Fetching:
         self._driver = driver
         self._tickets = tickets
 
-    def send(self, effect: Fetch) -> None:
+    def send(self, effect: Fetch, now: int) -> None:
         holder = effect.target.address.ticket
         assert holder is not None
         if self._driver.call.fetching(effect.attempt):
             self._tickets.ask(holder, lambda refused: self._told(effect, refused))
 
-    def close(self, effect: Closing) -> None:
-        self._driver.close(effect)
+    def close(self, effect: Closing, now: int) -> None:
+        self._driver.close(effect, now)
 
     def journal_failed(self, effect: Fetch, *, written: bool) -> None:
         self._driver.perform(self._driver.call.journal_failed(effect.attempt, self._driver.now(), written=written))
@@ -285,7 +279,7 @@ class Fetching:
         if refused is not None:
             driver.perform(driver.call.failed(effect.attempt, refused, now))
         else:
-            driver.send(Send(effect.attempt, target, request))
+            driver.send(Send(effect.attempt, target, request), now)
 
 
 class AttemptReceiver(msgspec.Struct, eq=False):

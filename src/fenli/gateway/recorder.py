@@ -20,11 +20,14 @@ E = TypeVar("E", Send, Fetch, contravariant=True)
 
 
 class Waiter(Protocol[E]):
-    """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written."""
+    """Whoever waits for records: ``send`` gets back what it left with `Recorder.after`, once they are written.
 
-    def send(self, effect: E) -> None: ...
+    ``now`` is the instant at which they were, one for all of a turn.
+    """
 
-    def close(self, effect: Closing) -> None:
+    def send(self, effect: E, now: int) -> None: ...
+
+    def close(self, effect: Closing, now: int) -> None:
         """Gets back what was left with `Recorder.at_last`, whether or not the disk took the records."""
 
     def journal_failed(self, effect: E, *, written: bool) -> None:
@@ -46,13 +49,21 @@ class Recorder:
     ``failing`` says why, or is None; ``unsynced`` says why what is written cannot be made to last, or is None.
     """
 
-    def __init__(self, storage: Storage, call_soon: Callable[[Callable[[], None]], object], *, sync_each: bool) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        call_soon: Callable[[Callable[[], None]], object],
+        now: Callable[[], int],
+        *,
+        sync_each: bool,
+    ) -> None:
         self.failing: str | None = None
         self.unsynced: str | None = None
         self.dirty = False
         self.written = 0
         self._storage = storage
         self._call_soon = call_soon
+        self._now = now
         self._sync_each = sync_each
         self._records: list[Record] = []
         self._kept: list[Record] = []
@@ -84,9 +95,10 @@ class Recorder:
         self._write()
         while self._closing:
             closing, self._closing = self._closing, []
+            now = self._now()
             for waiter, effect in closing:
                 try:
-                    waiter.close(effect)
+                    waiter.close(effect, now)
                 except Exception:
                     log.exception("the end of a call could not be told")
 
@@ -115,9 +127,10 @@ class Recorder:
         if self.failing is not None:
             log.warning("the journal can be written again")
             self.failing = None
+        now = self._now()
         for waiter, effect in waiting:
             try:
-                waiter.send(effect)
+                waiter.send(effect, now)
             except Exception:
                 log.exception("a request could not be sent")  # its deadline ends the attempt
 

@@ -80,7 +80,7 @@ class _Worker:
         options = self._options
         loop = asyncio.get_running_loop()
         client = Client(allowed=may_connect)
-        recorder = Recorder(self._storage, loop.call_soon, sync_each=options.durability == "each")
+        recorder = Recorder(self._storage, loop.call_soon, self._clock.now, sync_each=options.durability == "each")
         purse = Purse()
         leases = Leases(purse, options.data / "run" / LEASES_SOCKET, self._run, self._clock, loop, recorder)
         self._snapshots.changed = lambda directory: purse.update(directory.snapshot.budgets, directory.rates)

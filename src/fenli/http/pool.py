@@ -73,7 +73,7 @@ class Pool:
                 return
         if len(self.idle) < self._client.limits.idle:
             self.idle.append(connection)
-            connection.rest()
+            connection.deadline = self._client.sweeper.now + self._client.limits.expiry
         else:
             connection.close()
 

@@ -145,10 +145,6 @@ class ClientConnection(asyncio.Protocol):
             self.pause()
         return True
 
-    def rest(self) -> None:
-        """Idle in the pool from now on."""
-        self.deadline = self._client.sweeper.now + self._client.limits.expiry
-
     def pause(self) -> None:
         self._remaining = self.deadline - self._client.sweeper.now
         self.deadline = NEVER

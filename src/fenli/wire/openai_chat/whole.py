@@ -110,8 +110,9 @@ class WholeAnswer:
             self.error = given(completion.error)
             if self.error is not None:
                 return
-        if completion.usage is not _ABSENT:
-            self.usage = given(completion.usage)
+        usage = bytes(completion.usage)
+        if usage and usage != b"null":
+            self.usage = usage
         if not completion.choices:
             self.damage = "the answer has no choices"
             return
