@@ -186,6 +186,9 @@ class Call:
         attempt = self._attempts[number - 1]
         if attempt.over:
             return _NOTHING
+        return self._completed(attempt, now)
+
+    def _completed(self, attempt: Attempt, now: int) -> Effects:
         if attempt.failing:
             return self._fail(attempt, attempt.failure(), now)
         answer = attempt.answer
@@ -202,11 +205,13 @@ class Call:
         attempt = self._attempts[number - 1]
         if self.ask.stream:
             return [*self.body(number, data, now), *self.complete(number, now)]
+        if attempt.over:
+            return _NOTHING
         if attempt.failing:
             attempt.keep(data)
         else:
             attempt.answer.feed(data)
-        return self.complete(number, now)
+        return self._completed(attempt, now)
 
     def failed(self, number: int, error: Exception, now: int) -> Effects:
         """The transport gave the attempt up. ``error`` is a TransportError."""
@@ -353,8 +358,9 @@ class Call:
         """The answer is whole: book it, then say the last of it."""
         if attempt.content_at is None:
             attempt.content_at = now
-        effects: list[Effect] = self._drop_others(attempt, now) if len(self._attempts) > 1 else []
-        effects += self._close(attempt, OK, now)
+        effects = self._close(attempt, OK, now)
+        if len(self._attempts) > 1:
+            effects = [*self._drop_others(attempt, now), *effects]
         if attempt.status == _WEBSOCKET:
             effects.append(Cancel(attempt.number))  # its end is for us to say: some vendors never do
         stage = self.stage
