@@ -69,7 +69,7 @@ def messages_beginning() -> bytes:
     """What comes before the first chunk in the Messages dialect."""
     usage = {"input_tokens": 57, "output_tokens": 1}
     message = {"id": "msg_8f14e45fceea167a", "type": "message", "role": "assistant", "model": TRANSLATED_MODEL}
-    started = message | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    started: dict[str, object] = message | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
     block = {"index": 0, "content_block": {"type": "text", "text": ""}}
     return http_chunk(_named("message_start", {"message": started}) + _named("content_block_start", block))
 

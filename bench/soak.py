@@ -49,7 +49,7 @@ def _soak(contender: Contender, target: Target, pid: int, calls: int, folder: Pa
         closed = load.closed_loop(target, body, connections, seconds, folder, None)
         if not closed.calls:
             raise needs.NotReady(f"{contender.name} answered no call any more after {done}")
-        relayed = streams.relay(target, pace.streams, 0, _STREAM_SECONDS, None)
+        relayed = streams.relay(target, samples.question(stream=True), pace.streams, 0, _STREAM_SECONDS, None)
         done, failed = done + closed.calls + relayed.finished, failed + closed.failed + relayed.failed
         chunks += relayed.chunks
         points.append(_weigh(pid, done, chunks))
