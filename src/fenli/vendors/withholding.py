@@ -6,6 +6,8 @@ they signed). A caller who keeps it sends it to whoever is asked next, who may r
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -20,20 +22,18 @@ _ELSE: Final = (msgspec.DecodeError, UnicodeDecodeError)
 def without(messages: Member, members: tuple[str, ...]) -> Member:
     """``messages`` without these members of a message and of its tool calls; the very same where none of them occurs,
     and where they are no list of objects, which is for the vendor to refuse."""
-    text = bytes(messages)
-    if not any(member.encode() in text for member in members):
+    if _any_of(members).search(messages) is None:
         return messages
     try:
-        return b"[%b]" % b",".join(_message(message, members) for message in _list(text))
+        return b"[%b]" % b",".join(_message(message, members) for message in _list(messages))
     except _ELSE:
         return messages
 
 
 def _message(message: msgspec.Raw, members: tuple[str, ...]) -> bytes:
-    text = bytes(message)
-    if not any(member.encode() in text for member in members):
-        return text
-    fields: dict[str, Member] = {name: value for name, value in _object(text).items() if name not in members}
+    if _any_of(members).search(message) is None:
+        return bytes(message)
+    fields: dict[str, Member] = {name: value for name, value in _object(message).items() if name not in members}
     calls = fields.get("tool_calls")
     if calls is not None and bytes(calls) != b"null":
         kept = [
@@ -42,3 +42,9 @@ def _message(message: msgspec.Raw, members: tuple[str, ...]) -> bytes:
         ]
         fields["tool_calls"] = b"[%b]" % b",".join(kept)
     return encode_members(fields)
+
+
+@cache
+def _any_of(members: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Finds any of these names; it is looked for where the messages lie, which may be megabytes."""
+    return re.compile(b'"(?:%b)"' % b"|".join(re.escape(name).encode() for name in members))
