@@ -38,7 +38,7 @@ from fenli.http.transport import Deadlines, Request, Sending, Transport
 log = logging.getLogger(__name__)
 
 # One question after a task; it is asked again later.
-_INQUIRING: Final = Deadlines(connect=5 * SECOND, head=30 * SECOND, first_byte=30 * SECOND, idle=30 * SECOND)
+INQUIRING: Final = Deadlines(connect=5 * SECOND, head=30 * SECOND, first_byte=30 * SECOND, idle=30 * SECOND)
 _SILENT: Final = "a budget binds this call and the office that keeps it does not answer: retry in a few seconds"
 _BROKEN: Final = "the call could not be made, for a fault of the gateway's own: retry, or ask who runs it for the log"
 
@@ -180,7 +180,7 @@ class CallDriver(msgspec.Struct, eq=False):
 
     def _inquire(self, number: int, request: Request) -> None:
         heard = partial(self._heard, number)
-        self.sendings[number] = self._desk.transport.send(request, _INQUIRING, Gathering(heard))
+        self.sendings[number] = self._desk.transport.send(request, INQUIRING, Gathering(heard))
 
     def _heard(self, number: int, fetched: Fetched | Exception) -> None:
         self.hang_up(number)  # of what was too large to hear the rest is still to come

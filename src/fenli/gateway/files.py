@@ -1,5 +1,5 @@
 """``/v1/files``: files that are kept with a vendor, such as documents whose text it reads out. Nothing here is asked of
-a model, and no vendor known has a price for it: it is in no book, and no budget is asked."""
+a model, and no vendor known has a price for it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,22 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from fenli.calls.attempt import failure_of
-from fenli.calls.replies import error_reply
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, Failure, Kind
+from fenli.gateway.unbooked import JSON, Unbooked
 from fenli.http.exchange import ServerExchange
-from fenli.http.fetch import Fetched, Gathering
-from fenli.http.transport import Deadlines, Request, Sending, Transport
+from fenli.http.fetch import Fetched
+from fenli.http.transport import Deadlines, Request, Transport
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
 from fenli.vendors.contract import header
-from fenli.vendors.services import Service
 from fenli.wire.capabilities import PATHS, Capability
 from fenli.wire.multipart import FORM, Part, form_of, parts_of, plain_type
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.services.files import Shelf, vendor_in
 
-_JSON: Final = b"content-type: application/json\r\n"
-_DEADLINES: Final = Deadlines(connect=5 * SECOND, head=300 * SECOND, first_byte=120 * SECOND, idle=120 * SECOND)
 _CONTENT: Final = "/content"
 _CONTENT_TYPE: Final = re.compile(rb"[ -~]{1,200}")
-_ROOM: Final = 64 * 1024 * 1024
 # Of the vendor's list, on the way to one page of the owner's.
 _PAGES_MAX: Final = 100
 # What the request says to this gateway, and not to the vendor.
@@ -39,21 +35,21 @@ _OURS: Final = ("model", "vendor")
 Members = dict[str, str]
 
 
-class Filing:
-    """One request about files. Implements `fenli.http.exchange.ServerListener`."""
+class Filing(Unbooked):
+    """One request about files."""
 
-    __slots__ = ("_call", "_directory", "_exchange", "_key", "_pages", "_sending", "_shelf", "_target", "_transport")
+    deadlines = Deadlines(connect=5 * SECOND, head=300 * SECOND, first_byte=120 * SECOND, idle=120 * SECOND)
+    room = 64 * 1024 * 1024
+
+    __slots__ = ("_directory", "_key", "_pages", "_shelf")
 
     def __init__(
         self, transport: Transport, exchange: ServerExchange, directory: Directory, key: Key, call: str
     ) -> None:
-        self._transport = transport
-        self._exchange = exchange
+        super().__init__(transport, exchange, call)
         self._directory = directory
         self._key = key
-        self._call = call
         self._pages = 0
-        self._sending: Sending | None = None
 
     def serve(self, name: str) -> None:
         """``name`` is what stands behind the path. Raises CallRefused."""
@@ -66,15 +62,6 @@ class Filing:
             self._about(name.removesuffix(_CONTENT), content=name.endswith(_CONTENT))
         else:
             raise CallRefused(Code.METHOD_NOT_ALLOWED, f"{method.decode('ascii', 'replace')} is not served here")
-
-    def client_gone(self) -> None:
-        self._hang_up()
-
-    def client_slow(self) -> None:
-        pass
-
-    def client_ready(self) -> None:
-        pass
 
     def _upload(self) -> None:
         content_type = self._exchange.headers.get(b"content-type", b"")
@@ -96,7 +83,7 @@ class Filing:
         def answered(fetched: Fetched) -> None:
             self._tell({**self._shelf.object(fetched.body), "filename": name})
 
-        self._send(self._service.sent(self._target.address, content_type, body), answered)
+        self._ask(self._service.sent(self._target.address, content_type, body), answered)
 
     def _list(self) -> None:
         query = self._query()
@@ -123,7 +110,7 @@ class Filing:
                 self._turn({**query, "after": listed.last})
 
         behind = f"?{urlencode(query)}" if query else ""
-        self._send(self._service.beside(self._target.address, b"GET", self._path + behind), answered)
+        self._ask(self._service.beside(self._target.address, b"GET", self._path + behind), answered)
 
     def _about(self, name: str, *, content: bool) -> None:
         vendor = vendor_in(name)
@@ -144,7 +131,7 @@ class Filing:
         def told(fetched: Fetched) -> None:
             self._tell(self._shelf.object(fetched.body))
 
-        self._send(request, deleted if deletes else self._hand_over if content else told)
+        self._ask(request, deleted if deletes else self._hand_over if content else told)
 
     def _chosen(self, said: Members) -> str:
         """The vendor that the request names, itself or by a model; the only one that keeps files, where it names none.
@@ -185,15 +172,10 @@ class Filing:
         return dict(parse_qsl(self._exchange.query.decode("ascii", "replace")))
 
     @property
-    def _service(self) -> Service:
-        assert isinstance(self._target.vendor, Service)
-        return self._target.vendor
-
-    @property
     def _path(self) -> str:
         return self._service.endpoint.path
 
-    def _send(self, request: Request, answered: Callable[[Fetched], None]) -> None:
+    def _ask(self, request: Request, answered: Callable[[Fetched], None]) -> None:
         def done(fetched: Fetched | Exception) -> None:
             if isinstance(fetched, Exception):
                 self._fail(failure_of(fetched), fetched)
@@ -206,31 +188,18 @@ class Filing:
                     failure = Failure(Kind.SERVER_ERROR, f"what it says of the file cannot be read: {error}")
                     self._fail(failure, fetched)
 
-        self._exchange.listener = self
-        self._sending = self._transport.send(request, _DEADLINES, Gathering(done, _ROOM))
+        self._send(request, done)
 
     def _hand_over(self, fetched: Fetched) -> None:
         kind = header(fetched.headers, b"content-type") or b""
         kind = kind if _CONTENT_TYPE.fullmatch(kind) else b"application/octet-stream"
         self._reply(200, b"content-type: " + kind + b"\r\n", self._shelf.unmarked(fetched.body))
 
-    def _fail(self, failure: Failure, fetched: Fetched | Exception) -> None:
-        headers = fetched.headers if isinstance(fetched, Fetched) else []
-        self._reply(*error_reply(failure, self._target, headers, self._call))
-
     def _tell(self, told: object) -> None:
-        self._reply(200, _JSON, msgspec.json.encode(told))
+        self._reply(200, JSON, msgspec.json.encode(told))
 
-    def _hang_up(self) -> None:
-        """Nothing more is wanted of the vendor, though it may go on."""
-        if self._sending is not None:
-            self._sending.cancel()
-
-    def _reply(self, status: int, lines: bytes, body: bytes) -> None:
-        lines += f"x-request-id: {self._call}\r\nx-fenli-vendor: {self._target.vendor_id}\r\n".encode()
-        self._hang_up()
-        self._exchange.listener = None
-        self._exchange.reply(status, lines, body)
+    def _label(self) -> bytes:
+        return f"x-fenli-vendor: {self._target.vendor_id}\r\n".encode()  # a file is of no model
 
 
 def _file_in(parts: list[Part]) -> Part:

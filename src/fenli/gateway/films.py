@@ -9,24 +9,20 @@ from typing import Final
 import msgspec
 
 from fenli.calls.attempt import failure_of
-from fenli.calls.replies import error_reply
-from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code, Failure, Kind
-from fenli.gateway.driver import Desk
+from fenli.gateway.driver import INQUIRING, Desk
+from fenli.gateway.unbooked import JSON, Unbooked
 from fenli.http.exchange import ServerExchange
-from fenli.http.fetch import Fetched, Gathering
-from fenli.http.transport import Deadlines, Request, Sending
+from fenli.http.fetch import Fetched
+from fenli.http.transport import Request
 from fenli.routing.directory import Directory
 from fenli.routing.snapshot import Key
 from fenli.routing.targets import Target
-from fenli.vendors.services import Service
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Handle, Status, read_handle, video_object
 
-_JSON: Final = b"content-type: application/json\r\n"
-_DEADLINES: Final = Deadlines(connect=5 * SECOND, head=30 * SECOND, first_byte=30 * SECOND, idle=30 * SECOND)
 CONTENT: Final = "/content"
 # MiniMax's needs two: the task, and the address of its file.
 STEPS_MAX: Final = 3
@@ -46,27 +42,23 @@ def find(directory: Directory, key: Key, text: str) -> tuple[Handle, Target]:
     return handle, target
 
 
-class Following:
-    """One question after one video. Implements `fenli.http.exchange.ServerListener`."""
+class Following(Unbooked):
+    """One question after one video."""
 
-    __slots__ = (
-        "_call", "_exchange", "_handle", "_name", "_now", "_say", "_sending", "_steps", "_target", "_transport",
-    )  # fmt: skip
+    deadlines = INQUIRING
+
+    __slots__ = ("_handle", "_name", "_now", "_say", "_steps")
 
     def __init__(
         self, desk: Desk, exchange: ServerExchange, name: str, handle: Handle, target: Target, call: str
     ) -> None:
-        self._transport = desk.transport
+        super().__init__(desk.transport, exchange, call)
+        self._target = target
         self._now = desk.now
-        self._exchange = exchange
         self._name = name
         self._handle = handle
-        self._target = target
-        self._call = call
         self._say: Callable[[Film], None] = self._tell
-        self._sending: Sending | None = None
         self._steps = 0
-        exchange.listener = self
 
     def tell(self) -> None:
         """Answers how far it is."""
@@ -85,29 +77,12 @@ class Following:
             raise CallRefused(Code.BAD_REQUEST, message)
         self._send(self._request(errand), self._deleted)
 
-    def client_gone(self) -> None:
-        self._hang_up()
-
-    def client_slow(self) -> None:
-        pass
-
-    def client_ready(self) -> None:
-        pass
-
-    @property
-    def _service(self) -> Service:
-        assert isinstance(self._target.vendor, Service)
-        return self._target.vendor
-
     def _ask(self, request: Request) -> None:
         self._steps += 1
         self._send(request, self._heard)
 
     def _request(self, errand: Errand) -> Request:
         return self._service.errand(self._target.address, errand, self._now())
-
-    def _send(self, request: Request, done: Callable[[Fetched | Exception], None]) -> None:
-        self._sending = self._transport.send(request, _DEADLINES, Gathering(done))
 
     def _heard(self, fetched: Fetched | Exception) -> None:
         failure = self._failure(fetched)
@@ -132,39 +107,24 @@ class Following:
         if failure is not None:
             self._fail(failure, fetched)
         else:
-            self._reply(200, _JSON, msgspec.json.encode({"id": self._name, "object": "video.deleted", "deleted": True}))
+            self._reply(200, JSON, msgspec.json.encode({"id": self._name, "object": "video.deleted", "deleted": True}))
 
     def _failure(self, fetched: Fetched | Exception) -> Failure | None:
         if isinstance(fetched, Exception):
             return failure_of(fetched)
         return self._service.failure(fetched.status, fetched.headers, fetched.body)
 
-    def _fail(self, failure: Failure, fetched: Fetched | Exception) -> None:
-        headers = fetched.headers if isinstance(fetched, Fetched) else []
-        self._reply(*error_reply(failure, self._target, headers, self._call))
-
     def _tell(self, film: Film) -> None:
         video = {"id": self._name, **video_object(self._handle.model, self._handle.at, film)}
-        self._reply(200, _JSON, msgspec.json.encode(video))
+        self._reply(200, JSON, msgspec.json.encode(video))
 
     def _show(self, film: Film) -> None:
         if film.status is not Status.COMPLETED:
             why = film.error or f"it is {film.status}: ask again in a few seconds"
-            failure = Failure(Kind.BAD_REQUEST, f"there is no video to fetch, {why}")
-            self._reply(*error_reply(failure, self._target, [], self._call))
+            self._fail(Failure(Kind.BAD_REQUEST, f"there is no video to fetch, {why}"))
         else:
             assert film.url is not None
             self._reply(302, b"location: %b\r\n" % film.url.encode(), b"")
-
-    def _hang_up(self) -> None:
-        """Nothing more is wanted of the vendor, though it may go on."""
-        if self._sending is not None:
-            self._sending.cancel()
-
-    def _reply(self, status: int, lines: bytes, body: bytes) -> None:
-        self._hang_up()
-        self._exchange.listener = None
-        self._exchange.reply(status, lines + b"x-request-id: %b\r\n" % self._call.encode() + self._target.label, body)
 
 
 def _no_such() -> CallRefused:
