@@ -320,21 +320,15 @@ class Call:
             answer, request = target.vendor.answer(ask, now), target.vendor.request(target.address, ask, now)
         except TicketNeeded:
             answer, request = target.vendor.answer(ask, now), None
-        except CallRefused:
+        except BaseException as error:
             if terms.hold is not None:
                 terms.hold.release()
-            if made or len(self.plan.targets) == 1:
+            if isinstance(error, RecursionError):  # what could be taken apart on the way in is too deep further down
+                raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
+            if made or len(self.plan.targets) == 1 or not isinstance(error, CallRefused):
                 raise
             self._pass_over()
             return list(self.begin(now))
-        except RecursionError:  # what could be taken apart on the way in is a little too deep further down
-            if terms.hold is not None:
-                terms.hold.release()
-            raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
-        except BaseException:
-            if terms.hold is not None:
-                terms.hold.release()
-            raise
         attempt = Attempt(number, target, answer, now, terms.hold)
         self._attempts.append(attempt)
         wake_at = now + target.deadlines.first_content

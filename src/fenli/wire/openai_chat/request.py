@@ -223,10 +223,7 @@ def _field(fields: dict[str, Any], name: str, decode: Any, wanted: str, prefix: 
 
 
 def _positive(fields: dict[str, Any], name: str, most: int) -> int | None:
-    try:
-        count: int | None = _count(fields[name])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        count = _field(fields, name, _count, "a whole number")  # which says what is wrong
+    count: int | None = _field(fields, name, _count, "a whole number")
     if count is not None and not 1 <= count <= most:
         shown = bytes(fields[name])[:60].decode()
         raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be from 1 to {most}, not {shown}", name)

@@ -110,9 +110,7 @@ class WholeAnswer:
             self.error = given(completion.error)
             if self.error is not None:
                 return
-        usage = bytes(completion.usage)
-        if usage and usage != b"null":
-            self.usage = usage
+        self.usage = given(completion.usage)
         if not completion.choices:
             self.damage = "the answer has no choices"
             return
