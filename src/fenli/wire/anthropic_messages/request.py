@@ -7,6 +7,7 @@ along, and so does a tool for searching the web, as it came.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +44,8 @@ def messages_body(ask: ChatRequest, chat: ChatBody, model: str, limit: int, vend
         body["system"] = system
     _sample(body, chat, vendor)
     if chat.tools:
-        body["tools"] = [_tool(tool, at, ask, vendor) for at, tool in enumerate(chat.tools)]
+        came = _tools(ask.fields["tools"]) if any(tool.function is None for tool in chat.tools) else ()
+        body["tools"] = [_tool(tool, at, came, vendor) for at, tool in enumerate(chat.tools)]
         choice = _choice(chat)
         if choice is not None:
             body["tool_choice"] = choice
@@ -164,11 +166,11 @@ def searches(tool: Block) -> bool:
     return str(tool.get("type")).startswith("web_search_")
 
 
-def _tool(tool: Tool, at: int, ask: ChatRequest, vendor: str) -> Block:
+def _tool(tool: Tool, at: int, came: Sequence[Block], vendor: str) -> Block:
+    """``came``: all tools as they came, for one that is no function."""
     if tool.function is None:
-        own: Block = _tools(ask.fields["tools"])[at]
-        if searches(own):
-            return own
+        if searches(came[at]):
+            return came[at]
         message = f"tools[{at}]: {vendor} is given functions and a web_search tool, not {tool.type[:60]!r}"
         raise _refused(f"tools[{at}].type", message)
     function = tool.function
