@@ -69,9 +69,10 @@ class Searches:
         self._queries.update(query for query in found.web_search_queries or () if query)
         chunks = [chunk.web for chunk in found.grounding_chunks or ()]
         text = "".join(self._texts.get(choice, ()))
+        data = text.encode()
         cited = []
         for support in found.grounding_supports or ():
-            span = None if support.segment is None else _span(text, support.segment)
+            span = None if support.segment is None else _span(text, data, support.segment)
             for at in support.grounding_chunk_indices or ():
                 web = chunks[at] if 0 <= at < len(chunks) else None
                 if web is None or web.uri is None or (choice, web.uri, span) in self._cited:
@@ -98,9 +99,8 @@ class Searches:
         return msgspec.json.encode({**told, COUNT: count})
 
 
-def _span(text: str, segment: _Segment) -> _Span | None:
-    """In characters; None where the place is not in the text."""
-    data = text.encode()
+def _span(text: str, data: bytes, segment: _Segment) -> _Span | None:
+    """In characters of ``text``, which is ``data`` in bytes; None where the place is not in it."""
     start, end = segment.start_index, segment.end_index
     try:
         before, inside = data[:start].decode(), data[start:end].decode()
