@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.market.requests import Ask
-from fenli.market.services.films import Task, fails
+from fenli.market.services.films import Films, Task, behind, fails
 
 N_MAX: Final = 4
 _TASKS: Final = "/api/v1/tasks/"
@@ -33,10 +33,8 @@ class _Synthesis(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Synthesis).decode
 
 
-class DashScopeTasks(msgspec.Struct, frozen=True, kw_only=True):
+class DashScopeTasks(Films, frozen=True, kw_only=True):
     """What both have in common. A task waits, then runs, and can be called off while it waits."""
-
-    path: str
 
     def begins(self, ask: Ask) -> bool:
         if ask.path != self.path:
@@ -46,12 +44,6 @@ class DashScopeTasks(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"current user api does not support synchronous calls: send {name}")
         return True
 
-    def model(self, body: bytes) -> str | None:
-        return None
-
-    def resolution(self, body: bytes) -> str:
-        return ""
-
     def prompt(self, body: bytes) -> str:
         asked = _decode(body)
         size, n = asked.parameters.size, asked.parameters.n
@@ -60,35 +52,24 @@ class DashScopeTasks(msgspec.Struct, frozen=True, kw_only=True):
         return asked.input.prompt
 
     def begun(self, task: Task) -> dict[str, Any]:
-        return {"request_id": task.id, "output": {"task_id": task.id, "task_status": "PENDING"}}
+        return _told(task, "PENDING")
 
     def asked(self, ask: Ask) -> str | None:
-        if not ask.path.startswith(_TASKS) or ask.method not in ("GET", "POST"):
-            return None
-        name = ask.path.removeprefix(_TASKS)
-        return name.removesuffix(_CANCEL) if ask.method == "POST" else name
+        name = behind(_TASKS, ask, "GET", "POST")
+        return name.removesuffix(_CANCEL) if name is not None and ask.method == "POST" else name
 
-    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
-        waits = now < (task.at + task.ends) // 2
+    def unmade(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        """What is told of a task that has made nothing, or is called off; None where there is something to show."""
         if ask.method == "POST":
-            if not waits:
+            if not task.waits(now):
                 raise ValueError("the task is not pending, so that it cannot be cancelled")
             task.cancelled = True
             return {"request_id": task.id}
-        output: dict[str, Any] = {"task_id": task.id, "task_status": "PENDING" if waits else "RUNNING"}
         if task.cancelled:
-            return {"request_id": task.id, "output": output | {"task_status": "CANCELED"}}
+            return _told(task, "CANCELED")
         if now < task.ends:
-            return {"request_id": task.id, "output": output}
-        if task.fails:
-            wrong = {"task_status": "FAILED", "code": "InternalError", "message": "it went wrong"}
-            return {"request_id": task.id, "output": output | wrong}
-        made, usage = self.made(task)
-        return {"request_id": task.id, "output": output | {"task_status": "SUCCEEDED", **made}, "usage": usage}
-
-    def made(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the output of one that is done has beside its name, and its usage."""
-        raise NotImplementedError
+            return _told(task, "PENDING" if task.waits(now) else "RUNNING")
+        return _told(task, "FAILED", code="InternalError", message="it went wrong") if task.fails else None
 
 
 class DashScopeFilms(DashScopeTasks, frozen=True, kw_only=True):
@@ -99,8 +80,12 @@ class DashScopeFilms(DashScopeTasks, frozen=True, kw_only=True):
     def units(self, body: bytes) -> dict[str, int]:
         return {"video_seconds": _decode(body).parameters.duration}
 
-    def made(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {"video_url": task.url}, {"video_count": 1, "video_duration": task.units["video_seconds"]}
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any]:
+        unmade = self.unmade(task, ask, now)
+        if unmade is not None:
+            return unmade
+        usage = {"video_count": 1, "video_duration": task.units["video_seconds"]}
+        return _told(task, "SUCCEEDED", video_url=task.url) | {"usage": usage}
 
 
 class DashScopeDrawings(DashScopeTasks, frozen=True, kw_only=True):
@@ -112,8 +97,16 @@ class DashScopeDrawings(DashScopeTasks, frozen=True, kw_only=True):
         asked = _decode(body)
         return {} if fails(asked.input.prompt) else {"images": asked.parameters.n}
 
-    def made(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any]:
+        unmade = self.unmade(task, ask, now)
+        if unmade is not None:
+            return unmade
         wanted = task.units["images"]
         results = [{"url": task.picture(number)} for number in range(wanted)]
         metrics = {"TOTAL": wanted, "SUCCEEDED": wanted, "FAILED": 0}
-        return {"results": results, "task_metrics": metrics}, {"image_count": wanted}
+        told = _told(task, "SUCCEEDED", results=results, task_metrics=metrics)
+        return told | {"usage": {"image_count": wanted}}
+
+
+def _told(task: Task, status: str, **output: Any) -> dict[str, Any]:
+    return {"request_id": task.id, "output": {"task_id": task.id, "task_status": status, **output}}

@@ -40,6 +40,10 @@ class Task(msgspec.Struct):
     def picture(self, number: int) -> str:
         return f"https://market.example/{self.id}-{number}.png"
 
+    def waits(self, now: int) -> bool:
+        """For half of its time nothing is done about it."""
+        return now < (self.at + self.ends) // 2
+
 
 class FilmShape(Protocol):
     """How one vendor asks and tells. Paths are whole."""
@@ -74,6 +78,11 @@ class FilmShape(Protocol):
 
 def fails(prompt: str) -> bool:
     return "FAIL" in prompt
+
+
+def behind(start: str, ask: Ask, *methods: str) -> str | None:
+    """What stands in the path behind ``start``, where this is one of the ``methods``; None where it is not."""
+    return ask.path.removeprefix(start) if ask.method in methods and ask.path.startswith(start) else None
 
 
 class Studio:
@@ -115,12 +124,18 @@ class _Part(msgspec.Struct):
     text: str = ""
 
 
-class _Content(msgspec.Struct):
+class Content(msgspec.Struct):
     content: list[_Part]
+
+    @property
+    def text(self) -> str | None:
+        """Of all parts that are texts; None where none is."""
+        texts = [part.text for part in self.content if part.type == "text"]
+        return "".join(texts) if texts else None
 
 
 _decode_prompt = msgspec.json.Decoder(_Prompt).decode
-_decode_content = msgspec.json.Decoder(_Content).decode
+_decode_content = msgspec.json.Decoder(Content).decode
 
 
 class Films(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +169,7 @@ class ZhipuFilms(Films, frozen=True, kw_only=True):
         return {"id": task.id, "request_id": task.id, "model": task.model, "task_status": "PROCESSING"}
 
     def asked(self, ask: Ask) -> str | None:
-        return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
+        return behind(self.asks, ask, "GET")
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
         told = self.begun(task)
@@ -172,17 +187,16 @@ class ArkFilms(Films, frozen=True, kw_only=True):
     path: str = "/api/v3/contents/generations/tasks"
 
     def prompt(self, body: bytes) -> str:
-        texts = [part.text for part in _decode_content(body).content if part.type == "text"]
-        if not texts:
+        text = _decode_content(body).text
+        if text is None:
             raise ValueError("content: a text is required")
-        return "".join(texts)
+        return text
 
     def begun(self, task: Task) -> dict[str, Any]:
         return {"id": task.id}
 
     def asked(self, ask: Ask) -> str | None:
-        mine = ask.method in ("GET", "DELETE") and ask.path.startswith(self.path + "/")
-        return ask.path.removeprefix(self.path + "/") if mine else None
+        return behind(self.path + "/", ask, "GET", "DELETE")
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
         if ask.method == "DELETE":
@@ -230,8 +244,7 @@ class HuaweiFilms(Films, frozen=True, kw_only=True):
         return {"task_id": task.id}
 
     def asked(self, ask: Ask) -> str | None:
-        mine = ask.method == "GET" and ask.path.startswith(self.path + "/")
-        return ask.path.removeprefix(self.path + "/") if mine else None
+        return behind(self.path + "/", ask, "GET")
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
         told: dict[str, Any] = {"task_id": task.id, "error": {"code": 0, "message": ""}, "content": None}

@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from fenli.market.requests import Ask
-from fenli.market.services.films import Films, Task
+from fenli.market.services.films import Content, Films, Task, behind
 
 USUAL: Final = 6  # seconds of a clip of Hailuo
+_GOOD: Final = {"base_resp": {"status_code": 0, "status_msg": "success"}}
 
 
 class _Prompt(msgspec.Struct):
@@ -19,13 +20,7 @@ class _Prompt(msgspec.Struct):
     resolution: str | None = None
 
 
-class _Part(msgspec.Struct):
-    type: str
-    text: str = ""
-
-
-class _Content(msgspec.Struct):
-    content: list[_Part]
+class _Content(Content):
     duration: int = 5
     resolution: str = "768P"
 
@@ -55,7 +50,7 @@ class MiniMaxFilms(Films, frozen=True, kw_only=True):
         return (asked.resolution or "768P").lower() + longer
 
     def begun(self, task: Task) -> dict[str, Any]:
-        return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
+        return {"task_id": task.id, **_GOOD}
 
     def asked(self, ask: Ask) -> str | None:
         if ask.method != "GET" or ask.path not in (self.asks, self.files):
@@ -67,9 +62,8 @@ class MiniMaxFilms(Films, frozen=True, kw_only=True):
         told = self.begun(task)
         if ask.path == self.files:
             return told | {"file": {"file_id": task.id, "download_url": task.url}} if now >= task.ends else None
-        half = (task.at + task.ends) // 2
         if now < task.ends:
-            return told | {"status": "Queueing" if now < half else "Processing"}
+            return told | {"status": "Queueing" if task.waits(now) else "Processing"}
         return told | ({"status": "Fail"} if task.fails else {"status": "Success", "file_id": task.id})
 
 
@@ -82,10 +76,10 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
 
     def prompt(self, body: bytes) -> str:
         asked = _decode_content(body)
-        texts = [part.text for part in asked.content if part.type == "text"]
-        if not texts or not 4 <= asked.duration <= 15 or asked.resolution not in ("480P", "768P", "2K"):
+        text = asked.text
+        if text is None or not 4 <= asked.duration <= 15 or asked.resolution not in ("480P", "768P", "2K"):
             raise ValueError(f"content, duration ({asked.duration}) or resolution ({asked.resolution})")
-        return "".join(texts)
+        return text
 
     def units(self, body: bytes) -> dict[str, int]:
         asked = _decode_content(body)
@@ -97,17 +91,14 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
         return _decode_content(body).resolution.lower()
 
     def begun(self, task: Task) -> dict[str, Any]:
-        return {"task_id": task.id, "base_resp": {"status_code": 0, "status_msg": "success"}}
+        return {"task_id": task.id, **_GOOD}
 
     def asked(self, ask: Ask) -> str | None:
-        if ask.method == "DELETE" and ask.path.startswith(self.path + "/"):
-            return ask.path.removeprefix(self.path + "/")
-        return ask.path.removeprefix(self.asks) if ask.method == "GET" and ask.path.startswith(self.asks) else None
+        return behind(self.path + "/", ask, "DELETE") or behind(self.asks, ask, "GET")
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
-        waits = now < (task.at + task.ends) // 2
         if ask.method == "DELETE":
-            if not waits:
+            if not task.waits(now):
                 raise ValueError("the task is not queued, so that it cannot be cancelled")
             task.cancelled = True
             return {"task_id": task.id, "status": "cancelled"}
@@ -115,7 +106,7 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
         if task.cancelled:
             told |= {"status": "cancelled", "error": {"code": "cancelled", "message": "it was called off"}}
         elif now < task.ends:
-            told["status"] = "queued" if waits else "running"
+            told["status"] = "queued" if task.waits(now) else "running"
         elif task.fails:
             told |= {"status": "failed", "error": {"code": "InternalError", "message": "it went wrong"}}
         else:
@@ -124,4 +115,4 @@ class MiniMaxH3Films(Films, frozen=True, kw_only=True):
                 "input_image_count": task.units.get("input_images", 0),
             }
             told |= {"status": "succeeded", "content": {"url": task.url}, "usage": usage}
-        return {"task": told, "base_resp": {"status_code": 0, "status_msg": "success"}}
+        return {"task": told, **_GOOD}

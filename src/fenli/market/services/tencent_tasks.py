@@ -65,23 +65,19 @@ class TokenHubTasks(Films, frozen=True, kw_only=True):
     asks: str
 
     def begun(self, task: Task) -> dict[str, Any]:
-        return {"id": task.id, "request_id": task.id, "created_at": task.at // SECOND, "status": "queued"}
+        return {"id": task.id, **_told(task, "queued")}
 
     def asked(self, ask: Ask) -> str | None:
         return _decode_asked(ask.body).id if (ask.method, ask.path) == ("POST", self.asks) else None
 
-    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+    def unmade(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
+        """What is told of a task that has made nothing; None where there is something to show."""
         if _decode_asked(ask.body).model.partition("!")[0] != task.model:
             raise ValueError("the task is of another model")
-        told: dict[str, Any] = {"request_id": task.id, "created_at": task.at // SECOND, "status": "queued"}
         if now < task.ends:
-            return told | ({} if now < (task.at + task.ends) // 2 else {"status": "in_progress"})
-        if task.fails:
-            return told | {"status": "failed", "error": {"message": "it went wrong", "code": "FailedOperation"}}
-        return told | {"status": "completed", "data": self.made(task)}
-
-    def made(self, task: Task) -> Any:
-        raise NotImplementedError
+            return _told(task, "queued" if task.waits(now) else "in_progress")
+        wrong = {"message": "it went wrong", "code": "FailedOperation"}
+        return _told(task, "failed", error=wrong) if task.fails else None
 
 
 class TokenHubDrawings(TokenHubTasks, frozen=True, kw_only=True):
@@ -96,8 +92,8 @@ class TokenHubDrawings(TokenHubTasks, frozen=True, kw_only=True):
     def units(self, body: bytes) -> dict[str, int]:
         return {} if fails(_decode_drawing(body).prompt) else {"images": 1}
 
-    def made(self, task: Task) -> list[dict[str, Any]]:
-        return [{"url": task.picture(0)}]
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any]:
+        return self.unmade(task, ask, now) or _told(task, "completed", data=[{"url": task.picture(0)}])
 
 
 class TokenHubFilms(TokenHubTasks, frozen=True, kw_only=True):
@@ -115,8 +111,8 @@ class TokenHubFilms(TokenHubTasks, frozen=True, kw_only=True):
             raise ValueError(f"resolution: {asked.resolution} is not 720p")
         return asked.prompt
 
-    def made(self, task: Task) -> dict[str, Any]:
-        return {"url": task.url}
+    def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any]:
+        return self.unmade(task, ask, now) or _told(task, "completed", data={"url": task.url})
 
 
 class TokenHubLite(msgspec.Struct, frozen=True):
@@ -162,7 +158,7 @@ class HunyuanJobs(Films, frozen=True, kw_only=True):
 
     def told(self, task: Task, ask: Ask, now: int) -> dict[str, Any] | None:
         said: dict[str, Any] = {"JobStatusCode": "2", "JobStatusMsg": "处理中", "JobErrorCode": "", "JobErrorMsg": ""}
-        if now < (task.at + task.ends) // 2:
+        if task.waits(now):
             said |= {"JobStatusCode": "1", "JobStatusMsg": "等待中"}
         elif now >= task.ends and task.fails:
             said |= {"JobStatusCode": "4", "JobStatusMsg": "处理失败", "JobErrorCode": "FailedOperation.InnerError",
@@ -174,6 +170,10 @@ class HunyuanJobs(Films, frozen=True, kw_only=True):
                 "ResultDetails": ["Success"] * len(made), "RevisedPrompt": ["what was said, and better"] * len(made),
             }  # fmt: skip
         return {"Response": {**said, "RequestId": task.id}}
+
+
+def _told(task: Task, status: str, **more: Any) -> dict[str, Any]:
+    return {"request_id": task.id, "created_at": task.at // SECOND, "status": status, **more}
 
 
 def _drawing(body: bytes) -> _Drawing:
