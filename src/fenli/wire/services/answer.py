@@ -15,6 +15,7 @@ from fenli.wire.services.request import ServiceRequest
 JSON: Final = b"content-type: application/json\r\n"
 ANSWER_MAX: Final = 64 * 1024 * 1024
 _ABSENT: Final = msgspec.Raw()
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,3 +191,8 @@ class ServiceAnswer:
             return given(_decode_failing(body).error) is not None
         except NO_ANSWER:
             return False
+
+
+def text_in(member: msgspec.Raw | None) -> str | None:
+    """What a member of an answer says; None where it is no text."""
+    return _decode_text(member) if member is not None and bytes(member)[:1] == b'"' else None

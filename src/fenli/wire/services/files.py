@@ -1,23 +1,21 @@
 """``/v1/files``: files that a vendor keeps, as callers read of them: OpenAI's file object.
 
-All that a gateway sends lies in one account at the vendor, so each file bears a mark of whose it is: a code over the
-owner, in front of its name, and one over owner and file within its id. Both are made with the key that the account is
-used by, so that nobody else can make them, and any gateway can check them.
+Each file bears a mark of whose it is (`fenli.wire.services.handles`): a code over the owner, in front of its name, and
+one over owner and file within its id.
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 from typing import Any, Final
 
 import msgspec
 
+from fenli.wire.services.answer import text_in
+from fenli.wire.services.handles import code_of, read_id, same_code, write_id
+
 _PREFIX: Final = "file-"
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
-_CODE_CHARACTERS: Final = 24
-_LONGEST: Final = 2_000
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -38,7 +36,6 @@ class _Handle(msgspec.Struct, frozen=True, array_like=True):
 
 _decode_page = msgspec.json.Decoder(_Page).decode
 _decode_deleted = msgspec.json.Decoder(_Deleted).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
 def vendor_in(text: str) -> str | None:
@@ -61,7 +58,7 @@ class Shelf:
 
     def __init__(self, vendor: str, secret: str, owner: str) -> None:
         self._vendor = vendor
-        self._secret = secret.encode()
+        self._secret = secret
         self._whose = owner
         self.mark = self._code("name") + "-"
 
@@ -69,15 +66,14 @@ class Shelf:
         """Of the vendor's ``file``. Raises ValueError for what is no name of one."""
         if not _FILE.fullmatch(file):
             raise ValueError("it names no file")
-        handle = _Handle(self._vendor, file, self._code(f"file {file}"))
-        return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(handle)).decode().rstrip("=")
+        return write_id(_PREFIX, _Handle(self._vendor, file, self._code(f"file {file}")))
 
     def file(self, text: str) -> str | None:
         """The vendor's name for the file of that id; None where it is not this owner's, or no id of ours."""
         handle = _read(text)
         if handle is None or handle.vendor != self._vendor:
             return None
-        return handle.file if hmac.compare_digest(handle.code, self._code(f"file {handle.file}")) else None
+        return handle.file if same_code(handle.code, self._code(f"file {handle.file}")) else None
 
     def object(self, data: bytes) -> dict[str, Any]:
         """The vendor's file object with our id and the name that the owner gave it; the vendor's id is its
@@ -105,23 +101,14 @@ class Shelf:
         return re.sub(rb'("filename"\s*:\s*")' + self.mark.encode(), rb"\1", content)
 
     def _code(self, of: str) -> str:
-        said = msgspec.json.encode([self._vendor, self._whose, of])
-        return hmac.digest(self._secret, said, "sha256").hex()[:_CODE_CHARACTERS]
+        return code_of(self._secret, self._vendor, self._whose, of)
 
 
 def _read(text: str) -> _Handle | None:
-    if not text.startswith(_PREFIX) or len(text) > _LONGEST:
-        return None
-    coded = text.removeprefix(_PREFIX)
-    try:
-        data = base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
-        handle = msgspec.json.decode(data, type=_Handle)
-    except (ValueError, msgspec.DecodeError):
-        return None
-    return handle if _FILE.fullmatch(handle.file) and handle.code.isascii() else None
+    handle = read_id(_PREFIX, text, _Handle)
+    return handle if handle is not None and _FILE.fullmatch(handle.file) and handle.code.isascii() else None
 
 
 def _text(members: dict[str, msgspec.Raw], name: str) -> str:
     """Empty where the vendor says nothing of it."""
-    raw = members.get(name)
-    return _decode_text(raw) if raw is not None and bytes(raw)[:1] == b'"' else ""
+    return text_in(members.get(name)) or ""

@@ -12,12 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from fenli.wire.openai_chat.request import encode_members
-from fenli.wire.services.answer import Delivered, Reply
+from fenli.wire.services.answer import Delivered, Reply, text_in
 from fenli.wire.services.request import Members, ServiceRequest, filled
 from fenli.wire.services.usage import came_to, counted
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 _SHOWN: Final = b'{"pages":1}'
 
 
@@ -52,14 +51,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
             if self.page not in found:
                 raise ValueError(f"it has no {self.page}")
             page = _decode(found.pop(self.page))
-        content = _text(page.pop(self.content, None))
+        content = text_in(page.pop(self.content, None))
         if content is None:
             raise ValueError(f"it has no {self.content}")
-        identity = _text(found.pop(self.id, None))
+        identity = text_in(found.pop(self.id, None))
         usage = came_to("pages", 1, {name: found[name] for name in self.told if name in found})
         answer: dict[str, Any] = {
             "id": identity, "object": "page", "model": ask.model,
-            "url": _text(page.pop("url", None)) or ask.value("url", str, "the address of a page"),
+            "url": text_in(page.pop("url", None)) or ask.value("url", str, "the address of a page"),
             "title": page.pop("title", None), "content": content, "date": page.pop(self.date, None),
         }  # fmt: skip
         more = {name: value for name, value in (found | page).items() if name not in answer and name != "usage"}
@@ -68,8 +67,3 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def meters(self, raw: bytes) -> dict[str, int]:
         return counted(raw, "pages")
-
-
-def _text(raw: msgspec.Raw | None) -> str | None:
-    """None where it is no text."""
-    return _decode_text(raw) if raw is not None and bytes(raw)[:1] == b'"' else None

@@ -11,14 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from fenli.wire.openai_chat.request import encode_members
-from fenli.wire.services.answer import Delivered, Reply
+from fenli.wire.services.answer import Delivered, Reply, text_in
 from fenli.wire.services.request import Members, ServiceRequest, filled
 from fenli.wire.services.usage import came_to, counted
 
 RESULTS_MAX: Final = 100
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_results = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 
 
 def parse_search(body: bytes | memoryview) -> ServiceRequest:
@@ -31,10 +30,10 @@ def parse_search(body: bytes | memoryview) -> ServiceRequest:
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """What a vendor calls what. ``engine``: the member that carries the model's name, empty where there is one search
-    only. ``limit`` is empty where it takes none: what it finds beyond the caller's number is
-    left out. ``results``: where they are; the first place that holds a list counts. ``url``, ``snippet``, ``date``: the
-    members of a result, the first that is there counts. ``told``: what the vendor says of what the search cost.
-    Implements `fenli.wire.services.Codec`."""
+    only. ``limit`` is empty where it takes none: what it finds beyond the caller's number is left out. ``results``:
+    where they are; the first place that holds a list counts. ``url``, ``snippet``, ``date``: the members of a result,
+    the first that is there counts. ``told``: what the vendor says of what the search cost. Implements
+    `fenli.wire.services.Codec`."""
 
     query: str = "query"
     limit: str = "max_results"
@@ -67,7 +66,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
             results = results[: ask.value("max_results", int, "a whole number") or len(results)]
         usage = came_to("searches", 1, {name: found[name] for name in self.told if name in found})
         shown = b'{"searches":1}'
-        identity = _text(found.get(self.id))
+        identity = text_in(found.get(self.id))
         answer: dict[str, Any] = {
             "id": identity, "object": "search", "model": ask.model, "query": ask.value("query", str, "a text"),
             "results": results,
@@ -87,8 +86,3 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
             place = next((place for place in places if place in left), None)
             named[name] = None if place is None else left.pop(place)
         return named | {name: value for name, value in left.items() if name not in named}
-
-
-def _text(raw: msgspec.Raw | None) -> str | None:
-    """A vendor's name for its answer; None where it is no text."""
-    return _decode_text(raw) if raw is not None and bytes(raw)[:1] == b'"' else None

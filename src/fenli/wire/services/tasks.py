@@ -49,9 +49,14 @@ class Awaited(Codec, Protocol):
         """What that said; None: not yet. Raises ValueError, or `NO_ANSWER`."""
 
 
+def is_task(name: str) -> bool:
+    """Whether a task can be called so."""
+    return _TASK.fullmatch(name) is not None
+
+
 def named_task(task: str | None) -> str:
     """Raises ValueError for what is no task's name."""
-    if task is None or not _TASK.fullmatch(task):
+    if task is None or not is_task(task):
         raise ValueError("it names no task")
     return task
 

@@ -5,9 +5,7 @@ What callers read is OpenAI's video object. Its id says where the task is, so th
 
 from __future__ import annotations
 
-import base64
 import enum
-import hmac
 from typing import Annotated, Any, Final, Protocol, runtime_checkable
 
 import msgspec
@@ -15,14 +13,14 @@ import msgspec
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.wire.services.answer import Codec, Delivered, Reply
+from fenli.wire.services.handles import code_of, read_id, same_code, write_id
 from fenli.wire.services.request import Members, ServiceRequest, filled
-from fenli.wire.services.tasks import Errand, named_task
+from fenli.wire.services.tasks import Errand, is_task, named_task
 from fenli.wire.services.usage import counted
 
 SECONDS_MAX: Final = 60
 _PREFIX: Final = "video_"
 _SIZE: Final = "WIDTHxHEIGHT"
-_CODE_CHARACTERS: Final = 24
 
 
 class Status(enum.StrEnum):
@@ -64,8 +62,7 @@ class Filming(Codec, Protocol):
 class Handle(msgspec.Struct, frozen=True, array_like=True):
     """``model`` is the public name, ``target`` the ``vendor/model`` that has the task; ``at`` in seconds.
 
-    All videos of a gateway lie in the one account that it has there, so ``code`` says whose this one is: it is made
-    with the ``secret`` that the account is used by, so that nobody else can make it, and any gateway can check it."""
+    ``code`` says whose it is (`fenli.wire.services.handles`), made with the ``secret`` that the account is used by."""
 
     model: str
     target: str
@@ -78,28 +75,19 @@ class Handle(msgspec.Struct, frozen=True, array_like=True):
 
     def belongs(self, secret: str, owner: str) -> bool:
         """Whether it was sealed for this owner."""
-        return hmac.compare_digest(self.code.encode(), self._code(secret, owner).encode())
+        return same_code(self.code, self._code(secret, owner))
 
     def _code(self, secret: str, owner: str) -> str:
-        said = msgspec.json.encode(["video", owner, self.model, self.target, self.task, self.at])
-        return hmac.digest(secret.encode(), said, "sha256").hex()[:_CODE_CHARACTERS]
+        return code_of(secret, "video", owner, self.model, self.target, self.task, self.at)
 
     def __str__(self) -> str:
-        return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+        return write_id(_PREFIX, self)
 
 
 def read_handle(text: str) -> Handle | None:
     """None for what is no id of ours."""
-    if not text.startswith(_PREFIX) or len(text) > 2_000:
-        return None
-    coded = text.removeprefix(_PREFIX)
-    try:
-        data = base64.b64decode(coded + "=" * (-len(coded) % 4), altchars=b"-_", validate=True)
-        handle = msgspec.json.decode(data, type=Handle)
-        named_task(handle.task)
-    except (ValueError, msgspec.DecodeError):
-        return None
-    return handle
+    handle = read_id(_PREFIX, text, Handle)
+    return handle if handle is not None and is_task(handle.task) else None
 
 
 def parse_videos(body: bytes | memoryview) -> ServiceRequest:
