@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from fenli.wire.sse import BLANK_LINE, data_of, name_of, split_events
+from fenli.wire.sse import BLANK_LINE, REACH, data_of, name_of, split_events
 
 FRAME_MAX: Final = 16 * 1024 * 1024
 _LINE_END: Final = re.compile(rb"\n")
-_REACH: Final = 3  # bytes before a piece that an end in it may begin with
 
 
 class Frames(Protocol):
@@ -164,7 +163,7 @@ class _Rest:
         if self._size > FRAME_MAX:
             raise ValueError(f"an event is larger than {FRAME_MAX} bytes")
         self._pieces.append(data)
-        self._tail = (self._tail + data)[-_REACH:]
+        self._tail = (self._tail + data)[-REACH:]
 
 
 def _event(event: bytes) -> tuple[bytes, bytes] | None:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 BLANK_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
+REACH: Final = 3  # bytes before a piece that a blank line in it may begin with
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 
 

@@ -11,11 +11,10 @@ from typing import Final
 import msgspec
 
 from fenli.wire.openai_chat.whole import BYTES_PER_TOKEN, NO_ANSWER, WholeAnswer, given, with_cost
-from fenli.wire.sse import BLANK_LINE, data_of, split_events
+from fenli.wire.sse import BLANK_LINE, REACH, data_of, split_events
 
 DONE: Final = b"data: [DONE]\n\n"
 _EVENT_MAX: Final = 16 * 1024 * 1024
-_REACH: Final = 3  # bytes before a piece that a blank line in it may begin with
 _EMPTY: Final = (b"", b"null", b'""', b"[]", b"{}")
 
 
@@ -132,8 +131,8 @@ class StreamAnswer:
             return False
         if b"\n" not in data and b"\r" not in data:
             return True
-        before = b"".join([piece[-_REACH:] for piece in self._rest[-_REACH:]])
-        return BLANK_LINE.search(before[-_REACH:] + data) is None
+        before = b"".join([piece[-REACH:] for piece in self._rest[-REACH:]])
+        return BLANK_LINE.search(before[-REACH:] + data) is None
 
     def _read(self, data: bytes) -> bytes:
         events, rest = split_events(data)
@@ -196,9 +195,7 @@ class StreamAnswer:
                 last = True
                 self._begin(out)
             elif not self.begun and choice.delta and (content := _content(choice.delta)):
-                self._envelope = max(0, len(event) - content)
-                self._pair = self._envelope * 3 // 2
-                self._begin(out)
+                self._begin_with(event, content, out)
         self._events += 1
         # Usage may come on every chunk and only the last one is final: one that may be the last is kept for `tail`.
         waiting = out if self.begun else self._held
@@ -212,6 +209,12 @@ class StreamAnswer:
             waiting.append(event)
         elif choices or self._wants_usage:
             self._usage_event = event
+
+    def _begin_with(self, event: bytes, content: int, out: list[bytes]) -> None:
+        """``event`` is the first that has any content: so many bytes."""
+        self._envelope = max(0, len(event) - content)
+        self._pair = self._envelope * 3 // 2
+        self._begin(out)
 
     def _begin(self, out: list[bytes]) -> None:
         if not self.begun:

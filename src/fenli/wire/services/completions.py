@@ -145,9 +145,7 @@ class TextStream(StreamAnswer):
                 pieces = ()  # which is told of below
             size = sum(len(piece.text.encode()) for piece in pieces if piece.text)
             if size:
-                self._envelope = max(0, len(event) - size)
-                self._pair = self._envelope * 3 // 2
-                self._begin(out)
+                self._begin_with(event, size, out)
         super()._chunk(event, payload, out)
 
 
