@@ -42,8 +42,7 @@ def parse_embeddings(body: bytes | memoryview) -> ServiceRequest:
     elif not given_input:
         raise CallRefused(Code.INVALID_VALUE, "'input' is empty: send a text", "input")
     size = len(members.fields["input"])
-    beside = sum(len(value) for name, value in members.fields.items() if name not in _KNOWN)
-    return members.request({"input": size + beside * texts}, {"input": max(1, size // BYTES_PER_TOKEN)})
+    return members.request({"input": size + members.beside(_KNOWN) * texts}, {"input": max(1, size // BYTES_PER_TOKEN)})
 
 
 class Embeddings(msgspec.Struct, frozen=True):

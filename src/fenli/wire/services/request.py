@@ -79,10 +79,7 @@ class Members:
         except RecursionError:
             raise CallRefused(Code.MALFORMED_JSON, TOO_DEEP) from None
         self.size = len(data)
-        self.model: str = self.required("model", str, "a string")
-        if len(self.model) > MODEL_MAX:
-            message = f"'model' has {len(self.model)} characters, and no name has more than {MODEL_MAX}: shorten it"
-            raise CallRefused(Code.INVALID_VALUE, message, "model")
+        self.model = model_name(self.required("model", str, "a string"))
         if self.optional("stream", bool, "true or false"):
             self.streamed()
 
@@ -107,6 +104,10 @@ class Members:
             raise CallRefused(Code.INVALID_VALUE, f"{name!r} must be from 1 to {most}, not {found}", name)
         return found
 
+    def beside(self, known: tuple[str, ...]) -> int:
+        """Bytes of all that the request says but by these members."""
+        return sum(len(value) for name, value in self.fields.items() if name not in known)
+
     def request(self, most: dict[str, int], sure: dict[str, int] | None) -> ServiceRequest:
         return ServiceRequest(self.fields, self.model, self.size, most, sure)
 
@@ -129,6 +130,14 @@ def filled(name: str, text: str) -> str:
     if not text.strip():
         raise CallRefused(Code.INVALID_VALUE, f"{name!r} is empty: say something", name)
     return text
+
+
+def model_name(model: str) -> str:
+    """``model`` where it may be the name of one."""
+    if len(model) > MODEL_MAX:
+        message = f"'model' has {len(model)} characters, and no name has more than {MODEL_MAX}: shorten it"
+        raise CallRefused(Code.INVALID_VALUE, message, "model")
+    return model
 
 
 def few(name: str, items: list[Any]) -> list[Any]:

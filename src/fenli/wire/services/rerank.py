@@ -41,8 +41,8 @@ def parse_rerank(body: bytes | memoryview) -> ServiceRequest:
     members.count("top_n", ITEMS_MAX)
     size = len(query.encode()) * len(documents) + len(members.fields["documents"])
     estimate = max(1, size // BYTES_PER_TOKEN)
-    beside = sum(len(value) for name, value in members.fields.items() if name not in _KNOWN)
-    return members.request({"input": size + (beside + PAIR_TOKENS) * len(documents)}, {"input": estimate})
+    pair = members.beside(_KNOWN) + PAIR_TOKENS
+    return members.request({"input": size + pair * len(documents)}, {"input": estimate})
 
 
 class Rerank(msgspec.Struct, frozen=True):

@@ -17,11 +17,10 @@ from fenli.wire.answers import Answer
 from fenli.wire.audio import length_of
 from fenli.wire.multipart import Part, form_of, parts_of, plain_type
 from fenli.wire.openai_chat.failures import FailureReader
-from fenli.wire.openai_chat.request import MODEL_MAX
 from fenli.wire.openai_chat.stream import StreamAnswer
 from fenli.wire.openai_chat.whole import NO_ANSWER, given
 from fenli.wire.services.answer import JSON, Delivered, Reply
-from fenli.wire.services.request import ServiceRequest, filled
+from fenli.wire.services.request import ServiceRequest, filled, model_name
 from fenli.wire.services.usage import Count
 from fenli.wire.sse import data_of
 
@@ -46,10 +45,7 @@ class AudioRequest(ServiceRequest):
 
     def __init__(self, parts: list[Part], content_type: bytes, size: int) -> None:
         texts = {part.name: msgspec.json.encode(part.text) for part in parts if part.file is None}
-        model: str = filled(MODEL, _only(parts, MODEL).text)
-        if len(model) > MODEL_MAX:
-            message = f"'model' has {len(model)} characters, and no name has more than {MODEL_MAX}: shorten it"
-            raise CallRefused(Code.INVALID_VALUE, message, MODEL)
+        model = model_name(filled(MODEL, _only(parts, MODEL).text))
         sound = _only(parts, FILE)
         if sound.file is None or not sound.data:
             what = "is empty" if sound.file is not None else "is a text"
@@ -186,9 +182,7 @@ class TranscriptStream(StreamAnswer):
         told = _event_of(payload)
         words = len((told.delta or told.text).encode())
         if not self.begun and (words or told.type == DONE):
-            self._envelope = max(0, len(event) - words)
-            self._pair = self._envelope * 3 // 2
-            self._begin(out)
+            self._begin_with(event, words, out)
         self._note(told)
         super()._chunk(event, payload, out)
         self.upstream_id = None  # an event's id names a piece of the sound
