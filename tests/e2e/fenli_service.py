@@ -12,9 +12,18 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import openai
+
+from fenli.market.market import market_key
+from fenli.market.served import Serving, read_served
+from fenli.vendors.catalog import VENDORS
+from fenli.vendors.contract import parse_base_url
 
 KEYS = {
     "deepseek": "DEEPSEEK_API_KEY",
@@ -47,6 +56,9 @@ KEYS = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
     "google": "GEMINI_API_KEY",
+    "minimax-intl": "MINIMAX_INTL_API_KEY",
+    "zai": "ZAI_API_KEY",
+    "local": "LOCAL_KEY",
 }
 
 
@@ -79,6 +91,7 @@ class Fenli:
             self.file.write_text(config)
         self.arguments = ["--data", str(data)] + (["--config", str(self.file)] if config is not None else [])
         self.first_key: str | None = None
+        self.market_port: int | None = None
         self.output = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -147,30 +160,64 @@ class Fenli:
             self.output += line
 
 
-def entries(fenli):
-    """All of the books, as the office tells them: the last thousand."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *parts):
+        return None
+
+
+def ask_plainly(fenli, path, body=None, *, method=None, key=None, **headers):
+    """Status, headers and body of what answers a plain request, be it an error or a redirect. ``body`` goes as JSON."""
+    lines = {"authorization": f"Bearer {key or fenli.first_key}"}
+    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(fenli.url + path, data, lines, method=method)
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=30) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def client_of(fenli, key=None):
+    """OpenAI's own, with the first key or this one."""
+    return openai.OpenAI(base_url=fenli.url, api_key=key or fenli.first_key, max_retries=0)
+
+
+def newcomer(fenli, *arguments):
+    """A client with a new key, as soon as the gateway knows it."""
+    client = client_of(fenli, fenli.listing("key", "create", *arguments)["key"])
+    wait_for("the key to work", lambda: is_known(client))
+    return client
+
+
+def is_known(client: openai.OpenAI) -> bool:
+    try:
+        return bool(client.models.list().data)
+    except openai.AuthenticationError:
+        return False
+
+
+def told_by_office(fenli, path):
     token = (fenli.data / "admin-token").read_text().strip()
-    address = f"http://127.0.0.1:{fenli.office_port}/api/entries?limit=1000"
+    address = f"http://127.0.0.1:{fenli.office_port}/api/{path}"
     request = urllib.request.Request(address, headers={"authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())["entries"]
+        return json.loads(answer.read())
+
+
+def entries(fenli):
+    """All of the books, as the office tells them: the last thousand."""
+    return told_by_office(fenli, "entries?limit=1000")["entries"]
 
 
 def entries_of(fenli, headers):
-    """Those of one call, as soon as the office has posted its end."""
-    call = headers["x-fenli-call-id"]
-    return wait_for(
-        "the books",
-        lambda: (
-            found
-            if (found := [entry for entry in entries(fenli) if entry["call"] == call]) and any(map(is_final, found))
-            else None
-        ),
-    )
+    """Those of one call in the order of its attempts, as soon as the office has posted its end."""
 
+    def ended():
+        found = [entry for entry in entries(fenli) if entry["call"] == headers["x-fenli-call-id"]]
+        return found if any(entry["final"] for entry in found) else None
 
-def is_final(entry):
-    return entry["final"]
+    return sorted(wait_for("the books", ended), key=lambda entry: entry["attempt"])
 
 
 def entry_of(fenli, headers):
@@ -211,6 +258,45 @@ def emulated_market(*arguments: str, port: int | None = None) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def on_the_market(
+    folder: Path, vendors: Iterable[str], *faults: str, config: str = "", prices: Mapping[str, str] | None = None
+) -> Iterator[Fenli]:
+    """With these vendors, as the market emulates them. ``config`` goes on in the last one's section; ``prices`` are
+    price files by vendor."""
+    vendors = tuple(vendors)
+    (folder / "prices").mkdir()
+    for vendor, text in (prices or {}).items():
+        (folder / "prices" / f"{vendor}.toml").write_text(text)
+    with emulated_market("--at-once", *faults, *(f"--vendor={vendor}" for vendor in vendors)) as port:
+        lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
+        for vendor in vendors:
+            origin, path = parse_base_url(VENDORS[vendor].base_url)
+            scheme = "ws" if origin.scheme == "wss" else "http"
+            lines += [f"[vendors.{vendor}]", f'base_url = "{scheme}://127.0.0.1:{port}/{vendor}{path}"']
+        environ = {KEYS[vendor]: market_key(vendor) for vendor in vendors}
+        with serving(folder / "data", config="\n".join([*lines, config, ""]), environ=environ) as running:
+            running.market_port = port
+            yield running
+
+
+def price_file(vendor: str, model: str, prices: Mapping[str, Any], unit: str = "1M_tokens", currency: str = "CNY",
+               head: str = "") -> str:  # fmt: skip
+    """One row from 2026 on. ``head`` says what must be said of a vendor that has no price file of its own."""
+    each = ", ".join(f'{meter} = "{amount}"' for meter, amount in prices.items())
+    return (
+        f'vendor = "{vendor}"\n{head}[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
+        f'currency = "{currency}"\nunit = "{unit}"\nprices = {{ {each} }}\n'
+        'source = "this test"\nconfidence = "high"\n'
+    )
+
+
+def served(market_port: int) -> list[Serving]:
+    """The vendors' own book."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{market_port}/market/served", timeout=30) as answer:
+        return read_served(answer.read())
 
 
 def _accepts(port: int) -> bool:

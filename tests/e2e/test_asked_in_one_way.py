@@ -4,47 +4,30 @@ from __future__ import annotations
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving, wait_for
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import entry_of, on_the_market
 
 ON = ("deepseek", "alibaba", "moonshot")
+CONFIG = """missing_options = "downgrade" # of the last
+[[routes]]
+name = "chat"
+targets = ["deepseek/deepseek-flash", "alibaba/qwen-plus"]
+"""
 QUESTION = [{"role": "user", "content": "How many mills make a cent?"}]
 
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("options")
-    with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in ON)) as port:
-        lines = ["[local]", "enabled = false"]
-        for vendor in ON:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        lines += ['missing_options = "downgrade"']  # of the last
-        lines += ["[[routes]]", 'name = "chat"', 'targets = ["deepseek/deepseek-flash", "alibaba/qwen-plus"]']
-        environ = {KEYS[vendor]: market_key(vendor) for vendor in ON}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+    with on_the_market(tmp_path_factory.mktemp("options"), ON, config=CONFIG) as running:
+        yield running
 
 
 def test_thinking_is_turned_on_and_paid_for(fenli, client):
     raw = client.chat.completions.with_raw_response.create(
         model="deepseek/deepseek-flash", messages=QUESTION, extra_body={"fenli": {"thinking": True}}
     )
-    answer, call = raw.parse(), raw.headers["x-fenli-call-id"]
+    answer = raw.parse()
     assert answer.choices[0].message.model_extra["reasoning_content"]
-
-    def booked():
-        return [entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["call"] == call]
-
-    (entry,) = wait_for("the entry", booked)
+    entry = entry_of(fenli, raw.headers)
     assert entry["usage"]["reasoning"] == answer.usage.completion_tokens_details.reasoning_tokens > 0
 
 

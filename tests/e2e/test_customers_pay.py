@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import openai
-from fenli_service import Fenli, emulated_market, serving, wait_for
+from fenli_service import Fenli, client_of, emulated_market, serving, wait_for
 
 from fenli.market.market import market_key
 
@@ -17,8 +17,7 @@ QUESTION = [{"role": "user", "content": "Who pays for this? 谁来付?"}]
 
 
 def ask(fenli: Fenli, key: str) -> None:
-    client = openai.OpenAI(base_url=fenli.url, api_key=key, max_retries=0)
-    client.chat.completions.create(model=MODEL, messages=QUESTION)
+    client_of(fenli, key).chat.completions.create(model=MODEL, messages=QUESTION)
 
 
 def test_a_customer_pays_for_calls_and_then_owes(tmp_path: Path) -> None:

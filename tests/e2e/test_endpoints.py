@@ -4,97 +4,39 @@ failover, errors. The vendors' own book says what they would charge."""
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, entries_of, entry_of, serving
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import ask_plainly, entries, entries_of, entry_of, on_the_market, price_file, served
 
 ASKED = (
     "openai", "zhipu", "minimax", "minimax-intl", "alibaba", "bytedance", "huawei", "metaso", "deepseek", "stepfun",
     "baidu", "tencent", "baichuan",
 )  # fmt: skip
-RERANK_PRICES = """vendor = "huawei"
-
-[[offers]]
-model = "bge-reranker-v2-m3"
-effective_from = 2026-01-01T00:00:00Z
-currency = "CNY"
-unit = "1M_tokens"
-prices = { input = "0.800003" }
-source = "this test"
-confidence = "high"
-"""
-PAGE_PRICE = """vendor = "metaso"
-
-[[offers]]
-model = "reader"
-effective_from = 2026-01-01T00:00:00Z
-currency = "CNY"
-unit = "1000_pages"
-prices = { pages = "7.000001" }
-source = "this test"
-confidence = "high"
-"""
-COMPLETION_PRICES = """vendor = "{vendor}"
-
-[[offers]]
-model = "{model}"
-effective_from = 2026-01-01T00:00:00Z
-currency = "CNY"
-unit = "1M_tokens"
-prices = {{ input = "1.000001", cached_input = "0.1", output = "4.000007" }}
-source = "this test"
-confidence = "high"
-"""
 COMPLETING = {"deepseek": "deepseek-flash", "alibaba": "qwen-plus"}
+GAP = {"input": "1.000001", "cached_input": "0.1", "output": "4.000007"}
+PRICES = {
+    "huawei": price_file("huawei", "bge-reranker-v2-m3", {"input": "0.800003"}),
+    "metaso": price_file("metaso", "reader", {"pages": "7.000001"}, "1000_pages"),
+    **{vendor: price_file(vendor, model, GAP) for vendor, model in COMPLETING.items()},
+}
+ROUTES = """
+[[routes]]
+name = "embed"
+targets = ["zhipu/embedding-3", "alibaba/text-embedding-v4"]
+[[routes]]
+name = "shaky"
+targets = ["tencent/hunyuan-embedding", "alibaba/text-embedding-v4"]
+"""
 TEXTS = ["分厘之间,一分不差", "exact to the last pico", "x" * 401]
 
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("endpoints")
-    (folder / "prices").mkdir()
-    (folder / "prices" / "huawei.toml").write_text(RERANK_PRICES)
-    (folder / "prices" / "metaso.toml").write_text(PAGE_PRICE)
-    for vendor, model in COMPLETING.items():
-        (folder / "prices" / f"{vendor}.toml").write_text(COMPLETION_PRICES.format(vendor=vendor, model=model))
-    vendors = [f"--vendor={vendor}" for vendor in ASKED]
-    with emulated_market("--at-once", "--fault=tencent:overloaded", *vendors) as port:
-        lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
-        for vendor in ASKED:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        lines += ["[[routes]]", 'name = "embed"', 'targets = ["zhipu/embedding-3", "alibaba/text-embedding-v4"]']
-        lines += ["[[routes]]", 'name = "shaky"']
-        lines += ['targets = ["tencent/hunyuan-embedding", "alibaba/text-embedding-v4"]']
-        keys = KEYS | {"minimax-intl": "MINIMAX_INTL_API_KEY"}
-        environ = {name: market_key(vendor) for vendor, name in keys.items() if vendor in ASKED}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            running.market_port = port
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-
-
-def post(fenli, path, body, **headers):
-    """Status, headers and body of a plain request."""
-    lines = {"authorization": f"Bearer {fenli.first_key}", **{name.replace("_", "-"): v for name, v in headers.items()}}
-    request = urllib.request.Request(fenli.url.removesuffix("/v1") + path, json.dumps(body).encode(), lines)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.headers, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read()
+    with on_the_market(folder, ASKED, "--fault=tencent:overloaded", config=ROUTES, prices=PRICES) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -197,14 +139,14 @@ def test_a_text_that_breaks_off_raises_and_is_counted_here(fenli, client, fault)
 
 
 def test_a_model_that_only_ranks_does_not_go_on_with_a_text(fenli):
-    status, _, body = post(fenli, "/v1/completions", {"model": "huawei/bge-reranker-v2-m3", "prompt": "x"})
+    status, _, body = ask_plainly(fenli, "/completions", {"model": "huawei/bge-reranker-v2-m3", "prompt": "x"})
     assert (status, json.loads(body)["error"]["code"]) == (404, "model_not_found")
 
 
 def test_rerank_by_http_costs_query_and_documents(fenli):
     documents = ["a cat on a mat", "the ledger is exact", "ledger of a budget"]
     body = {"model": "huawei/bge-reranker-v2-m3", "query": "exact ledger", "documents": documents, "top_n": 2}
-    status, headers, answer = post(fenli, "/v1/rerank", body, x_fenli_cost="true")
+    status, headers, answer = ask_plainly(fenli, "/rerank", body, x_fenli_cost="true")
     told = json.loads(answer, parse_float=Decimal)
     assert status == 200
     assert [result["index"] for result in told["results"]] == [1, 2]
@@ -216,7 +158,7 @@ def test_rerank_by_http_costs_query_and_documents(fenli):
 
 def test_qwens_rerank_has_an_address_of_its_own(fenli):
     body = {"model": "alibaba/qwen3-rerank", "query": "q", "documents": ["q", "r"]}
-    status, headers, answer = post(fenli, "/v1/rerank", body)
+    status, headers, answer = ask_plainly(fenli, "/rerank", body)
     assert (status, len(json.loads(answer)["results"])) == (200, 2)
     assert entry_of(fenli, headers)["grade"] == "unknown"
 
@@ -289,7 +231,7 @@ def test_minimax_speaks_in_hexadecimal_and_counts_chinese_twice(fenli, client):
 )  # fmt: skip
 def test_a_search_is_the_same_everywhere_and_costs_what_each_asks(fenli, model, cost):
     body = {"model": model, "query": "上海 天气", "max_results": 3}
-    status, headers, answer = post(fenli, "/v1/search", body, x_fenli_cost="true")
+    status, headers, answer = ask_plainly(fenli, "/search", body, x_fenli_cost="true")
     told = json.loads(answer, parse_float=Decimal)
     assert (status, told["object"], told["model"], told["query"]) == (200, "search", model, "上海 天气")
     assert [result["position"] for result in told["results"]] == [1, 2, 3]
@@ -305,7 +247,7 @@ def test_a_search_is_the_same_everywhere_and_costs_what_each_asks(fenli, model, 
 @pytest.mark.parametrize(("model", "cost"), [("metaso/reader", "0.007000001"), ("zhipu/reader", None)])
 def test_a_page_is_read_the_same_way_everywhere_and_costs_what_each_asks(fenli, model, cost):
     url = "https://example.com/history?of=the%20abacus"
-    status, headers, answer = post(fenli, "/v1/reader", {"model": model, "url": url}, x_fenli_cost="true")
+    status, headers, answer = ask_plainly(fenli, "/reader", {"model": model, "url": url}, x_fenli_cost="true")
     told = json.loads(answer, parse_float=Decimal)
     assert (status, told["object"], told["model"], told["url"]) == (200, "page", model, url)
     assert url in told["content"]
@@ -328,14 +270,14 @@ def test_the_next_target_is_asked_and_the_books_say_so(fenli, client):
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v1/images/generations", {"model": "minimax/image-01", "prompt": "a cat"}),
-        ("/v1/audio/speech", {"model": "minimax-intl/speech-02-hd", "input": "hi", "voice": "v"}),
-        ("/v1/search", {"model": "zhipu/search-std", "query": "q"}),
-        ("/v1/embeddings", {"model": "openai/text-embedding-ada-002", "input": "hi"}),
+        ("/images/generations", {"model": "minimax/image-01", "prompt": "a cat"}),
+        ("/audio/speech", {"model": "minimax-intl/speech-02-hd", "input": "hi", "voice": "v"}),
+        ("/search", {"model": "zhipu/search-std", "query": "q"}),
+        ("/embeddings", {"model": "openai/text-embedding-ada-002", "input": "hi"}),
     ],
 )
 def test_a_refusal_never_looks_like_an_answer(fenli, kind, path, body):
-    status, headers, answer = post(fenli, path, body | {"model": f"{body['model']}!{kind}"})
+    status, headers, answer = ask_plainly(fenli, path, body | {"model": f"{body['model']}!{kind}"})
     assert status >= 400
     assert json.loads(answer)
     entry = entry_of(fenli, headers)
@@ -345,7 +287,7 @@ def test_a_refusal_never_looks_like_an_answer(fenli, kind, path, body):
 @pytest.mark.parametrize("kind", ["rate_limited", "no_balance", "server_error"])
 @pytest.mark.parametrize("model", ["metaso/reader", "zhipu/reader"])
 def test_a_page_that_is_refused_is_no_page(fenli, kind, model):
-    status, headers, answer = post(fenli, "/v1/reader", {"model": model, "url": f"https://example.com/!{kind}"})
+    status, headers, answer = ask_plainly(fenli, "/reader", {"model": model, "url": f"https://example.com/!{kind}"})
     assert status >= 400
     assert json.loads(answer)
     entry = entry_of(fenli, headers)
@@ -355,19 +297,19 @@ def test_a_page_that_is_refused_is_no_page(fenli, kind, model):
 @pytest.mark.parametrize(
     ("path", "body", "code", "telling"),
     [
-        ("/v1/embeddings", {"model": "embed"}, "invalid_value", "'input' is missing"),
-        ("/v1/embeddings", {"model": "embed", "input": []}, "invalid_value", "from 1 to"),
-        ("/v1/images/generations", {"model": "zhipu/cogview-4", "prompt": "x", "stream": True}, "invalid_value", "one"),
-        ("/v1/images/generations", {"model": "minimax/image-01", "prompt": "x", "size": "7x5"}, "invalid_value", "1:1"),
-        ("/v1/audio/speech", {"model": "minimax/speech-02-hd", "input": "x", "response_format": "opus"},
+        ("/embeddings", {"model": "embed"}, "invalid_value", "'input' is missing"),
+        ("/embeddings", {"model": "embed", "input": []}, "invalid_value", "from 1 to"),
+        ("/images/generations", {"model": "zhipu/cogview-4", "prompt": "x", "stream": True}, "invalid_value", "one"),
+        ("/images/generations", {"model": "minimax/image-01", "prompt": "x", "size": "7x5"}, "invalid_value", "1:1"),
+        ("/audio/speech", {"model": "minimax/speech-02-hd", "input": "x", "response_format": "opus"},
          "invalid_value", "wav"),
-        ("/v1/embeddings", {"model": "zhipu/glm-4.6", "input": "x"}, "model_not_found", "/v1/chat/completions"),
-        ("/v1/chat/completions", {"model": "zhipu/embedding-3", "messages": []}, "model_not_found", "/v1/embeddings"),
-        ("/v1/rerank", {"model": "openai/x", "query": "q", "documents": ["d"]}, "model_not_found", "alibaba"),
+        ("/embeddings", {"model": "zhipu/glm-4.6", "input": "x"}, "model_not_found", "/v1/chat/completions"),
+        ("/chat/completions", {"model": "zhipu/embedding-3", "messages": []}, "model_not_found", "/v1/embeddings"),
+        ("/rerank", {"model": "openai/x", "query": "q", "documents": ["d"]}, "model_not_found", "alibaba"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_whole_and_named(fenli, path, body, code, telling):
-    status, _, answer = post(fenli, path, body)
+    status, _, answer = ask_plainly(fenli, path, body)
     error = json.loads(answer)["error"]
     assert (status >= 400, error["code"]) == (True, code)
     assert telling in error["message"]
@@ -383,22 +325,16 @@ def test_each_model_says_what_it_is_for(client):
 
 def test_the_vendors_books_agree(fenli):
     """Whatever the market says it served in units is in our books, and nothing else."""
-    _, headers, _ = post(fenli, "/v1/search", {"model": "zhipu/search-std", "query": "q"})
+    _, headers, _ = ask_plainly(fenli, "/search", {"model": "zhipu/search-std", "query": "q"})
     entry_of(fenli, headers)
-    with urllib.request.urlopen(f"http://127.0.0.1:{fenli.market_port}/market/served", timeout=30) as answer:
-        served = [json.loads(line) for line in answer.read().splitlines()]
-    theirs = sorted((one["vendor"], *one["units"].items()) for one in served if one.get("units"))
-    ours = [
-        entry
-        for entry in fenli.listing("ledger", "list", "--limit", "1000")
-        if entry["usage"] and "input" not in entry["usage"]
-    ]
+    theirs = sorted((one.vendor, *one.units.items()) for one in served(fenli.market_port) if one.units)
+    ours = [entry for entry in entries(fenli) if entry["usage"] and "input" not in entry["usage"]]
     assert theirs
     assert theirs == sorted((entry["vendor"], *entry["usage"].items()) for entry in ours)
 
 
 def test_what_was_paid_in_units_is_verified_and_can_be_rated_again(fenli):
-    _, headers, _ = post(fenli, "/v1/images/generations", {"model": "zhipu/glm-image", "prompt": "a cat", "n": 2})
+    _, headers, _ = ask_plainly(fenli, "/images/generations", {"model": "zhipu/glm-image", "prompt": "a cat", "n": 2})
     assert Decimal(entry_of(fenli, headers)["cost"]) == Decimal("0.2")
     assert "Sound" in fenli.command("ledger", "verify")
     fenli.command("archive", "write")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from fenli_service import serving, wait_for
+from fenli_service import client_of, is_known, serving, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,6 @@ def fenli(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("first") / "data") as running:
         running.wait_local()
         yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
 
 
 QUESTION = [{"role": "user", "content": "Say hello in one word."}]
@@ -88,7 +83,7 @@ def test_errors_arrive_as_the_clients_own_exceptions(client, fenli):
     with pytest.raises(openai.BadRequestError, match="context"):
         client.chat.completions.create(model="local", messages=[{"role": "user", "content": "word " * 9000}])
     with pytest.raises(openai.AuthenticationError, match="fenli key create"):
-        openai.OpenAI(base_url=fenli.url, api_key="fl-wrong", max_retries=0).models.list()
+        client_of(fenli, "fl-wrong").models.list()
 
 
 def test_the_models_are_listed(client):
@@ -141,14 +136,7 @@ def test_the_context_is_the_one_that_the_model_runs_with(fenli, client):
 
 def test_a_key_works_soon_and_a_revoked_one_stops(fenli):
     made = fenli.listing("key", "create", "--name", "short-lived")
-    other = openai.OpenAI(base_url=fenli.url, api_key=made["key"], max_retries=0)
-
-    def works() -> bool:
-        try:
-            return bool(other.models.list().data)
-        except openai.AuthenticationError:
-            return False
-
-    wait_for("the key to work", works)
+    other = client_of(fenli, made["key"])
+    wait_for("the key to work", lambda: is_known(other))
     fenli.command("key", "revoke", made["id"])
-    wait_for("the key to stop", lambda: not works())
+    wait_for("the key to stop", lambda: not is_known(other))

@@ -8,11 +8,7 @@ from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving, wait_for
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import entries, entries_of, entry_of, on_the_market, wait_for
 
 ASKED = ("alibaba", "zhipu", "tencent", "tencent-native")
 DRAWN = {  # how many, and CNY an image
@@ -22,33 +18,17 @@ DRAWN = {  # how many, and CNY an image
     "tencent/hy-image-lite": (1, "0.099"),
     "tencent-native/hunyuan-image": (2, None),
 }
+ROUTE = """
+[[routes]]
+name = "draw"
+targets = ["alibaba/wan2.2-t2i-plus", "zhipu/cogview-4"]
+"""
 
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawings")
-    vendors = [f"--vendor={vendor}" for vendor in ASKED]
-    with emulated_market("--at-once", *vendors) as port:
-        lines = ["[local]", "enabled = false", "[[routes]]", 'name = "draw"']
-        lines += ['targets = ["alibaba/wan2.2-t2i-plus", "zhipu/cogview-4"]']
-        for vendor in ASKED:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        environ = {KEYS[vendor]: market_key(vendor) for vendor in ASKED}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-
-
-def entries_of(fenli, call):
-    def found():
-        return [entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["call"] == call]
-
-    return sorted(wait_for("the books", found), key=lambda entry: entry["attempt"])
+    with on_the_market(tmp_path_factory.mktemp("drawings"), ASKED, config=ROUTE) as running:
+        yield running
 
 
 @pytest.mark.parametrize("model", DRAWN)
@@ -59,7 +39,7 @@ def test_images_come_in_one_answer_and_cost_what_came(fenli, client, model):
     )
     made = raw.parse()
     assert [image.url.startswith("https://market.example/") for image in made.data] == [True] * wanted
-    (entry,) = entries_of(fenli, raw.headers["x-fenli-call-id"])
+    entry = entry_of(fenli, raw.headers)
     assert entry["usage"] == {"images": wanted}
     if price is None:
         assert (made.usage.cost, entry["grade"], entry["cost"]) == (None, "unknown", None)
@@ -71,7 +51,7 @@ def test_images_come_in_one_answer_and_cost_what_came(fenli, client, model):
 def test_one_that_fails_is_free_and_the_next_target_draws(fenli, client):
     raw = client.images.with_raw_response.generate(model="draw", prompt="FAIL, please", n=2)
     assert raw.headers["x-fenli-vendor"] == "zhipu"
-    first, second = entries_of(fenli, raw.headers["x-fenli-call-id"])
+    first, second = entries_of(fenli, raw.headers)
     assert (first["vendor"], first["outcome"], first["grade"], first["cost"]) == (
         "alibaba",
         "server_error",
@@ -103,8 +83,8 @@ def test_a_caller_who_leaves_has_ordered_all_the_same(fenli):
         caller.sendall(lines.encode() + body)
 
     def booked():
-        entries = fenli.listing("ledger", "list", "--limit", "100")
-        return [entry for entry in entries if (entry["model"], entry["usage"]) == ("wan2.2-t2i-flash", {"images": 2})]
+        drawn = ("wan2.2-t2i-flash", {"images": 2})
+        return [entry for entry in entries(fenli) if (entry["model"], entry["usage"]) == drawn]
 
     (entry,) = wait_for("the books", booked)
     assert (entry["outcome"], entry["grade"], Decimal(entry["cost"])) == ("ok", "measured", Decimal("0.28"))

@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving, wait_for
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import ask_plainly, entries, entry_of, newcomer, on_the_market
 
 KEEPING = ("moonshot", "openai", "zhipu", "alibaba", "stepfun", "baichuan")
 READ = {"moonshot": "file-extract", "baichuan": "medical"}  # whose content is what was read out
 ASKED = (*KEEPING, "deepseek")
+ROUTE = """
+[[routes]]
+name = "long"
+targets = ["deepseek/deepseek-flash", "moonshot/kimi-k2.6"]
+"""
 REPORT = "第三季度：分厘不差。\n" * 10_000  # larger than what is read of a balance
 
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    vendors = [f"--vendor={vendor}" for vendor in ASKED]
-    with emulated_market("--at-once", *vendors) as port:
-        lines = ["[local]", "enabled = false"]
-        for vendor in ASKED:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        lines += ["[[routes]]", 'name = "long"', 'targets = ["deepseek/deepseek-flash", "moonshot/kimi-k2.6"]']
-        environ = {KEYS[vendor]: market_key(vendor) for vendor in ASKED}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield running
-
-
-def client_of(fenli, *arguments):
-    """With a key of its own."""
-    key = fenli.listing("key", "create", *arguments)["key"]
-    client = openai.OpenAI(base_url=fenli.url, api_key=key, max_retries=0)
-    wait_for("the key", lambda: is_known(client))
-    return client
-
-
-def is_known(client):
-    try:
-        return client.models.list() is not None
-    except openai.AuthenticationError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+    with on_the_market(tmp_path_factory.mktemp("files"), ASKED, config=ROUTE) as running:
+        yield running
 
 
 def test_a_long_document_is_read_out_and_asked_about(fenli, client):
@@ -109,7 +79,7 @@ def test_a_route_leads_to_its_first_vendor_that_keeps_files(client):
 
 
 def test_nobody_sees_the_files_of_others(fenli, client):
-    other = client_of(fenli, "--name", "other")
+    other = newcomer(fenli, "--name", "other")
     where = {"vendor": "moonshot"}
     mine = client.files.create(file=("mine.txt", b"secret"), purpose="file-extract", extra_body=where)
     theirs = other.files.create(file=("theirs.txt", b"x"), purpose="file-extract", extra_body=where)
@@ -127,7 +97,7 @@ def test_nobody_sees_the_files_of_others(fenli, client):
 
 
 def test_a_key_for_some_models_names_one_of_them(fenli):
-    limited = client_of(fenli, "--model", "moonshot/kimi-k2.6")
+    limited = newcomer(fenli, "--model", "moonshot/kimi-k2.6")
     for named in ({"vendor": "openai"}, {"model": "zhipu/glm-4.6"}, {}):
         with pytest.raises(openai.PermissionDeniedError):
             limited.files.create(file=("a.txt", b"x"), purpose="batch", extra_body=named)
@@ -165,13 +135,9 @@ def test_what_cannot_be_kept_is_refused_and_named(client, said, telling):
     ],
 )
 def test_what_is_no_request_about_a_file_is_refused(fenli, method, path, status):
-    request = urllib.request.Request(
-        fenli.url + path, headers={"authorization": f"Bearer {fenli.first_key}"}, method=method
-    )
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=30)
-    assert refused.value.code == status
-    assert json.loads(refused.value.read())["error"]["message"]
+    found, _, body = ask_plainly(fenli, path, method=method)
+    assert found == status
+    assert json.loads(body)["error"]["message"]
 
 
 def test_files_are_in_no_book(fenli, client):
@@ -180,9 +146,5 @@ def test_files_are_in_no_book(fenli, client):
     raw = client.chat.completions.with_raw_response.create(
         model="deepseek/deepseek-flash", messages=[{"role": "user", "content": "hi"}]
     )
-
-    def posted():
-        entries = fenli.listing("ledger", "list", "--limit", "1000")
-        return entries if raw.headers["x-fenli-call-id"] in {entry["call"] for entry in entries} else None
-
-    assert "openai" not in {entry["vendor"] for entry in wait_for("the books", posted)}
+    entry_of(fenli, raw.headers)
+    assert "openai" not in {entry["vendor"] for entry in entries(fenli)}

@@ -7,11 +7,7 @@ from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import entry_of, on_the_market
 
 VENDORS_HERE = ("anthropic", "google")
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}  # who caches unasked makes nothing of it
@@ -26,20 +22,8 @@ MODELS = {"anthropic": "anthropic/claude-haiku-4-5", "google": "google/gemini-3.
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("natives")
-    with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in VENDORS_HERE)) as port:
-        lines = ["[local]", "enabled = false"]
-        for vendor in VENDORS_HERE:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        environ = {KEYS[vendor]: market_key(vendor) for vendor in VENDORS_HERE}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+    with on_the_market(tmp_path_factory.mktemp("natives"), VENDORS_HERE) as running:
+        yield running
 
 
 def asked(client, vendor, stream, messages):
@@ -79,7 +63,7 @@ def test_what_is_written_to_a_cache_for_an_hour_has_its_own_price(fenli, client)
     """At the list's price: a million tokens read, written for an hour and answered cost $1, $2 and $5."""
     question = {"role": "user", "content": [{"type": "text", "text": "Once upon a time " * 30, **MARK}]}
     raw = client.chat.completions.with_raw_response.create(model=MODELS["anthropic"], messages=[question])
-    [entry] = [one for one in fenli.listing("ledger", "list") if one["call"] == raw.headers["x-fenli-call-id"]]
+    entry = entry_of(fenli, raw.headers)
     usage = entry["usage"]
     assert usage["cache_write_1h"] == raw.parse().usage.prompt_tokens_details.cache_write_tokens > 100
     assert Decimal(entry["cost"]) == Decimal(usage["input"] + 2 * usage["cache_write_1h"] + 5 * usage["output"]) / 10**6

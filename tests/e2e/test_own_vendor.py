@@ -33,11 +33,6 @@ def fenli(tmp_path_factory):
             yield running
 
 
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-
-
 def test_it_answers_whole_and_streamed_at_its_own_price(fenli, client):
     whole = client.chat.completions.create(model="acme/gpt-5-mini", messages=QUESTION)
     assert whole.choices[0].message.content

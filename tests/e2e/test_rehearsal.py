@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import openai
-from fenli_service import Fenli, wait_for
+from fenli_service import Fenli, client_of, wait_for
 
 from fenli.market.served import Serving, read_served
 from fenli.values.instants import parse_instant
@@ -146,7 +145,7 @@ def test_every_vendor_of_the_catalogue_answers_and_charges_what_we_book(tmp_path
     models = {name: vendor.models[0].id for name, vendor in VENDORS.items() if vendor.models}
     models |= {"acme": "acme-large", "vllm": "mine"}
     with rehearsing(tmp_path / "books", config=OWN) as fenli:
-        client = openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+        client = client_of(fenli)
 
         def answer(vendor: str) -> str | None:
             asked = [{"role": "user", "content": f"What does a token of {vendor} cost?"}]

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, serving
+from fenli_service import on_the_market, price_file
 
 from fenli.errors import Kind
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
 
 UNPRICED = (  # under this name, by fenli's own book
     "vllm", "ollama", "alibaba-native", "minimax-native", "ollama-native", "iflytek-ws", "tiangong",
@@ -72,40 +70,19 @@ REFUSALS = (
 QUESTION = [{"role": "user", "content": "How many mills make a cent? 一分等于几厘?"}]
 
 
-def price_file(vendor: str) -> str:
+def text_of_prices(vendor: str) -> str:
     model, currency, *amounts = PRICES[vendor]
-    prices = ", ".join(
-        f'{meter} = "{amount}"' for meter, amount in zip(("input", "cached_input", "output"), amounts, strict=True)
-    )
+    prices = dict(zip(("input", "cached_input", "output"), amounts, strict=True))
     head = f'names = {{ en = "{vendor}", zh = "{vendor}" }}\ncurrency = "{currency}"\ninstant_basis = "start"\n'
-    return (
-        f'vendor = "{vendor}"\n{head if vendor in UNPRICED else ""}'
-        f'[[offers]]\nmodel = "{model}"\neffective_from = 2026-01-01T00:00:00Z\n'
-        f'currency = "{currency}"\nunit = "1M_tokens"\nprices = {{ {prices} }}\n'
-        'source = "this test"\nconfidence = "high"\n'
-    )
+    return price_file(vendor, model, prices, currency=currency, head=head if vendor in UNPRICED else "")
 
 
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("vendors")
-    (folder / "prices").mkdir()
-    with emulated_market("--at-once", *(f"--vendor={vendor}" for vendor in PRICES)) as port:
-        lines = ["[local]", "enabled = false", "[prices]", f'directories = ["{folder}/prices"]']
-        environ = {name: market_key(vendor) for vendor, name in KEYS.items()} | {"LOCAL_KEY": market_key("local")}
-        for vendor in PRICES:
-            (folder / "prices" / f"{vendor}.toml").write_text(price_file(vendor))
-            origin, path = parse_base_url(VENDORS[vendor].base_url)
-            scheme = "ws" if origin.scheme == "wss" else "http"
-            lines += [f"[vendors.{vendor}]", f'base_url = "{scheme}://127.0.0.1:{port}/{vendor}{path}"']
-        lines += ['api_key = "${env:LOCAL_KEY}"'] if lines[-2] == "[vendors.local]" else []
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+    prices = {vendor: text_of_prices(vendor) for vendor in PRICES}
+    config = 'api_key = "${env:LOCAL_KEY}"'  # of the last, which is local
+    with on_the_market(tmp_path_factory.mktemp("vendors"), PRICES, config=config, prices=prices) as running:
+        yield running
 
 
 def by_hand(vendor: str, usage: dict[str, int]) -> Decimal:

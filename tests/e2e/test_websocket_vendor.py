@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import emulated_market, serving, wait_for
+from fenli_service import emulated_market, entries, entries_of, entry_of, price_file, served, serving, wait_for
 
 from fenli.market.market import market_key
-from fenli.market.served import read_served
 
 QUESTION = [{"role": "user", "content": "How many mills make a cent? 一分等于几厘?"}]
 SPARK = "iflytek-ws/spark-max"
@@ -53,20 +51,12 @@ BROKEN = {
     "html": ("answer_truncated", "answer_truncated"),
     "error_inside@3": ("vendor_error", "vendor_error"),
 }
-PRICE = """
-vendor = "iflytek-ws"
-names = { en = "Spark", zh = "星火" }
-currency = "CNY"
-instant_basis = "start"
-[[offers]]
-model = "spark-max"
-effective_from = 2026-01-01T00:00:00Z
-currency = "CNY"
-unit = "1M_tokens"
-prices = { input = "2.000001", output = "3.000007" }
-source = "this test"
-confidence = "high"
-"""
+PRICE = price_file(
+    "iflytek-ws",
+    "spark-max",
+    {"input": "2.000001", "output": "3.000007"},
+    head='names = { en = "Spark", zh = "星火" }\ncurrency = "CNY"\ninstant_basis = "start"\n',
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +80,6 @@ def fenli(tmp_path_factory, market):
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-
-
-def served(market: int):
-    with urllib.request.urlopen(f"http://127.0.0.1:{market}/market/served", timeout=10) as reply:
-        return read_served(reply.read())
-
-
-def entries_of(fenli, call: str):
-    entries = [entry for entry in fenli.listing("ledger", "list", "--limit", "100") if entry["call"] == call]
-    return sorted(entries, key=lambda entry: entry["attempt"])
-
-
 def test_tokens_and_cost_are_exact(fenli, client, market):
     for stream in (False, True):
         more = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
@@ -113,7 +88,7 @@ def test_tokens_and_cost_are_exact(fenli, client, market):
         book = next(serving for serving in served(market) if serving.id == answer.id)
         told = answer.usage
         assert (book.prompt_tokens, book.completion_tokens) == (told.prompt_tokens, told.completion_tokens)
-        [entry] = entries_of(fenli, raw.headers["x-fenli-call-id"])
+        entry = entry_of(fenli, raw.headers)
         assert (entry["grade"], entry["currency"], entry["status"]) == ("measured", "CNY", 101)
         cost = book.prompt_tokens * Decimal("2.000001") + book.completion_tokens * Decimal("3.000007")
         assert Decimal(entry["cost"]) == cost / 10**6
@@ -123,7 +98,7 @@ def test_a_wrong_secret_and_a_busy_engine_are_passed_over(fenli, client):
     raw = client.chat.completions.with_raw_response.create(model="safe", messages=QUESTION, stream=True)
     assert list(raw.parse())[-1].choices[0].finish_reason == "stop"
     assert raw.headers["x-fenli-vendor"] == "deepseek"
-    attempts = entries_of(fenli, raw.headers["x-fenli-call-id"])
+    attempts = entries_of(fenli, raw.headers)
     assert [(one["vendor"], one["outcome"], one["grade"]) for one in attempts] == [
         ("another", "bad_key", "none"),
         ("busy", "overloaded", "none"),
@@ -173,9 +148,5 @@ def test_who_leaves_is_followed_to_the_vendor(fenli, client, market):
     assert [serving.outcome for serving in gone] == ["gone"]
     assert wait_for(
         "our book",
-        lambda: [
-            entry["grade"]
-            for entry in fenli.listing("ledger", "list", "--limit", "100")
-            if entry["outcome"] == "client_gone"
-        ],
+        lambda: [entry["grade"] for entry in entries(fenli) if entry["outcome"] == "client_gone"],
     ) == ["estimated"]

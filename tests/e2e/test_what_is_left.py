@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from fenli_service import Fenli, emulated_market, free_port, serving, wait_for
+from fenli_service import (
+    Fenli,
+    ask_plainly,
+    client_of,
+    emulated_market,
+    free_port,
+    price_file,
+    serving,
+    told_by_office,
+    wait_for,
+)
 
 from fenli.market.market import market_key
 
@@ -27,11 +36,8 @@ def configuration(folder: Path, port: int, every: str = "1s") -> str:
     lines += ["[office]", f'poll_balances = "{every}"'] if every else []
     for vendor, path in (("deepseek", ""), ("moonshot", "/v1"), ("stepfun", "/v1")):
         lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        (folder / "prices" / f"{vendor}.toml").write_text(
-            f'vendor = "{vendor}"\n[[offers]]\nmodel = "{MODELS[vendor]}"\neffective_from = 2026-01-01T00:00:00Z\n'
-            f'currency = "CNY"\nunit = "1M_tokens"\nsource = "this test"\nconfidence = "high"\n'
-            f'prices = {{ input = "{PRICE}", cached_input = "{PRICE}", output = "{PRICE}" }}\n'
-        )
+        prices = dict.fromkeys(("input", "cached_input", "output"), PRICE)
+        (folder / "prices" / f"{vendor}.toml").write_text(price_file(vendor, MODELS[vendor], prices))
     return "\n".join(lines) + "\n"
 
 
@@ -40,16 +46,12 @@ def environ(**changed: str) -> dict[str, str]:
 
 
 def call(fenli: Fenli, vendor: str, **more: Any) -> Any:
-    client = openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
-    return client.chat.completions.create(model=f"{vendor}/{MODELS[vendor]}", messages=QUESTION, **more)
+    return client_of(fenli).chat.completions.create(model=f"{vendor}/{MODELS[vendor]}", messages=QUESTION, **more)
 
 
 def last(fenli: Fenli, vendor: str) -> dict[str, Any]:
     """Its last answer, from the office's admin API."""
-    request = urllib.request.Request(f"http://127.0.0.1:{fenli.office_port}/api/balances")
-    request.add_header("authorization", f"Bearer {(fenli.data / 'admin-token').read_text().strip()}")
-    with urllib.request.urlopen(request, timeout=10) as reply:
-        polls = json.load(reply)["balances"]
+    polls = told_by_office(fenli, "balances")["balances"]
     return next((poll for poll in polls if poll["vendor"] == vendor), {"outcome": None, "holdings": []})
 
 
@@ -97,10 +99,8 @@ def test_a_vendor_that_does_not_tell_stays_on_and_the_office_asks_again(tmp_path
             with pytest.raises(openai.InternalServerError) as refused:
                 call(fenli, "moonshot")
             assert refused.value.code == "vendor_credential"
-            request = urllib.request.Request(f"{fenli.url}/models")
-            request.add_header("authorization", f"Bearer {fenli.first_key}")
-            with urllib.request.urlopen(request, timeout=10) as reply:
-                assert f'"moonshot/{MODELS["moonshot"]}"' in reply.read().decode()
+            _, _, models = ask_plainly(fenli, "/models")
+            assert f'"moonshot/{MODELS["moonshot"]}"' in models.decode()
         wait_until(fenli, "deepseek", outcome="server_error")
         shown = fenli.command("balance", "deepseek")
         assert shown.count("server_error") >= 2

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import urllib.error
-import urllib.request
 import wave
 from decimal import Decimal
 
 import openai
 import pytest
-from fenli_service import KEYS, emulated_market, entries, entries_of, entry_of, serving
-
-from fenli.market.market import market_key
-from fenli.vendors.catalog import VENDORS
-from fenli.vendors.contract import parse_base_url
+from fenli_service import ask_plainly, entries, entries_of, entry_of, on_the_market, served
 
 ASKED = ("openai", "stepfun", "zai", "zhipu")
+ROUTE = """
+[[routes]]
+name = "dictate"
+targets = ["zhipu/glm-asr-2512", "stepfun/step-asr"]
+"""
 MP3 = (b"\xff\xfb\x90\x00" + bytes(413)) * 100  # 100 frames of 1,152 samples at 44,100 Hz: 2.6 s
 
 
@@ -35,23 +34,8 @@ def wav(seconds: float) -> tuple[str, bytes, str]:
 @pytest.fixture(scope="module")
 def fenli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sounds")
-    vendors = [f"--vendor={vendor}" for vendor in ASKED]
-    with emulated_market("--at-once", "--fault=zhipu:overloaded", *vendors) as port:
-        lines = ["[local]", "enabled = false"]
-        for vendor in ASKED:
-            path = parse_base_url(VENDORS[vendor].base_url)[1]
-            lines += [f"[vendors.{vendor}]", f'base_url = "http://127.0.0.1:{port}/{vendor}{path}"']
-        lines += ["[[routes]]", 'name = "dictate"', 'targets = ["zhipu/glm-asr-2512", "stepfun/step-asr"]']
-        keys = KEYS | {"zai": "ZAI_API_KEY"}
-        environ = {name: market_key(vendor) for vendor, name in keys.items() if vendor in ASKED}
-        with serving(folder / "data", config="\n".join(lines) + "\n", environ=environ) as running:
-            running.market_port = port
-            yield running
-
-
-@pytest.fixture(scope="module")
-def client(fenli):
-    return openai.OpenAI(base_url=fenli.url, api_key=fenli.first_key, max_retries=0)
+    with on_the_market(folder, ASKED, "--fault=zhipu:overloaded", config=ROUTE) as running:
+        yield running
 
 
 def dollars(seconds: int) -> Decimal:
@@ -192,20 +176,18 @@ def test_a_refusal_says_why(client, asked, raised, telling):
 
 
 def test_json_is_told_to_be_a_form(fenli):
-    lines = {"authorization": f"Bearer {fenli.first_key}", "content-type": "application/json"}
-    request = urllib.request.Request(f"{fenli.url}/audio/transcriptions", b'{"model":"whisper-1"}', lines)
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=30)
-    assert "multipart/form-data" in json.loads(caught.value.read())["error"]["message"]
+    status, _, body = ask_plainly(
+        fenli, "/audio/transcriptions", {"model": "whisper-1"}, content_type="application/json"
+    )
+    assert status >= 400
+    assert "multipart/form-data" in json.loads(body)["error"]["message"]
 
 
 def test_the_vendors_books_agree(fenli, client):
     """But for what it told of by words alone, whatever the market charges in seconds is in our books."""
     raw = client.audio.transcriptions.with_raw_response.create(model="whisper-1", file=wav(5))
     entry_of(fenli, raw.headers)
-    with urllib.request.urlopen(f"http://127.0.0.1:{fenli.market_port}/market/served", timeout=30) as answer:
-        served = [json.loads(line) for line in answer.read().splitlines()]
-    theirs = sorted(str(one["units"]) for one in served if one.get("units") and one.get("told"))
+    theirs = sorted(str(one.units) for one in served(fenli.market_port) if one.units and one.told)
     ours = [entry for entry in entries(fenli) if entry["grade"] == "measured"]
     assert theirs
     assert theirs == sorted(str(entry["usage"]) for entry in ours)
