@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from fenli.market.services.service import Made, Piece, framed, named, tokens_of
+from fenli.clock import SECOND
+from fenli.market.services.service import DONE, EVENTS, Made, Piece, event, named, tokens_of
 from fenli.market.usage import Count, UsageShape, split_tokens
 from fenli.sim.random import Stream
 
 LIMIT: Final = 16  # where the caller names none
-_EVENTS: Final = b"text/event-stream; charset=utf-8"
-_DONE: Final = framed(b"[DONE]")
 
 
 class _Options(msgspec.Struct):
@@ -55,12 +54,13 @@ class Completing(msgspec.Struct, frozen=True):
         count = Count(tokens_of(asked.prompt, asked.suffix or ""), len(kept) * wanted)
         usage = self.usage.object(count)
         base = {
-            "id": f"cmpl-{chance.bytes(12).hex()}", "object": "text_completion", "created": at // 10**9, "model": model,
+            "id": f"cmpl-{chance.bytes(12).hex()}", "object": "text_completion", "created": at // SECOND,
+            "model": model,
         }  # fmt: skip
         before = asked.prompt if asked.echo else ""
         if asked.stream:
             pieces = self._streamed(asked, base, [before, *kept] if before else kept, finish, usage)
-            return Made(_DONE, count, told=usage, content_type=_EVENTS, pieces=tuple(pieces))
+            return Made(DONE, count, told=usage, content_type=EVENTS, pieces=tuple(pieces))
         choices = [_choice(index, before + "".join(kept), finish) for index in range(wanted)]
         return Made(msgspec.json.encode({**base, "choices": choices, "usage": usage}), count, told=usage)
 
@@ -74,17 +74,13 @@ class Completing(msgspec.Struct, frozen=True):
         for place, text in enumerate(texts):
             for index in range(wanted):
                 produced += place >= unpaid
-                yield Piece(_event({**base, "choices": [_choice(index, text, None)], **usual}), produced)
+                yield Piece(event({**base, "choices": [_choice(index, text, None)], **usual}), produced)
         for index in range(wanted):
             told = {"usage": usage} if self.unasked and index == wanted - 1 else usual
-            yield Piece(_event({**base, "choices": [_choice(index, "", finish)], **told}), produced)
+            yield Piece(event({**base, "choices": [_choice(index, "", finish)], **told}), produced)
         if extra:
-            yield Piece(_event({**base, "choices": [], "usage": usage}), produced)
+            yield Piece(event({**base, "choices": [], "usage": usage}), produced)
 
 
 def _choice(index: int, text: str, finish: str | None) -> dict[str, Any]:
     return {"index": index, "text": text, "finish_reason": finish, "logprobs": None}
-
-
-def _event(chunk: dict[str, Any]) -> bytes:
-    return framed(msgspec.json.encode(chunk))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from email.message import Message
-from email.parser import BytesParser
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,12 +12,13 @@ import msgspec
 
 from fenli.clock import SECOND
 from fenli.market.requests import Ask
+from fenli.market.services.forms import data_of, parts_of
+from fenli.market.services.service import JSON
 from fenli.sim.random import Stream
 
 _KEPT: Final = 4096
 _LISTED: Final = 1_000
 _NAMED: Final = re.compile(r'filename="([^"]*)"')
-JSON: Final = b"application/json"
 
 
 class FileShape(msgspec.Struct, frozen=True):
@@ -74,21 +74,13 @@ class Cabinet:
         return self._content(kept) if rest else (msgspec.json.encode(_object(kept)), JSON)
 
     def _take(self, ask: Ask, now: int, chance: Stream) -> dict[str, Any]:
-        head = f"Content-Type: {ask.headers.get('content-type', '')}\r\n\r\n".encode()
-        form = BytesParser().parsebytes(head + ask.body)
-        parts = form.get_payload()
-        if not isinstance(parts, list):
-            raise ValueError("multipart/form-data is required")
-        fields: dict[str, Message] = {}
-        for part in parts:
-            if isinstance(part, Message):
-                fields[str(part.get_param("name", "", "content-disposition"))] = part
+        fields = dict(parts_of(ask))
         if set(fields) != {"file", "purpose"}:
             raise ValueError(f"file and purpose are required, not {', '.join(fields)}")
-        purpose, file = _bytes(fields["purpose"]).decode(), fields["file"]
+        purpose, file = data_of(fields["purpose"]).decode(), fields["file"]
         if self.shape.purposes and purpose not in self.shape.purposes:
             raise ValueError(f"purpose: {purpose} is none of {', '.join(self.shape.purposes)}")
-        kept = _Kept(chance.bytes(10).hex(), _name(file), purpose, now, _bytes(file), file.get_content_type())
+        kept = _Kept(chance.bytes(10).hex(), _name(file), purpose, now, data_of(file), file.get_content_type())
         if not kept.data or not kept.name:
             raise ValueError("file: is empty")
         self._files[kept.id] = kept
@@ -128,8 +120,3 @@ def _name(file: Message) -> str:
     heads = {name.lower(): value for name, value in file.raw_items()}
     found = _NAMED.search(heads.get("content-disposition", ""))
     return "" if found is None else found[1].encode("ascii", "surrogateescape").decode()
-
-
-def _bytes(part: Message) -> bytes:
-    data = part.get_payload(decode=True)
-    return data if isinstance(data, bytes) else b""

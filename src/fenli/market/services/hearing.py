@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import wave
-from email.message import Message
-from email.parser import BytesParser
 from typing import Any, Final
 
 import msgspec
 
 from fenli.clock import SECOND
 from fenli.market.requests import Ask
-from fenli.market.services.service import Made, Piece, framed, tokens_of
+from fenli.market.services.forms import data_of, parts_of
+from fenli.market.services.service import DONE, EVENTS, Made, Piece, event, tokens_of
 from fenli.market.usage import split_tokens
 from fenli.sim.random import Stream
 
@@ -21,7 +20,6 @@ from fenli.sim.random import Stream
 BYTES_PER_SECOND: Final = 16_000
 TOKENS_PER_SECOND: Final = 10
 TEXTS: Final = ("text", "srt", "vtt")
-EVENTS: Final = b"text/event-stream; charset=utf-8"
 PLAIN: Final = b"text/plain; charset=utf-8"
 _ENDINGS: Final = (".flac", ".m4a", ".mp3", ".mp4", ".mpeg", ".mpga", ".ogg", ".wav", ".webm")
 
@@ -50,23 +48,23 @@ class Hearing(msgspec.Struct, frozen=True):
     verb: str = "Heard"
 
     def of(self, ask: Ask) -> Listening:
-        return Listening(self, ask)
+        return Listening(self, _sound(ask))
 
 
 class Listening(msgspec.Struct, frozen=True):
     """One request of it. Implements `fenli.market.services.service.Service`."""
 
     at: Hearing
-    ask: Ask
+    sound: Sound
 
     def model(self, body: bytes) -> str:
-        model = _sound(self.ask).texts.get("model", "")
+        model = self.sound.texts.get("model", "")
         if not model:
             raise msgspec.DecodeError("model: is required")
         return model
 
     def make(self, body: bytes, model: str, at: int, chance: Stream) -> Made:
-        sound = _sound(self.ask)
+        sound = self.sound
         counts = model in self.at.in_tokens
         formats = ("json",) if counts else self.at.formats
         wanted = sound.texts.get("response_format") or ("" if self.at.asks_format else formats[0])
@@ -83,12 +81,12 @@ class Listening(msgspec.Struct, frozen=True):
         if wanted in TEXTS:
             return Made(_written(wanted, text, lasts).encode(), units=units, content_type=PLAIN)
         answer: dict[str, Any] = {"text": text}
-        if sound.texts.get("stream") == "true" and model.startswith(self.at.streaming or ("\0",)):
+        if sound.texts.get("stream") == "true" and model.startswith(self.at.streaming):
             told = {} if usage is None else {"usage": usage}
-            events = [{"type": "transcript.text.delta", "delta": word} for word in split_tokens(text)]
+            deltas = [{"type": "transcript.text.delta", "delta": word} for word in split_tokens(text)]
             last = {"type": "transcript.text.done", **answer, **told}
-            pieces = tuple(Piece(framed(msgspec.json.encode(event)), 0) for event in (*events, last))
-            return Made(framed(b"[DONE]"), units=units, told=usage, content_type=EVENTS, pieces=pieces)
+            pieces = tuple(Piece(event(said), 0) for said in (*deltas, last))
+            return Made(DONE, units=units, told=usage, content_type=EVENTS, pieces=pieces)
         if self.at.named:
             answer = {
                 "id": chance.bytes(12).hex(),
@@ -141,17 +139,9 @@ def _written(wanted: str, text: str, lasts: int) -> str:
 
 def _sound(ask: Ask) -> Sound:
     """Raises msgspec.DecodeError for what is no form with a file."""
-    head = f"Content-Type: {ask.headers.get('content-type', '')}\r\n\r\n".encode()
-    parts = BytesParser().parsebytes(head + ask.body).get_payload()
-    if not isinstance(parts, list):
-        raise msgspec.DecodeError("multipart/form-data is required")
     texts, files = {}, []
-    for part in parts:
-        assert isinstance(part, Message)
-        name = str(part.get_param("name", "", "content-disposition"))
-        data = part.get_payload(decode=True)
-        assert isinstance(data, bytes)
-        file = part.get_filename()
+    for name, part in parts_of(ask):
+        file, data = part.get_filename(), data_of(part)
         if file is not None and name == "file":
             files.append((file, data))
         else:

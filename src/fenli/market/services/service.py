@@ -11,6 +11,7 @@ from fenli.market.usage import Count
 from fenli.sim.random import Stream
 
 JSON: Final = b"application/json"
+EVENTS: Final = b"text/event-stream; charset=utf-8"
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
@@ -52,7 +53,7 @@ class Form(Protocol):
     """An endpoint that is asked with a form, which its headers take apart."""
 
     def of(self, ask: Ask) -> Service:
-        """For this one request."""
+        """For this one request. Raises msgspec.DecodeError for what is none."""
 
 
 class Named(msgspec.Struct):
@@ -65,6 +66,13 @@ named = msgspec.json.Decoder(Named).decode
 def framed(data: bytes) -> bytes:
     """As an event of a stream."""
     return b"data: " + data + b"\n\n"
+
+
+def event(said: dict[str, Any]) -> bytes:
+    return framed(msgspec.json.encode(said))
+
+
+DONE: Final = framed(b"[DONE]")
 
 
 def tokens_of(*texts: str) -> int:
