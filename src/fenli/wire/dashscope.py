@@ -18,7 +18,7 @@ from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.decoded import refuse_unknown
 from fenli.wire.openai_chat.request import TRUE, ChatRequest, Member, encode_members
 from fenli.wire.openai_chat.whole import given
-from fenli.wire.translated import CallPart, Said
+from fenli.wire.translated import CallPart, Said, words_of
 
 INCREMENTAL: Final = "incremental_output"
 # Members of a request that `parameters` have under the same name.
@@ -225,12 +225,8 @@ class GenerationReader:
         return output.choices or []
 
     def _said(self, choice: _Choice, request_id: str | None) -> Said:
-        message, index = choice.message, choice.index
-        if message is None:
-            if index not in self._begun:
-                raise ValueError("a choice says nothing")
-            message = _Message()
-        self._begun.add(index)
+        index = choice.index
+        message = words_of(choice.message, index, self._begun, _Message())
         content = message.content or ""
         text = content if isinstance(content, str) else "".join(part.text for part in content)
         finish = None if choice.finish_reason in _UNFINISHED or index in self._finished else choice.finish_reason

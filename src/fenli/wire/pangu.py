@@ -13,7 +13,7 @@ import msgspec
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.decoded import ChatBody
 from fenli.wire.openai_chat.whole import given
-from fenli.wire.translated import Said
+from fenli.wire.translated import Said, words_of
 
 # Members that go on as they came.
 TAKEN: Final = frozenset({"temperature", "top_p", "n", "presence_penalty", "frequency_penalty", "user"})
@@ -58,12 +58,7 @@ class PanguReader:
         return said if self._streamed or not part.choices else [*said, *self._rest("stop")]
 
     def _choice(self, choice: _Choice) -> Said:
-        words = choice.message or choice.delta
-        if words is None:
-            if choice.index not in self._begun:
-                raise ValueError("a choice says nothing")
-            words = _Words()
-        self._begun.add(choice.index)
+        words = words_of(choice.message or choice.delta, choice.index, self._begun, _Words())
         if choice.finish_reason:
             self._finished.add(choice.index)
         return Said(choice=choice.index, text=words.content or "", finish=choice.finish_reason or None)

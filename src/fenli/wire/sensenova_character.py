@@ -35,12 +35,9 @@ def encode_play(
 ) -> bytes:  # fmt: skip
     """The request's body. ``model`` is JSON; ``limit`` is in tokens; ``gender`` is what is said of who has none, since
     the dialect asks for one. Where the request has settings of its own they stand. Raises CallRefused."""
-    body: dict[str, Any] = {"model": msgspec.Raw(model)}
     own = any(name in fields for name in SETTINGS)
-    if own:
-        roles = _roles(fields)
-    else:
-        roles, body = _described(chat, persona or Persona(), body, vendor, gender)
+    roles, settings = (_roles(fields), {}) if own else _described(chat, persona or Persona(), vendor, gender)
+    body: dict[str, Any] = {"model": msgspec.Raw(model), **settings}
     said = [message for message in chat.messages if not _is_system(message)]
     body["messages"] = [_line(message, roles, vendor, own=own) for message in said]
     if limit is not None:
@@ -59,9 +56,8 @@ def _roles(fields: dict[str, bytes | msgspec.Raw]) -> _Roles:
         raise CallRefused(Code.INVALID_VALUE, message, "role_setting") from None
 
 
-def _described(
-    chat: ChatBody, persona: Persona, body: dict[str, Any], vendor: str, gender: str
-) -> tuple[_Roles, dict[str, Any]]:
+def _described(chat: ChatBody, persona: Persona, vendor: str, gender: str) -> tuple[_Roles, dict[str, Any]]:
+    """Who speaks, and the members that say so."""
     bot, user = persona.bot_name or _NAMES[0], persona.user_name or _NAMES[1]
     if bot == user:
         raise _refused("fenli.persona.user_name", f"both sides are called {bot!r}, and {vendor} tells them by name")
@@ -75,12 +71,12 @@ def _described(
     if persona.examples:
         more["examples"] = [{user: one.user, bot: one.bot} for one in persona.examples]
     other = {"other_setting": _encode(more).decode()} if more else {}
-    body["character_settings"] = [
+    settings = [
         {"name": user, "gender": gender, **_detail(persona.user_profile)},
         {"name": bot, "gender": gender, **_detail(profile), **other},
     ]
-    body["role_setting"] = {"user_name": user, "primary_bot_name": bot}
-    return _Roles(bot, user), body
+    roles = {"user_name": user, "primary_bot_name": bot}
+    return _Roles(bot, user), {"character_settings": settings, "role_setting": roles}
 
 
 def _detail(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import msgspec
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.decoded import ChatBody, Message, NamedTool, Tool, ToolCall
 from fenli.wire.openai_chat.whole import given
-from fenli.wire.translated import CallPart, Said
+from fenli.wire.translated import CallPart, Said, words_of
 
 # What the dialect has a word for that OpenAI's has not, by the name that its compatible endpoint takes it under.
 OWN: Final = {
@@ -74,12 +74,7 @@ class TencentCloudReader:
         return [head, *said]
 
     def _choice(self, choice: _Choice) -> Said:
-        words = choice.Delta or choice.Message
-        if words is None:
-            if choice.Index not in self._begun:
-                raise ValueError("a choice says nothing")
-            words = _Words()
-        self._begun.add(choice.Index)
+        words = words_of(choice.Delta or choice.Message, choice.Index, self._begun, _Words())
         finish = choice.FinishReason or None
         return Said(
             choice=choice.Index,

@@ -9,7 +9,7 @@ to `fenli.wire.answers.Answer`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ ANSWER_MAX: Final = 64 * 1024 * 1024
 _MESSAGE: Final = 64  # bytes that any message takes here at least, however little it says
 # What some say of how an answer ended while it goes on.
 _UNFINISHED: Final = ("", "null")
+_Words = TypeVar("_Words")
 
 
 class CallPart(msgspec.Struct, frozen=True, gc=False):
@@ -326,6 +327,15 @@ class _Choice:
             message["tool_calls"] = [_joined(parts, made_id(at)) for at, parts in sorted(self._calls.items())]
         choice = {"index": index, "message": message, "finish_reason": self._finish}
         return choice | {"logprobs": {"content": self._logprobs}} if self._logprobs else choice
+
+
+def words_of(words: _Words | None, choice: int, begun: set[int], none: _Words) -> _Words:
+    """What an event says of ``choice``, ``none`` where that has said something before (it is among the ``begun``) and
+    only ends. Raises ValueError for one that has said nothing."""
+    if words is None and choice not in begun:
+        raise ValueError("a choice says nothing")
+    begun.add(choice)
+    return none if words is None else words
 
 
 def spelled(arguments: msgspec.Raw) -> str:
