@@ -37,24 +37,43 @@ class _ZhipuTask(msgspec.Struct):
     video_result: list[_Result] | None = None
 
 
-class _Content(msgspec.Struct):
+class Content(msgspec.Struct):
+    """Each vendor has its own name for where a video is."""
+
     video_url: str | None = None
     result_url: str | None = None
+    url: str | None = None
 
 
 class _Error(msgspec.Struct):
     message: str | None = None
 
 
-class _ContentTask(msgspec.Struct):
+class ContentTask(msgspec.Struct):
+    """A task as Ark, Huawei and MiniMax's second API tell of it."""
+
     status: str
-    content: _Content | None = None
+    content: Content | None = None
     error: _Error | None = None
+
+    @property
+    def made(self) -> Content:
+        return self.content or Content()
+
+    def film(self, url: str | None, lost: tuple[str, ...]) -> Film:
+        """``url``: where the video is, once it is there. ``lost``: how the vendor says that none will be. Raises
+        ValueError."""
+        if self.status == "succeeded":
+            return Film.there(url)
+        if self.status in lost:
+            said = None if self.error is None else self.error.message
+            return Film(Status.FAILED, error=said or self.status)
+        return Film(Status.QUEUED if self.status == "queued" else Status.IN_PROGRESS)
 
 
 _decode_begun = msgspec.json.Decoder(_Begun).decode
 _decode_zhipu = msgspec.json.Decoder(_ZhipuTask).decode
-_decode_content = msgspec.json.Decoder(_ContentTask).decode
+_decode_content = msgspec.json.Decoder(ContentTask).decode
 
 
 class Clips(msgspec.Struct, frozen=True):
@@ -80,9 +99,6 @@ class ZhipuFilms(Clips, frozen=True):
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         fields = passed(ask, model)
         fields["prompt"] = ask.fields["prompt"]
-        seconds = seconds_of(ask.fields)
-        if seconds is not None:
-            fields["duration"] = str(seconds).encode()
         if "input_reference" in ask.fields:
             fields["image_url"] = ask.fields["input_reference"]
         return encode_members(fields)
@@ -100,13 +116,8 @@ class ZhipuFilms(Clips, frozen=True):
         return Film.there(url)
 
 
-class ArkFilms(Clips, frozen=True):
-    """Implements `fenli.wire.services.videos.Filming`."""
-
-    def check(self, ask: ServiceRequest) -> None:
-        if "size" in ask.fields:
-            message = "Ark makes videos of a 'resolution' and a 'ratio': send these in place of 'size'"
-            raise CallRefused(Code.INVALID_VALUE, message, "size")
+class PartedClips(Clips, frozen=True):
+    """Of what is said in parts, as a chat's messages are, and has no size but a resolution and a ratio."""
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         fields = passed(ask, model)
@@ -114,26 +125,28 @@ class ArkFilms(Clips, frozen=True):
         if "input_reference" in ask.fields:
             image = {"url": msgspec.Raw(ask.fields["input_reference"])}
             parts.append({"type": "image_url", "image_url": image, "role": "first_frame"})
-        seconds = seconds_of(ask.fields)
-        if seconds is not None:
-            fields["duration"] = str(seconds).encode()
         fields.setdefault("content", _encode(parts))
         return encode_members(fields)
+
+    def refuse_size(self, ask: ServiceRequest, maker: str) -> None:
+        """Raises CallRefused."""
+        if "size" in ask.fields:
+            message = f"{maker} makes videos of a 'resolution' and a 'ratio': send these in place of 'size'"
+            raise CallRefused(Code.INVALID_VALUE, message, "size")
+
+
+class ArkFilms(PartedClips, frozen=True):
+    """Implements `fenli.wire.services.videos.Filming`."""
+
+    def check(self, ask: ServiceRequest) -> None:
+        self.refuse_size(ask, "Ark")
 
     def asked(self, task: str, model: bytes) -> Errand:
         return Errand(f"/contents/generations/tasks/{task}")
 
     def told(self, data: bytes) -> Film | Errand:
         task = _decode_content(data)
-        match task.status:
-            case "succeeded":
-                return Film.there(None if task.content is None else task.content.video_url)
-            case "failed" | "cancelled" | "expired":
-                said = None if task.error is None else task.error.message
-                return Film(Status.FAILED, error=said or task.status)
-            case "queued":
-                return Film(Status.QUEUED)
-        return Film(Status.IN_PROGRESS)
+        return task.film(task.made.video_url, lost=("failed", "cancelled", "expired"))
 
     def cancelled(self, task: str) -> Errand | None:
         return Errand(f"/contents/generations/tasks/{task}", b"DELETE")
@@ -162,17 +175,14 @@ class HuaweiFilms(Clips, frozen=True):
 
     def told(self, data: bytes) -> Film | Errand:
         task = _decode_content(data)
-        match task.status:
-            case "succeeded":
-                return Film.there(None if task.content is None else task.content.result_url)
-            case "failed" | "timeout":
-                said = None if task.error is None else task.error.message
-                return Film(Status.FAILED, error=said or task.status)
-            case "queued":
-                return Film(Status.QUEUED)
-        return Film(Status.IN_PROGRESS)
+        return task.film(task.made.result_url, lost=("failed", "timeout"))
 
 
 def passed(ask: ServiceRequest, model: bytes) -> dict[str, Member]:
-    """What the caller sent beside what has another name here."""
-    return {"model": model} | {name: value for name, value in ask.fields.items() if name not in _OURS}
+    """What the caller sent beside what has another name here, and how long it is to be."""
+    fields: dict[str, Member] = {"model": model}
+    fields |= {name: value for name, value in ask.fields.items() if name not in _OURS}
+    seconds = seconds_of(ask.fields)
+    if seconds is not None:
+        fields["duration"] = str(seconds).encode()
+    return fields

@@ -6,12 +6,12 @@ minimax-mcp 0.0.19, litellm (minimax/videos), open clients of the second API.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from fenli.errors import CallRefused, Code
-from fenli.vendors.films import Clips, passed
+from fenli.vendors.films import Clips, ContentTask, PartedClips, passed
 from fenli.wire.openai_chat.request import encode_members
 from fenli.wire.services import ServiceRequest
 from fenli.wire.services.tasks import Errand
@@ -37,22 +37,8 @@ class _Filed(msgspec.Struct):
     file: _File
 
 
-class _Content(msgspec.Struct):
-    url: str | None = None
-
-
-class _Error(msgspec.Struct):
-    message: str | None = None
-
-
-class _H3Task(msgspec.Struct):
-    status: str
-    content: _Content | None = None
-    error: _Error | None = None
-
-
 class _Told(msgspec.Struct):
-    task: _H3Task
+    task: ContentTask
 
 
 class _Part(msgspec.Struct):
@@ -62,7 +48,6 @@ class _Part(msgspec.Struct):
 _decode_hailuo = msgspec.json.Decoder(_HailuoTask).decode
 _decode_filed = msgspec.json.Decoder(_Filed).decode
 _decode_told = msgspec.json.Decoder(_Told).decode
-_encode = msgspec.json.encode
 
 
 class MiniMaxFilms(Clips, frozen=True):
@@ -76,9 +61,6 @@ class MiniMaxFilms(Clips, frozen=True):
         fields = passed(ask, model)
         fields["prompt"] = ask.fields["prompt"]
         fields.pop("size", None)
-        seconds = seconds_of(ask.fields)
-        if seconds is not None:
-            fields["duration"] = str(seconds).encode()
         if "input_reference" in ask.fields:
             fields["first_frame_image"] = ask.fields["input_reference"]
         return encode_members(fields)
@@ -101,13 +83,11 @@ class MiniMaxFilms(Clips, frozen=True):
         return Film(Status.IN_PROGRESS if task.status == "Processing" else Status.QUEUED)
 
 
-class MiniMaxH3Films(Clips, frozen=True):
+class MiniMaxH3Films(PartedClips, frozen=True):
     """Implements `fenli.wire.services.videos.Filming`."""
 
     def check(self, ask: ServiceRequest) -> None:
-        if "size" in ask.fields:
-            message = "MiniMax-H3 makes videos of a 'resolution' and a 'ratio': send these in place of 'size'"
-            raise CallRefused(Code.INVALID_VALUE, message, "size")
+        self.refuse_size(ask, "MiniMax-H3")
         if "content" in ask.fields and "input_reference" in ask.fields:
             message = "'content' has the images that a video begins with: put that of 'input_reference' into it"
             raise CallRefused(Code.INVALID_VALUE, message, "input_reference")
@@ -120,18 +100,6 @@ class MiniMaxH3Films(Clips, frozen=True):
                 raise CallRefused(Code.INVALID_VALUE, message, f"content[{at}]")
         ask.value("resolution", str, "768P or 2K")
 
-    def body(self, ask: ServiceRequest, model: bytes) -> bytes:
-        fields = passed(ask, model)
-        seconds = seconds_of(ask.fields)
-        if seconds is not None:
-            fields["duration"] = str(seconds).encode()
-        parts: list[dict[str, Any]] = [{"type": "text", "text": msgspec.Raw(ask.fields["prompt"])}]
-        if "input_reference" in ask.fields:
-            image = {"url": msgspec.Raw(ask.fields["input_reference"])}
-            parts.append({"type": "image_url", "role": "first_frame", "image_url": image})
-        fields.setdefault("content", _encode(parts))
-        return encode_members(fields)
-
     def meters(self, raw: bytes) -> dict[str, int]:
         return counted(raw, "video_seconds")
 
@@ -140,15 +108,7 @@ class MiniMaxH3Films(Clips, frozen=True):
 
     def told(self, data: bytes) -> Film | Errand:
         task = _decode_told(data).task
-        match task.status:
-            case "succeeded":
-                return Film.there(None if task.content is None else task.content.url)
-            case "failed" | "cancelled":
-                said = None if task.error is None else task.error.message
-                return Film(Status.FAILED, error=said or task.status)
-            case "queued":
-                return Film(Status.QUEUED)
-        return Film(Status.IN_PROGRESS)
+        return task.film(task.made.url, lost=("failed", "cancelled"))
 
     def cancelled(self, task: str) -> Errand | None:
         """Taken only while it waits."""
