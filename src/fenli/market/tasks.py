@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from fenli.market.last_few import LastFew
 from fenli.market.requests import Ask
 from fenli.market.script import Body, End, Enter, Head, Outcome, Script, Stall, Wait
-
-_KEPT: Final = 4096
 
 
 class TaskShape(msgspec.Struct, frozen=True):
@@ -41,7 +39,7 @@ class Tasks:
     def __init__(self, shape: TaskShape | None, prefix: str) -> None:
         self._shape = shape
         self._prefix = prefix
-        self._tasks: OrderedDict[str, _Task] = OrderedDict()
+        self._tasks: LastFew[_Task] = LastFew()
 
     def begins(self, ask: Ask) -> bool:
         return self._shape is not None and (ask.method, ask.path) == ("POST", self._prefix + self._shape.ask)
@@ -59,9 +57,7 @@ class Tasks:
         span = sum(action.span for action in script.actions if isinstance(action, Wait))
         body = b"".join(action.data for action in script.actions if isinstance(action, Body))
         answer = _read(body) if entry.outcome is Outcome.WHOLE else None
-        self._tasks[script.id] = _Task(script.model, None if stalls else now + span, answer)
-        if len(self._tasks) > _KEPT:
-            self._tasks.popitem(last=False)
+        self._tasks.keep(script.id, _Task(script.model, None if stalls else now + span, answer))
         head = next((action for action in script.actions if isinstance(action, Head)), Head(200, ()))
         told = msgspec.json.encode(self._told(script.id, now, going=True) | beside)
         return msgspec.structs.replace(script, status=200, actions=(head, entry, Body(told), End()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from email.message import Message
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -11,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from fenli.clock import SECOND
+from fenli.market.last_few import LastFew
 from fenli.market.requests import Ask
 from fenli.market.services.forms import data_of, parts_of
 from fenli.market.services.service import JSON
 from fenli.sim.random import Stream
 
-_KEPT: Final = 4096
 _LISTED: Final = 1_000
 _NAMED: Final = re.compile(r'filename="([^"]*)"')
 
@@ -48,7 +47,7 @@ class Cabinet:
 
     def __init__(self, shape: FileShape) -> None:
         self.shape = shape
-        self._files: OrderedDict[str, _Kept] = OrderedDict()
+        self._files: LastFew[_Kept] = LastFew()
 
     def is_about(self, ask: Ask) -> bool:
         return ask.path == self.shape.path or ask.path.startswith(self.shape.path + "/")
@@ -83,9 +82,7 @@ class Cabinet:
         kept = _Kept(chance.bytes(10).hex(), _name(file), purpose, now, data_of(file), file.get_content_type())
         if not kept.data or not kept.name:
             raise ValueError("file: is empty")
-        self._files[kept.id] = kept
-        if len(self._files) > _KEPT:
-            self._files.popitem(last=False)
+        self._files.keep(kept.id, kept)
         return _object(kept)
 
     def _listed(self, ask: Ask) -> dict[str, Any]:

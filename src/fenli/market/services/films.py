@@ -7,11 +7,11 @@ written when a task is begun, and says what was ordered.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from fenli.market.last_few import LastFew
 from fenli.market.replies import Pace
 from fenli.market.requests import Ask
 from fenli.market.services.service import Made, named
@@ -19,7 +19,6 @@ from fenli.sim.random import Stream
 
 TOKENS: Final = 50
 CLIP: Final = {"videos": 1}
-_KEPT: Final = 4096
 
 
 class Task(msgspec.Struct):
@@ -91,7 +90,7 @@ class Studio:
     def __init__(self, shape: FilmShape, pace: Pace) -> None:
         self.shape = shape
         self._span = pace.first_token + TOKENS * pace.token
-        self._tasks: OrderedDict[str, Task] = OrderedDict()
+        self._tasks: LastFew[Task] = LastFew()
 
     def model(self, body: bytes) -> str:
         model = self.shape.model(body)
@@ -101,9 +100,7 @@ class Studio:
         prompt = self.shape.prompt(body)
         units = self.shape.units(body)
         task = Task(chance.bytes(12).hex(), model, at, at + self._span, units, fails(prompt))
-        self._tasks[task.id] = task
-        if len(self._tasks) > _KEPT:
-            self._tasks.popitem(last=False)
+        self._tasks.keep(task.id, task)
         begun = msgspec.json.encode(self.shape.begun(task))
         return Made(begun, units=units, resolution=self.shape.resolution(body))
 
