@@ -12,7 +12,7 @@ from fenli.market.accounts import Account
 from fenli.market.answering import Answering, words_of
 from fenli.market.course import Course
 from fenli.market.dialects.spelling import Spelling, encode
-from fenli.market.faults import CONNECTING, Fault, Faults, Trouble, parse_fault
+from fenli.market.faults import Fault, Faults, Trouble, parse_fault
 from fenli.market.flavours.flavour import Answer, Flavour, Place, Plain, Refusal
 from fenli.market.limits import Allowance, limit_lines
 from fenli.market.prompt_cache import PromptCache
@@ -127,10 +127,8 @@ class EmulatedVendor:
         if service is not None:
             return self._serve(service, ask, request_id, now, chance)
         if film is not None:
-            fault = self._asked_fault(ask, "", "", now, chance)
-            if fault is not None and isinstance(fault.what, Kind):
-                return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
-            return self._voice.plain(Plain(200, film), request_id)
+            refused = self._refused_by(self._asked_fault(ask, "", "", now, chance), request_id)
+            return refused or self._voice.plain(Plain(200, film), request_id)
         if self._cabinet is not None and self._cabinet.is_about(ask):
             return self._kept(self._cabinet, ask, request_id, now, chance)
         if self._tasks.fetches(ask):
@@ -194,15 +192,28 @@ class EmulatedVendor:
         except ConfigError:
             return Fault(Kind.BAD_REQUEST)
 
+    def _refused_by(self, fault: Fault | None, request_id: str) -> Script | None:
+        if fault is None or not isinstance(fault.what, Kind):
+            return None
+        return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+
+    def _barred(self, model: str, fault: Fault | None, request_id: str) -> Script | None:
+        """The refusal of a request whatever it asks of ``model``."""
+        refused = self._refused_by(fault, request_id)
+        if refused is not None:
+            return refused
+        if self.account is not None and self.account.left <= 0:
+            return self._voice.refused(Kind.NO_BALANCE, request_id)
+        if model not in self.models and not model.startswith(self.flavour.model_prefixes):
+            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
+        return None
+
     def _script(
         self, chat: ChatBody, noticed: Noticed, fault: Fault | None, request_id: str, now: int, chance: Stream
     ) -> Script:
-        if fault is not None and isinstance(fault.what, Kind):
-            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
-        if self.account is not None and self.account.left <= 0:
-            return self._voice.refused(Kind.NO_BALANCE, request_id)
-        if chat.model not in self.models and not chat.model.startswith(self.flavour.model_prefixes or ("\0",)):
-            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
+        barred = self._barred(chat.model, fault, request_id)
+        if barred is not None:
+            return barred
         sizes = chat.sizes()
         prompt_tokens = sizes[-1][1]
         model = self.models.get(chat.model)
@@ -259,7 +270,7 @@ class EmulatedVendor:
             refusal = flavour.refusals[-1]
             framed = Wrong(pen.message(HALF), pen.error(refusal), flavour.in_messages)
             wrong = framed if stream else self._voice.wrong(refusal)
-            actions = troubled(actions, Trouble.CUT_HEAD if trouble in CONNECTING else trouble, number, wrong, chance)
+            actions = troubled(actions, trouble, number, wrong, chance)
         return Script(
             answer_id, chat.model, status_of(actions), stream, count, tuple(actions),
             None if told is None else encode(told), None if fault is None else str(fault), noticed.thinks,
@@ -284,12 +295,9 @@ class EmulatedVendor:
         except msgspec.DecodeError as error:
             return self._voice.refused(Kind.BAD_REQUEST, request_id, detail=str(error))
         fault = self._asked_fault(ask, forced, model, now, chance)
-        if fault is not None and isinstance(fault.what, Kind):
-            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
-        if self.account is not None and self.account.left <= 0:
-            return self._voice.refused(Kind.NO_BALANCE, request_id)
-        if model not in self.models and not model.startswith(self.flavour.model_prefixes or ("\0",)):
-            return self._voice.refused(Kind.MODEL_NOT_FOUND, request_id)
+        barred = self._barred(model, fault, request_id)
+        if barred is not None:
+            return barred
         try:
             made = service.make(ask.body, model, now, chance)
         except (ValueError, UnicodeDecodeError) as error:
@@ -298,11 +306,10 @@ class EmulatedVendor:
         pace = self._paced(self.pace, model, now)
         actions: list[Action] = [Wait(pace.first_token), head, *_played(made, pace.token)]
         if fault is not None and isinstance(fault.what, Trouble):
-            trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
             wrong = self._voice.wrong(self.flavour.refusals[-1])
             if made.pieces:
                 wrong = Wrong(framed(wrong.garbage), framed(wrong.error))
-            actions = troubled(actions, trouble, fault.number, wrong, chance)
+            actions = troubled(actions, fault.what, fault.number, wrong, chance)
         return Script(
             request_id, model, status_of(actions), bool(made.pieces), made.count, tuple(actions),
             None if made.told is None else encode(made.told), None if fault is None else str(fault), units=made.units,
@@ -339,21 +346,22 @@ class EmulatedVendor:
         teller = self.flavour.teller
         assert teller is not None
         assert account is not None
-        if fault is not None and isinstance(fault.what, Kind):
-            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        refused = self._refused_by(fault, request_id)
+        if refused is not None:
+            return refused
         actions = self._voice.in_one_piece(encode(teller.reply(account), self.spelling), request_id)
         if fault is None or fault.what is Trouble.NO_DONE:  # an end mark is a stream's affair
             return Script(request_id, "", 200, False, Count(), actions)
         assert isinstance(fault.what, Trouble)
-        trouble = Trouble.CUT_HEAD if fault.what in CONNECTING else fault.what
-        played = troubled(list(actions), trouble, fault.number, self._voice.wrong(self.flavour.refusals[-1]), chance)
+        wrong = self._voice.wrong(self.flavour.refusals[-1])
+        played = troubled(list(actions), fault.what, fault.number, wrong, chance)
         return Script(request_id, "", status_of(played), False, Count(), tuple(played), None, str(fault))
 
     def _kept(self, cabinet: Cabinet, ask: Ask, request_id: str, now: int, chance: Stream) -> Script:
         """A file, or what is told of it: no model is asked, and nothing charged."""
-        fault = self._asked_fault(ask, "", "", now, chance)
-        if fault is not None and isinstance(fault.what, Kind):
-            return self._voice.refused(fault.what, request_id, retry_after=fault.number, fault=fault)
+        refused = self._refused_by(self._asked_fault(ask, "", "", now, chance), request_id)
+        if refused is not None:
+            return refused
         try:
             told = cabinet.told(ask, now, chance)
         except ValueError as error:

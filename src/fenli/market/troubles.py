@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from fenli.clock import MILLISECOND
-from fenli.market.faults import Trouble
+from fenli.market.faults import CONNECTING, Trouble
 from fenli.market.script import Action, Body, Cut, End, Enter, Head, Outcome, Stall, Wait
 from fenli.market.usage import Count, UsageObject
 from fenli.sim.random import Stream
@@ -39,7 +39,11 @@ def told_usage(usage: UsageObject, count: Count, trouble: Trouble | None) -> dic
 
 
 def troubled(actions: list[Action], trouble: Trouble, number: int | None, wrong: Wrong, chance: Stream) -> list[Action]:
-    """The script after ``trouble``. Those that change what is said, not how it is sent, are the model's own affair."""
+    """The script after ``trouble``. Those that change what is said, not how it is sent, are the model's own affair.
+
+    Those in connecting are the transport's to show: here they cut the head off."""
+    if trouble in CONNECTING:
+        trouble = Trouble.CUT_HEAD
     match trouble:
         case Trouble.SLOW:
             return [Wait(_span(number)), *actions]
