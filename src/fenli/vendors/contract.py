@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,7 +21,7 @@ from fenli.errors import ConfigError, Failure, UsageError
 from fenli.http.transport import Origin, Request
 from fenli.vendors.balances import BalanceMap
 from fenli.vendors.endpoints import Endpoint
-from fenli.vendors.limits import LimitHeaders
+from fenli.vendors.limits import LimitHeaders, parse_units
 from fenli.vendors.switches import Switches
 from fenli.vendors.tickets import TicketHolder
 from fenli.wire.answers import Answer
@@ -318,16 +318,10 @@ def header(headers: Headers, name: bytes) -> bytes | None:
     return None
 
 
-_SECONDS = re.compile(rb"[0-9]{1,12}(\.[0-9]{1,9})?")
+_WAITS: Final = ((b"retry-after-ms", 1), (b"retry-after", 1_000))
 
 
 def retry_after_ms(headers: Headers) -> int | None:
     """The wait that the vendor asked for, in milliseconds (``retry-after-ms``, else ``retry-after`` in seconds)."""
-    exact = header(headers, b"retry-after-ms")
-    if exact is not None and _SECONDS.fullmatch(exact):
-        return int(exact.split(b".")[0])
-    seconds = header(headers, b"retry-after")
-    if seconds is None or not _SECONDS.fullmatch(seconds):
-        return None
-    whole, _, part = seconds.partition(b".")
-    return int(whole) * 1000 + int((part + b"000")[:3])
+    waits = (parse_units(header(headers, name) or b"", unit) for name, unit in _WAITS)
+    return next((wait for wait in waits if wait is not None), None)

@@ -83,11 +83,16 @@ def until_date_ms(value: bytes, now: int) -> int | None:
     return -(-max(0, instant - now) // MILLISECOND)
 
 
+def parse_units(value: bytes, unit: int) -> int | None:
+    """So many ``unit``, rounded down; None for what is no number."""
+    return _units(value, unit) if _NUMBER.fullmatch(value) else None
+
+
 def span(value: bytes, form: Reset, now: int) -> int | None:
     """The span in ns from ``now`` to what the header says; 0 for what has passed, None for what is not of ``form``."""
     match form:
         case Reset.SECONDS:
-            return _units(value, SECOND) if _NUMBER.fullmatch(value) else None
+            return parse_units(value, SECOND)
         case Reset.DURATION:
             return _duration(value)
         case Reset.INSTANT:
