@@ -13,7 +13,7 @@ from fenli.clock import SECOND
 from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.request import Member
 from fenli.wire.services import Delivered, Reply, ServiceRequest
-from fenli.wire.services.images import Images, wanted
+from fenli.wire.services.images import Images, addresses_alone, wanted
 from fenli.wire.services.tasks import Errand, Failed, drawn, taken_on
 from fenli.wire.services.usage import came_to, counted
 from fenli.wire.services.videos import Film, Status, begun, seconds_of
@@ -66,8 +66,6 @@ class _Told(msgspec.Struct):
 _decode_images = msgspec.json.Decoder(_Images).decode
 _decode_told = msgspec.json.Decoder(_Told).decode
 _WAITING: Final = {"PENDING": Status.QUEUED, "RUNNING": Status.IN_PROGRESS, "SUSPENDED": Status.IN_PROGRESS}
-
-
 _NOTHING: Final = ("FAILED", "CANCELED")
 
 # Images between texts at most, where a request names no number.
@@ -84,9 +82,7 @@ class DashScopeImages(Images, frozen=True):
     """Implements `fenli.wire.services.Codec`: what is asked for is a message, and an image a part of the answer's."""
 
     def check(self, ask: ServiceRequest) -> None:
-        if ask.value("response_format", str, "url") == "b64_json":
-            message = "DashScope gives addresses of images, not the images: leave 'response_format' out"
-            raise CallRefused(Code.INVALID_VALUE, message, "response_format")
+        addresses_alone(ask, "DashScope")
 
     def body(self, ask: ServiceRequest, model: bytes) -> bytes:
         text = {"text": msgspec.Raw(ask.fields["prompt"])}

@@ -14,7 +14,7 @@ from fenli.errors import CallRefused, Code
 from fenli.vendors.films import Clips
 from fenli.wire.openai_chat.request import Member, encode_members
 from fenli.wire.services import Delivered, Reply, ServiceRequest
-from fenli.wire.services.images import Images
+from fenli.wire.services.images import Images, addresses_alone
 from fenli.wire.services.tasks import Errand, Failed, drawn, taken_on
 from fenli.wire.services.videos import Film, Status, begun, seconds_of
 
@@ -80,7 +80,7 @@ class TokenHubDrawn(Images, frozen=True):
     """An image that is a task. Implements `fenli.wire.services.tasks.Awaited`."""
 
     def check(self, ask: ServiceRequest) -> None:
-        _addresses_alone(ask)
+        addresses_alone(ask, "Hunyuan")
         if ask.value("n", int, "a whole number") not in (None, 1):
             raise CallRefused(Code.INVALID_VALUE, "Hunyuan draws one image at a time: leave 'n' out", "n")
 
@@ -162,7 +162,7 @@ class HunyuanJobs(Images, frozen=True):
     `fenli.wire.services.tasks.Awaited`."""
 
     def check(self, ask: ServiceRequest) -> None:
-        _addresses_alone(ask)
+        addresses_alone(ask, "Hunyuan")
         unknown = next((name for name in ask.fields if name not in _WORDS and name not in _OURS), None)
         if unknown is not None:
             message = f"Hunyuan's signed API has no word for {unknown!r}: leave it out"
@@ -210,9 +210,3 @@ def _resolution(ask: ServiceRequest, name: str) -> dict[str, Member]:
 
 def _query(path: str, task: str, model: bytes) -> Errand:
     return Errand(path, b"POST", encode_members({"model": model, "id": _encode(task)}))
-
-
-def _addresses_alone(ask: ServiceRequest) -> None:
-    if ask.value("response_format", str, "url") == "b64_json":
-        message = "Hunyuan gives addresses of images, not the images: leave 'response_format' out"
-        raise CallRefused(Code.INVALID_VALUE, message, "response_format")

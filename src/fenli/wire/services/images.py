@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from fenli.errors import CallRefused, Code
 from fenli.wire.openai_chat.whole import given
 from fenli.wire.services.answer import Delivered, Reply
 from fenli.wire.services.request import Members, ServiceRequest, filled
@@ -42,6 +43,13 @@ def parse_images(body: bytes | memoryview) -> ServiceRequest:
 def wanted(ask: ServiceRequest) -> int:
     """How many images the caller wants."""
     return ask.value("n", int, "a whole number") or 1
+
+
+def addresses_alone(ask: ServiceRequest, vendor: str) -> None:
+    """For a vendor that gives no images themselves. Raises CallRefused where the caller wants those."""
+    if ask.value("response_format", str, "url") == "b64_json":
+        message = f"{vendor} gives addresses of images, not the images: leave 'response_format' out"
+        raise CallRefused(Code.INVALID_VALUE, message, "response_format")
 
 
 class Images(msgspec.Struct, frozen=True):
