@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+import services_asked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.errors import CallRefused
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.services import Service, service_of
 from fenli.wire.capabilities import Capability
-from fenli.wire.services.parsers import PARSERS
 from fenli.wire.services.tasks import Errand
 from fenli.wire.services.videos import Film, Handle, Status, read_handle
 
@@ -20,14 +20,8 @@ URL = "https://v.example/1.mp4"
 FULL = {"prompt": "cat", "seconds": "6", "input_reference": "data:image/png;base64,AA==", "seed": 7}
 
 
-def filming(name: str, model: str = "m") -> Service:
-    found = service_of(VENDORS[name], Capability.VIDEOS, model)
-    assert found is not None
-    return found
-
-
-def ask_of(**members):
-    return PARSERS[Capability.VIDEOS](json.dumps({"model": "public", **members}).encode())
+filming = partial(services_asked.service, Capability.VIDEOS)
+ask_of = partial(services_asked.ask_of, Capability.VIDEOS)
 
 
 @pytest.mark.parametrize(

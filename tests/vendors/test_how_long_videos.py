@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+import services_asked
 
 from fenli.errors import CallRefused
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.services import service_of
 from fenli.wire.capabilities import Capability
-from fenli.wire.services.parsers import PARSERS
 
-
-def ask_of(**members):
-    return PARSERS[Capability.VIDEOS](json.dumps({"model": "public", "prompt": "cat", **members}).encode())
+ask_of = partial(services_asked.ask_of, Capability.VIDEOS, prompt="cat")
 
 
 @pytest.mark.parametrize("said", [{"seconds": "15"}, {"duration": 15}, {"seconds": 15, "duration": 15}])
@@ -29,7 +27,7 @@ def ask_of(**members):
     ],
 )
 def test_what_is_sent_is_what_is_held(said, name, model, units):
-    service = service_of(VENDORS[name], Capability.VIDEOS, model)
+    service = services_asked.service(Capability.VIDEOS, name, model)
     ask = ask_of(**said)
     service.check(ask)
     service.charge(ask)

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+import services_asked
 
 from fenli.errors import CallRefused
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.services import Service, service_of
 from fenli.wire.capabilities import Capability
-from fenli.wire.services.parsers import PARSERS
 
+drawing = partial(services_asked.service, Capability.IMAGES)
+ask_of = partial(services_asked.ask_of, Capability.IMAGES, prompt="cat")
 AUTO = {"sequential_image_generation": "auto"}
-
-
-def drawing(name: str, model: str) -> Service:
-    found = service_of(VENDORS[name], Capability.IMAGES, model)
-    assert found is not None
-    return found
-
-
-def ask_of(**members):
-    return PARSERS[Capability.IMAGES](json.dumps({"model": "public", "prompt": "cat", **members}).encode())
 
 
 @pytest.mark.parametrize(

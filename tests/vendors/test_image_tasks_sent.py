@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+import services_asked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fenli.clock import SECOND
 from fenli.errors import CallRefused, Kind
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.services import Service, service_of
+from fenli.vendors.services import Service
 from fenli.wire.capabilities import Capability
 from fenli.wire.openai_chat.whole import NO_ANSWER
 from fenli.wire.services import Delivered
-from fenli.wire.services.parsers import PARSERS
 from fenli.wire.services.tasks import Errand, Failed
 from fenli.wire.services.videos import Film
 
@@ -42,17 +43,9 @@ TASKS = [
 ]
 NOW = 1_700_000_000 * SECOND
 ILLEGAL = "OperationDenied.TextIllegalDetected"
+drawing = partial(services_asked.service, Capability.IMAGES)
+ask_of = partial(services_asked.ask_of, Capability.IMAGES, prompt="cat")
 KEYS = {"tencent-native": "AKID:secret"}
-
-
-def drawing(name: str, model: str) -> Service:
-    found = service_of(VENDORS[name], Capability.IMAGES, model)
-    assert found is not None
-    return found
-
-
-def ask_of(**members):
-    return PARSERS[Capability.IMAGES](json.dumps({"model": "public", "prompt": "cat", **members}).encode())
 
 
 def address_of(service: Service, name: str, model: str):

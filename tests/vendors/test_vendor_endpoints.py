@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from services_asked import ask_of, service
 
 from fenli.errors import CallRefused, ConfigError, Kind
 from fenli.vendors.catalog import VENDORS
-from fenli.vendors.services import Service, service_of
 from fenli.wire.capabilities import Capability
 from fenli.wire.multipart import Part, form_of, parts_of
-from fenli.wire.services.parsers import PARSERS, read_request
+from fenli.wire.services.parsers import read_request
 
 NOW = 1_700_000_000_000_000_000
 EMBED, RERANK = {"input": "hi"}, {"query": "q", "documents": ["d"]}
@@ -21,21 +21,11 @@ DRAW, SPEAK, SEARCH = {"prompt": "cat"}, {"input": "hi", "voice": "v"}, {"query"
 READ = {"url": "https://example.com/"}
 
 
-def service(name: str, capability: Capability, model: str = "m") -> Service:
-    found = service_of(VENDORS[name], capability, model)
-    assert found is not None
-    return found
-
-
-def ask_of(capability: Capability, members: dict[str, Any]):
-    return PARSERS[capability](json.dumps({"model": "public", **members}).encode())
-
-
 def sent(name: str, model: str, capability: Capability, members: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Address and body."""
-    vendor = service(name, capability, model)
+    vendor = service(capability, name, model)
     address = vendor.address(VENDORS[name].base_url, "sk-1", model)
-    request = vendor.request(address, ask_of(capability, members), NOW)
+    request = vendor.request(address, ask_of(capability, **members), NOW)
     assert request.method == b"POST"
     assert b"Authorization: Bearer sk-1\r\n" in request.headers
     return f"{request.origin.scheme}://{request.origin.host}{request.target.decode()}", json.loads(bytes(request.body))
@@ -95,7 +85,7 @@ def test_what_is_sent_and_where(name, model, capability, members, address, body)
 
 
 def test_metaso_is_asked_for_json_and_for_nothing_else():
-    reader = service("metaso", Capability.READER)
+    reader = service(Capability.READER, "metaso")
     headers = reader.address(VENDORS["metaso"].base_url, "mk-1", "reader").headers
     assert [line for line in headers.split(b"\r\n") if line.startswith(b"Accept:")] == [b"Accept: application/json"]
 
@@ -115,7 +105,7 @@ def test_a_sound_is_sent_in_a_form(name, model, capability, address, texts):
     fields = [Part.of("model", "public"), Part.of("language", "zh")]
     head = b'Content-Disposition: form-data; name="file"; filename="a.wav"'
     ask = read_request(Capability(capability), form_of([*fields, Part("file", "a.wav", head, b"sound")], kind), kind)
-    speaker = service(name, Capability(capability))
+    speaker = service(Capability(capability), name)
     request = speaker.request(speaker.address(VENDORS[name].base_url, "sk-1", model), ask, NOW)
     assert f"{request.origin.scheme}://{request.origin.host}{request.target.decode()}" == address
     lines = request.headers.split(b"\r\n")
@@ -126,7 +116,7 @@ def test_a_sound_is_sent_in_a_form(name, model, capability, address, texts):
 
 
 def test_an_address_that_the_other_one_cannot_be_told_from_is_refused():
-    rerank = service("alibaba", Capability.RERANK)
+    rerank = service(Capability.RERANK, "alibaba")
     with pytest.raises(ConfigError, match="does not end in /compatible-mode/v1"):
         rerank.address("https://gateway.example/qwen", "sk", "qwen3-rerank")
     moved = rerank.address("https://gateway.example/qwen/compatible-mode/v1/", "sk", "qwen3-rerank")
@@ -135,9 +125,9 @@ def test_an_address_that_the_other_one_cannot_be_told_from_is_refused():
 
 @pytest.mark.parametrize("size", ["7x5", "big", "0x10", "1024", "1024x"])
 def test_minimax_is_not_asked_for_a_size_that_it_does_not_make(size):
-    images = service("minimax", Capability.IMAGES)
+    images = service(Capability.IMAGES, "minimax")
     with pytest.raises(CallRefused, match="1:1, 16:9"):
-        images.check(ask_of(Capability.IMAGES, DRAW | {"size": size}))
+        images.check(ask_of(Capability.IMAGES, **DRAW, size=size))
 
 
 @pytest.mark.parametrize(("size", "ratio"), [("512x512", "1:1"), ("2520x1080", "21:9"), ("auto", None), (None, None)])
@@ -147,7 +137,7 @@ def test_a_size_is_a_ratio_to_minimax(size, ratio):
 
 
 def whole(name: str, capability: Capability, members: dict[str, Any], answer: Any):
-    reader = service(name, capability).answer(ask_of(capability, members), NOW)
+    reader = service(capability, name).answer(ask_of(capability, **members), NOW)
     reader.feed(json.dumps(answer).encode())
     reader.end()
     return reader
@@ -160,7 +150,7 @@ def test_minimaxs_images_are_said_again_in_openais_words():
     assert json.loads(reader.tail(None)) == {
         "id": "t1", "created": 1_700_000_000, "data": [{"url": "u1"}, {"url": "u2"}],
     }  # fmt: skip
-    assert service("minimax", Capability.IMAGES).usage(reader.usage) == {"images": 2}
+    assert service(Capability.IMAGES, "minimax").usage(reader.usage) == {"images": 2}
     assert json.loads(reader.usage)["metadata"] == {"failed_count": "1"}
 
 
@@ -170,7 +160,7 @@ def test_dashscopes_images_are_said_again_in_openais_words():
     answer = {"request_id": "r1", "output": {"choices": [choice]}, "usage": {"image_count": 2, "width": 1664}}
     reader = whole("alibaba", Capability.IMAGES, DRAW, answer)
     assert json.loads(reader.tail(None))["data"] == [{"url": "u1"}, {"url": "u2"}]
-    assert service("alibaba", Capability.IMAGES).usage(reader.usage) == {"images": 2}
+    assert service(Capability.IMAGES, "alibaba").usage(reader.usage) == {"images": 2}
     assert whole("alibaba", Capability.IMAGES, DRAW, {"output": {"choices": []}}).damage
 
 
@@ -178,7 +168,7 @@ def test_minimaxs_sound_comes_out_of_its_digits():
     answer = {"data": {"audio": "49443300ff", "status": 2}, "extra_info": {"usage_characters": 14}, "trace_id": "t2"}
     reader = whole("minimax", Capability.SPEECH, SPEAK, answer)
     assert (reader.tail(None), reader.lines) == (b"ID3\x00\xff", b"content-type: audio/mpeg\r\n")
-    assert service("minimax", Capability.SPEECH).usage(reader.usage) == {"input_characters": 14}
+    assert service(Capability.SPEECH, "minimax").usage(reader.usage) == {"input_characters": 14}
     silent = whole("minimax", Capability.SPEECH, SPEAK, {"data": {"audio": "00"}})
     assert (silent.finished, silent.usage) == (True, None)
 
@@ -206,7 +196,7 @@ def test_what_is_no_sound_is_damage(audio):
 def test_a_failure_inside_a_200_is_one(name, capability, members, answer, kind):
     reader = whole(name, Capability(capability), members, answer)
     assert not reader.finished
-    assert service(name, Capability(capability)).classify(200, [], reader.error).kind is kind
+    assert service(Capability(capability), name).classify(200, [], reader.error).kind is kind
 
 
 def test_no_vendor_offers_a_thing_twice():
