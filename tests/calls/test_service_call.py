@@ -10,6 +10,7 @@ import pytest
 from call_stage import JSON, CallStage
 from test_holding import grant, lease, purse
 
+import forms
 from fenli.budgets.purse import Purse
 from fenli.calls.service import ServiceCall, StreamedCall
 from fenli.clock import SECOND
@@ -22,10 +23,9 @@ from fenli.routing.snapshot import Deadlines, Key, Route, Snapshot, VendorSettin
 from fenli.routing.targets import Plan
 from fenli.vendors.catalog import VENDORS
 from fenli.wire.capabilities import Capability
-from fenli.wire.multipart import Part, form_of
 from fenli.wire.services.parsers import PARSERS, read_request
+from sounds import flac
 
-FORM = b"multipart/form-data; boundary=b"
 PICO_EACH = {"embeddings": "input", "images": "images", "speech": "input_characters", "search": "searches",
              "transcriptions": "audio_seconds", "videos": "videos", "completions": "output"
 }  # fmt: skip
@@ -59,7 +59,7 @@ class ServiceStage(CallStage):
         if capability in PARSERS:
             request = PARSERS[capability](json.dumps({"model": "fast", **ask}).encode())
         else:
-            request = read_request(capability, form(**ask), FORM)
+            request = read_request(capability, form(**ask), forms.TYPE)
         self.call = (StreamedCall if request.stream else ServiceCall)(
             7, "call_x7", Key("k1", "mine", b""), request, made, self.now, self.purse, wants_cost=wants_cost
         )
@@ -80,14 +80,13 @@ def images(n: int, **more: Any) -> ServiceStage:
 
 
 def form(file: bytes, **texts: str) -> bytes:
-    head = b'Content-Disposition: form-data; name="file"; filename="a.flac"'
-    fields = [Part.of(name, text) for name, text in {"model": "fast", **texts}.items()]
-    return form_of([*fields, Part("file", "a.flac", head, file)], FORM)
+    fields = {"model": "fast", **texts}
+    return forms.form(*(forms.text(name, value) for name, value in fields.items()), forms.file(file, "a.flac"))
 
 
 def sound(seconds: int, *targets: str, **more: Any) -> ServiceStage:
     """Of a FLAC that says that it lasts so long."""
-    file = b"fLaC\x80\x00\x00\x22" + bytes(10) + (8_000 << 44 | 8_000 * seconds).to_bytes(8, "big") + bytes(16)
+    file = flac(8_000 * seconds, 8_000)
     return ServiceStage(
         Capability.TRANSCRIPTIONS, *(targets or ("openai/whisper-1",)), file=file, unit="minute", **more
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import wave
 from decimal import Decimal
 
 import openai
 import pytest
 from fenli_service import ask_plainly, entries, entries_of, entry_of, on_the_market, served
+
+import sounds
 
 ASKED = ("openai", "stepfun", "zai", "zhipu")
 ROUTE = """
@@ -17,18 +17,12 @@ ROUTE = """
 name = "dictate"
 targets = ["zhipu/glm-asr-2512", "stepfun/step-asr"]
 """
-MP3 = (b"\xff\xfb\x90\x00" + bytes(413)) * 100  # 100 frames of 1,152 samples at 44,100 Hz: 2.6 s
+MP3 = sounds.mp3(100)  # 2.6 s
 
 
 def wav(seconds: float) -> tuple[str, bytes, str]:
     """As the client takes a file: name, bytes, type."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8_000)
-        sound.writeframes(bytes(round(seconds * 16_000)))
-    return "一段话.wav", file.getvalue(), "audio/wav"
+    return "一段话.wav", sounds.wav(round(seconds * 8_000), 8_000), "audio/wav"
 
 
 @pytest.fixture(scope="module")

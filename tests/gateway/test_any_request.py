@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 import pytest
-from mutations import LEFT_OUT, changed, places
 
 from fenli.errors import CallRefused
 from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import Address, Vendor
 from fenli.vendors.tickets import Ticket
 from fenli.wire.openai_chat import parse_request
+from mutations import LEFT_OUT, changed, places
 
 NOW: Final = 1_700_000_000_000_000_000
 BASE_URLS = {"huawei-pangu": "https://pangu.cn-southwest-2.myhuaweicloud.com/v1/p1/deployments"}

@@ -8,14 +8,13 @@ import msgspec
 import pytest
 from house import VENDOR_SECRET, House, reply, wait_until
 
-TYPE = "multipart/form-data; boundary=b"
+import forms
+
+TYPE = forms.TYPE.decode()
 
 
 def form(*, name="a.txt", data=b"exact\r\n-b", **fields):
-    texts = [f'Content-Disposition: form-data; name="{field}"\r\n\r\n{text}' for field, text in fields.items()]
-    file = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'
-    parts = [*(text.encode() for text in texts), file.encode() + data]
-    return b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+    return forms.form(*(forms.text(field, value) for field, value in fields.items()), forms.file(data, name))
 
 
 def upload(house: House, body=None, content_type=TYPE, **fields):

@@ -11,13 +11,13 @@ from itertools import chain
 from typing import Any, Final
 
 import pytest
-from mutations import LEFT_OUT, Path, changed, places
 from recorded_answers import Heard, Recorded, Recorder, hear
 
 from fenli.errors import UsageError
 from fenli.market.flavours import FLAVOURS
 from fenli.vendors.catalog import VENDORS
 from fenli.wire.translated import TranslatedStream, TranslatedWhole
+from mutations import LEFT_OUT, Path, changed, places
 
 DEEP: Final = "nested too deeply"
 CHANGES = (

@@ -7,6 +7,7 @@ import json
 import pytest
 from faces import VirtualFace, echoing
 
+import forms
 from fenli.http.transport import Request
 from fenli.market.flavours import FLAVOURS
 from fenli.market.market import market_key
@@ -24,9 +25,7 @@ CONTENT = {"baichuan": "parsed-content"}
 
 
 def form(*, purpose="file-extract", name="a.txt", data=b"exact"):
-    file = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'
-    text = f'Content-Disposition: form-data; name="purpose"\r\n\r\n{purpose}'
-    return b"--b\r\n" + text.encode() + b"\r\n--b\r\n" + file.encode() + data + b"\r\n--b--\r\n"
+    return forms.form(forms.text("purpose", purpose), forms.file(data, name))
 
 
 def ask(face, vendor, method="GET", behind="", body=b"", content_type="multipart/form-data; boundary=b"):

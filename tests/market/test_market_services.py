@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from faces import VirtualFace, echoing
 
+import forms
 from fenli.clock import SECOND
 from fenli.http.transport import Request
 from fenli.market.bills import Bills
@@ -98,9 +99,8 @@ def test_what_a_vendor_does_not_take_is_refused_its_own_way_and_costs_nothing(ve
 
 def hear(face: VirtualFace, vendor: str, path: str, form: dict[str, str], file: bytes = b"x" * 16_000 * 9):
     """Status and body of a form with a sound of nine seconds, as far as a market can tell."""
-    fields = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{text}'.encode() for name, text in form.items()]
-    fields.append(b'Content-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n' + file)
-    body = b"".join(b"--b\r\n" + field + b"\r\n" for field in fields) + b"--b--\r\n"
+    fields = (forms.text(name, value) for name, value in form.items())
+    body = forms.form(*fields, forms.file(file, "a.mp3", "audio/mpeg"))
     lines = f"Host: market\r\nAuthorization: Bearer {market_key(vendor)}\r\n"
     lines += "Content-Type: multipart/form-data; boundary=b\r\n"
     origin = parse_base_url(VENDORS[vendor].base_url)[0]

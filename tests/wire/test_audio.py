@@ -7,9 +7,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sounds import box, flac, mp3, mp4, opus, page, vorbis, wav, webm
 
 from fenli.wire.audio import SLOWEST, Length, length_of
+from sounds import box, flac, mp3, mp4, opus, page, vorbis, wav, webm
 
 FEW = st.integers(1, 400_000)
 

@@ -10,23 +10,14 @@ from hypothesis import strategies as st
 
 from fenli.errors import CallRefused
 from fenli.wire.multipart import form_of, json_of_form, parts_of, plain_type
-
-TYPE = b"multipart/form-data; boundary=b"
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
-
+from forms import TYPE, form, text
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters='"\r\n\\'), min_size=1, max_size=20)
 
 
 @given(fields=st.dictionaries(NAMES, st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
 def test_what_a_client_writes_is_read_back(fields):
-    parts = [
-        b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), text.encode())
-        for name, text in fields.items()
-    ]
+    parts = [text(name, value) for name, value in fields.items()]
     if not any(b"\r\n--b" in part for part in parts):
         assert json.loads(json_of_form(form(*parts), TYPE)) == fields
 

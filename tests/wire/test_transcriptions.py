@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sounds import flac, mp3, wav
 
 from fenli.errors import CallRefused, Code, UsageError
 from fenli.wire.capabilities import Capability
@@ -17,28 +16,20 @@ from fenli.wire.multipart import parts_of
 from fenli.wire.services import ServiceAnswer
 from fenli.wire.services.parsers import read_request
 from fenli.wire.services.transcriptions import TEMPLATE_TOKENS, AudioRequest, StreamedTranscriptions, Transcriptions
+from forms import TYPE, file, form, text
+from sounds import flac, mp3, wav
 
-TYPE = b"multipart/form-data; boundary=b"
 JSON = b"application/json"
-MODEL = b'Content-Disposition: form-data; name="model"\r\n\r\nm'
+MODEL = text("model", "m")
 SOUND = wav(32_000)
 
 
-def text(name: str, value: str) -> bytes:
-    return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
-
-
-def file(data: bytes = SOUND, name: str = "a.wav", field: str = "file") -> bytes:
-    head = f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\nContent-Type: audio/wav\r\n\r\n'
-    return head.encode() + data
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+def sound(data: bytes = SOUND, name: str = "a.wav") -> bytes:
+    return file(data, name, "audio/wav")
 
 
 def asked(*more: bytes, data: bytes = SOUND) -> AudioRequest:
-    ask = read_request(Capability.TRANSCRIPTIONS, form(MODEL, *more, file(data)), TYPE)
+    ask = read_request(Capability.TRANSCRIPTIONS, form(MODEL, *more, sound(data)), TYPE)
     assert isinstance(ask, AudioRequest)
     return ask
 
@@ -79,15 +70,15 @@ def test_names_of_files_go_on_however_they_were_written():
 @pytest.mark.parametrize(
     ("parts", "code", "telling"),
     [
-        ((file(),), Code.INVALID_VALUE, "'model' is missing"),
-        ((MODEL, MODEL, file()), Code.INVALID_VALUE, "'model' is there 2 times"),
-        ((text("model", " "), file()), Code.INVALID_VALUE, "'model' is empty"),
-        ((text("model", "m" * 300), file()), Code.INVALID_VALUE, "300 characters"),
+        ((sound(),), Code.INVALID_VALUE, "'model' is missing"),
+        ((MODEL, MODEL, sound()), Code.INVALID_VALUE, "'model' is there 2 times"),
+        ((text("model", " "), sound()), Code.INVALID_VALUE, "'model' is empty"),
+        ((text("model", "m" * 300), sound()), Code.INVALID_VALUE, "300 characters"),
         ((MODEL,), Code.INVALID_VALUE, "'file' is missing"),
         ((MODEL, text("file", "hello")), Code.INVALID_VALUE, "'file' is a text"),
-        ((MODEL, file(b"")), Code.INVALID_VALUE, "'file' is empty"),
-        ((MODEL, file(), text("stream", "maybe")), Code.INVALID_VALUE, "'stream' must be true or false"),
-        ((MODEL, file(name="a\n.wav")), Code.INVALID_VALUE, "control characters"),
+        ((MODEL, sound(b"")), Code.INVALID_VALUE, "'file' is empty"),
+        ((MODEL, sound(), text("stream", "maybe")), Code.INVALID_VALUE, "'stream' must be true or false"),
+        ((MODEL, sound(name="a\n.wav")), Code.INVALID_VALUE, "control characters"),
     ],
 )
 def test_a_form_that_cannot_be_asked_for_is_refused_by_name(parts, code, telling):
