@@ -58,12 +58,24 @@ class Heard(NamedTuple):
     wrong: tuple[object, ...]
 
 
-class Recorder:
+class Overheard:
+    """``last`` is what a vendor was asked last, and what it did."""
+
     def __init__(self) -> None:
         self.rehearsal = Rehearsal(VENDORS)
-        self._scripts: list[Script] = []
-        self._script = self.rehearsal.market.script
+        self.last: tuple[EmulatedVendor, Ask, Script] | None = None
+        self.script = self.rehearsal.market.script
         self.rehearsal.market.script = self._kept  # type: ignore[method-assign]
+
+    def _kept(self, emulated: EmulatedVendor, ask: Ask) -> Script:
+        script = self.script(emulated, ask)
+        self.last = emulated, ask, script
+        return script
+
+
+class Recorder(Overheard):
+    def __init__(self) -> None:
+        super().__init__()
         for emulated in self.rehearsal.market.vendors.values():
             emulated.behaviour = Brief()
 
@@ -74,18 +86,13 @@ class Recorder:
         model = next(matrix.chat_models(name))
         tools = {"tools": [matrix.TOOL]} if matrix.has(name, model, "tools") else {}
         fields: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
-        self._scripts.clear()
         found = self.rehearsal.ask(f"{name}/{model}", **tools, **fields)
         assert found.status == 200
+        assert self.last is not None
         emulated.flavour = flavour
         body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **tools, **fields}
-        bodies = [action.data for action in self._scripts[-1].actions if type(action) is Body]
+        bodies = [action.data for action in self.last[2].actions if type(action) is Body]
         return Recorded(name, parse_request(json.dumps(body).encode()), tuple(bodies))
-
-    def _kept(self, emulated: EmulatedVendor, ask: Ask) -> Script:
-        script = self._script(emulated, ask)
-        self._scripts.append(script)
-        return script
 
 
 def hear(answer: Answer, pieces: Iterable[bytes]) -> Heard:

@@ -8,13 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from matrix_list import matrix
-from mutations import changed, places
-from rehearsed import Rehearsal
+from recorded_answers import Overheard
 
-from fenli.market.model import EmulatedVendor
-from fenli.market.requests import Ask
-from fenli.market.script import Script
 from fenli.vendors.catalog import VENDORS
+from mutations import changed, places
 
 CHANGES = (None, 5, 1.5, True, "", "x", [], {}, [None], ["x"], [{}], {"a": 1}, "nested too deeply")
 EITHER = {"type": ["null", "string"], "enum": None}
@@ -23,20 +20,6 @@ TOOL = {
     "function": {"name": "look", "parameters": {"type": "object", "properties": {"at": EITHER}}},
 }
 MESSAGES = [{"role": "system", "content": "s"}, {"role": "user", "content": [{"type": "text", "text": "a"}]}]
-
-
-class Overheard:
-    """What the last vendor was asked."""
-
-    def __init__(self) -> None:
-        self.rehearsal = Rehearsal(VENDORS)
-        self.script = self.rehearsal.market.script
-        self.rehearsal.market.script = self._kept  # type: ignore[method-assign]
-        self.last: tuple[EmulatedVendor, Ask] | None = None
-
-    def _kept(self, emulated: EmulatedVendor, ask: Ask) -> Script:
-        self.last = emulated, ask
-        return self.script(emulated, ask)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +37,7 @@ def test_whatever_a_member_becomes_the_market_answers(overheard: Overheard, name
         (call,) = found.message["tool_calls"]
         assert json.loads(call["function"]["arguments"]) == {"at": '上海 "厘"'}
     assert overheard.last is not None
-    emulated, ask = overheard.last
+    emulated, ask, _ = overheard.last
     body = json.loads(ask.body)
     for path in places(body):
         for change in CHANGES:
