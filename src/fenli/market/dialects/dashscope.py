@@ -164,9 +164,7 @@ class GenerationUsage(msgspec.Struct, frozen=True):
 class DashScopePen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = (
-        "_answer", "_before", "_chat", "_events", "_incremental", "_messages_wanted", "_mine", "_sees", "_so_far",
-    )  # fmt: skip
+    __slots__ = ("_answer", "_before", "_chat", "_events", "_mine", "_so_far")
 
     whole_type: Final = b"application/json"
     stream_type: Final = b"text/event-stream;charset=UTF-8"
@@ -178,7 +176,6 @@ class DashScopePen:
         self._chat = chat
         self._before = (0, 0)  # tokens written and thought, by all
         self._mine: dict[int, tuple[int, int]] = {}  # by each of several
-        self._incremental, self._messages_wanted, self._sees = chat.incremental, chat.messages_wanted, chat.sees
         self._events = 0
         self._so_far: dict[int, dict[str, Any]] = {}
 
@@ -190,7 +187,7 @@ class DashScopePen:
         self, index: int, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, Any] | None = None,
         choice_usage: dict[str, Any] | None = None,
     ) -> bytes:  # fmt: skip
-        message = {"role": "assistant", "content": "", **delta} if self._incremental else self._total(index, delta)
+        message = {"role": "assistant", "content": "", **delta} if self._chat.incremental else self._total(index, delta)
         if usage is not None and (self._chat.n or 1) > 1:
             usage = self._own(index, usage)
         body = self._body([self._choice(message, finish or "null", index)], usage)
@@ -215,12 +212,12 @@ class DashScopePen:
 
     def _body(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> dict[str, Any]:
         told = {} if usage is None else {"usage": usage}
-        output = {"choices": choices} if self._messages_wanted else _bare(choices[0])
+        output = {"choices": choices} if self._chat.messages_wanted else _bare(choices[0])
         return {"output": output | self._answer.members, **told, "request_id": self._answer.id}
 
     def _choice(self, message: dict[str, Any], finish: str, index: int) -> dict[str, Any]:
         content: Any = message.get("content") or ""
-        if self._sees:
+        if self._chat.sees:
             content = [{"text": content}] if content else []
         choice = {"index": index, "message": {**message, "content": content}, "finish_reason": finish}
         return choice | {"logprobs": {"content": self._logprobs(message)}} if self._chat.logprobs else choice

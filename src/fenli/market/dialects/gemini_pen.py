@@ -66,7 +66,7 @@ class GenerateContentUsage(msgspec.Struct, frozen=True):
 class GenerateContentPen:
     """Implements `fenli.market.flavours.flavour.Pen`."""
 
-    __slots__ = ("_answer", "_chat", "_signs", "_sources", "_texts")
+    __slots__ = ("_answer", "_chat", "_sources", "_texts")
 
     whole_type: Final = b"application/json; charset=UTF-8"
     stream_type: Final = b"text/event-stream"
@@ -76,7 +76,6 @@ class GenerateContentPen:
         assert isinstance(chat, GeminiChat)
         self._answer = answer
         self._chat = chat
-        self._signs = chat.signs
         self._sources: dict[int, list[dict[str, Any]]] = {}
         self._texts: dict[int, str] = {}
 
@@ -139,7 +138,7 @@ class GenerateContentPen:
         except msgspec.DecodeError:
             return None
         made = {"name": function["name"], "args": arguments}
-        if not self._signs:
+        if not self._chat.signs:
             return {"functionCall": made}
         return {
             "functionCall": {"id": call["id"], **made},
