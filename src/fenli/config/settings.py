@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from fenli.clock import SystemClock
-from fenli.config.load import Config
+from fenli.config.load import Config, read_text
 from fenli.config.on_device import OnDevice
 from fenli.config.problems import ConfigRefused, Located, did_you_mean, dotted
+from fenli.config.problems import Path as Place
 from fenli.config.rates import load_rates
 from fenli.config.vendors import LOCAL, deadlines_of, vendor_states
 from fenli.errors import ConfigError
@@ -117,19 +118,19 @@ def _compiled(settings: Settings, book: PriceBook) -> Snapshot:
 
 def _unlisted(config: Config, book: PriceBook) -> Iterator[Located]:
     """The vendors, on or off, whose price list is none."""
-    known, text = book.vendors(), config.file.read_text("utf-8-sig") if config.file is not None else ""
+    known = book.vendors()
     for name, section in config.document.vendors.items():
         if section.price_list is not None and section.price_list not in known:
             path = ("vendors", name, "price_list")
             message = f'"{section.price_list}" is no price list: {did_you_mean(section.price_list, known)}'
-            yield Located(str(config.file), line_of(locate(text), path), dotted(path), message)
+            yield Located(str(config.file), line_of(_lines(config), path), dotted(path), message)
 
 
 def _located(config: Config, settings: Settings, book: PriceBook) -> list[Located]:
     """Which routes the office refuses when each is alone, and where they stand in the file."""
     if config.file is None:
         return []
-    lines = locate(config.file.read_text("utf-8-sig"))
+    lines = _lines(config)
     places = {route.name: ("routes", index) for index, route in enumerate(config.document.routes)}
     found = []
     for route in settings.routes:
@@ -139,6 +140,11 @@ def _located(config: Config, settings: Settings, book: PriceBook) -> list[Locate
             path = places.get(route.name, ())
             found.append(Located(str(config.file), line_of(lines, path), dotted(path) or None, str(error)))
     return found if len(found) < len(settings.routes) or len(found) == 1 else found[:1]
+
+
+def _lines(config: Config) -> dict[Place, int]:
+    """Of the file; none where there is no file."""
+    return {} if config.file is None else locate(read_text(config.file))
 
 
 def _whole(config: Config, message: str) -> Located:
