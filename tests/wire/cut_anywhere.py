@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
 
+from fenli.wire.answers import Answer
 from fenli.wire.frames import EventFrames, Frames, WholeFrame
 from fenli.wire.translated import Reader, TranslatedStream, TranslatedWhole, Translation
 
 Make = Callable[[], Reader]
 NOW = 1_700_000_000_000_000_000
+CUTS = st.lists(st.integers(0, 2_000), max_size=6)
 
 
 def translation(make: Make, choices: int = 1) -> Translation:
@@ -44,6 +47,20 @@ def same_however_cut(make: Make, whole: bytes, data: st.DataObject, frames: Call
     assert out + answer.tail(None) == told + expected.tail(None)
     assert (answer.usage, answer.upstream_id) == (expected.usage, expected.upstream_id)
     assert answer.counted() == expected.counted()
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    """``data`` cut wherever these lead; some of them may be empty."""
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in pairwise(places)]
+
+
+def relayed(answer: Answer, data: bytes, cuts: list[int]) -> bytes:
+    """What the caller gets of an answer before its tail."""
+    out = b"".join(map(answer.feed, pieces(data, cuts)))
+    if not answer.finished:
+        answer.end()
+    return out
 
 
 def chunks(data: bytes) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
+from cut_anywhere import CUTS, relayed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,14 +110,7 @@ NULL: dict[str, Any] = {"usage": None}
 def read(stream: bytes, cuts: list[int], failures: FailureReader | None = None, **members: Any) -> tuple[Answer, bytes]:
     """The answer, and what the caller gets of it before its tail."""
     answer = CODEC.streamed(parsed(stream=True, **members), failures)
-    places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    out = b"".join(answer.feed(stream[start:end]) for start, end in pairwise(places))
-    if not answer.finished:
-        answer.end()
-    return answer, out
-
-
-CUTS = st.lists(st.integers(0, 2_000), max_size=6)
+    return answer, relayed(answer, stream, cuts)
 
 
 @given(cuts=CUTS, texts=st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=6), tells=st.booleans())

@@ -22,7 +22,7 @@ from fenli.wire.dashscope import (
 )
 from fenli.wire.frames import EventFrames
 from fenli.wire.openai_chat import parse_request
-from fenli.wire.translated import TranslatedStream, TranslatedWhole, Translation
+from fenli.wire.translated import TranslatedWhole, Translation
 
 USAGE = {"input_tokens": 20, "output_tokens": 9, "total_tokens": 29}
 
@@ -278,15 +278,9 @@ def with_logprobs(text: str, logprobs: list[dict[str, Any]], finish: str = "null
     ],
 )
 def test_probabilities_are_told_once_streamed_or_whole(make: Any, told: list[dict[str, Any]]) -> None:
-    translation = Translation(make, make, lambda raw: raw, "asked", 0)
-    stream = TranslatedStream(EventFrames(), make(), translation, wants_usage=False)
-    lines = stream.feed(events(*told, name="result")).decode().split("\n\n")
-    choices = [json.loads(line.removeprefix("data: "))["choices"][0] for line in lines if line]
-    assert [one for choice in choices for one in choice.get("logprobs", {}).get("content", ())] == LOGPROBS
-    whole = TranslatedWhole(EventFrames(), make(), translation)
-    whole.feed(events(*told, name="result"))
-    whole.end()
-    assert json.loads(whole.tail(None))["choices"][0]["logprobs"] == {"content": LOGPROBS}
+    sent = events(*told, name="result")
+    assert [one for part in streamed(make, EventFrames(), sent).logprobs for one in part["content"]] == LOGPROBS
+    assert gathered(make, sent, EventFrames()).logprobs == [{"content": LOGPROBS}]
 
 
 def test_what_is_asked_of_the_answers_stands_in_the_parameters() -> None:

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from translated_answers import Told, cuts, gathered, lines, streamed, translation
+from translated_answers import Told, cuts, gathered, lines, streamed
 
 from fenli.errors import CallRefused
 from fenli.wire.frames import LineFrames
 from fenli.wire.ollama import ChatReader, chat
 from fenli.wire.openai_chat import parse_request
-from fenli.wire.translated import TranslatedStream, TranslatedWhole
 
 COUNTS = {"total_duration": 5, "prompt_eval_count": 20, "eval_count": 9}
 
@@ -189,14 +188,8 @@ TOLD = [
 
 def test_probabilities_are_told_as_openai_has_them_streamed_or_whole() -> None:
     told = lines(line("四") | {"logprobs": LIKELY[:1]}, line("厘") | {"logprobs": LIKELY[1:]}, last(**COUNTS))
-    stream = TranslatedStream(LineFrames(), ChatReader(), translation(ChatReader), wants_usage=False)
-    parts = [json.loads(part.removeprefix("data: ")) for part in stream.feed(told).decode().split("\n\n") if part]
-    choices = [choice for part in parts for choice in part["choices"]]
-    assert [one for choice in choices for one in choice.get("logprobs", {}).get("content", ())] == TOLD
-    whole = TranslatedWhole(LineFrames(), ChatReader(), translation(ChatReader))
-    whole.feed(told)
-    whole.end()
-    assert json.loads(whole.tail(None))["choices"][0]["logprobs"] == {"content": TOLD}
+    assert [one for part in streamed(ChatReader, LineFrames(), told).logprobs for one in part["content"]] == TOLD
+    assert gathered(ChatReader, told, LineFrames()).logprobs == [{"content": TOLD}]
 
 
 def test_probabilities_are_asked_for() -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
+from cut_anywhere import pieces
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,11 +65,6 @@ def test_what_says_that_all_is_well_is_passed_on_unread() -> None:
     assert not ON_TOP.may_tell(GOOD)
     assert not ON_TOP.may_tell(b'{"code" : 0 }')
     assert ON_TOP.may_tell(b'{"code":07}')
-
-
-def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
-    bounds = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in pairwise(bounds)]
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=40), st.integers(0, 4))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import pytest
+from cut_anywhere import CUTS, relayed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,14 +211,9 @@ def streamed(stream: bytes, cuts: list[int]) -> tuple[Any, bytes]:
     codec, ask = StreamedTranscriptions(), asked(text("stream", "True"))
     codec.check(ask)
     answer = codec.streamed(ask, None)
-    places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    out = b"".join(answer.feed(stream[start:end]) for start, end in pairwise(places))
-    if not answer.finished:
-        answer.end()
-    return answer, out
+    return answer, relayed(answer, stream, cuts)
 
 
-CUTS = st.lists(st.integers(0, 2_000), max_size=6)
 SAID = delta("分") + delta(" 厘")
 
 

@@ -21,6 +21,7 @@ class Told(msgspec.Struct):
     calls: list[dict[str, Any]] = []
     finish: list[str] = []
     members: dict[str, Any] = {}
+    logprobs: list[dict[str, Any]] = []
     usage: Any = None
     error: Any = None
     damage: str | None = None
@@ -42,7 +43,7 @@ def streamed(reader: Callable[[], Reader], frames: Frames, *pieces: bytes) -> To
     for event in out.decode().split("\n\n"):
         if event.startswith("data: {"):
             for choice in json.loads(event[6:])["choices"]:
-                _add(told, choice["delta"], choice["finish_reason"])
+                _add(told, choice, choice["delta"])
     return told
 
 
@@ -54,7 +55,7 @@ def gathered(reader: Callable[[], Reader], body: bytes, frames: Frames | None = 
     told = _ending(answer)
     if answer.finished:
         (choice,) = json.loads(answer.tail(None))["choices"]
-        _add(told, choice["message"], choice["finish_reason"])
+        _add(told, choice, choice["message"])
     return told
 
 
@@ -83,7 +84,8 @@ def _ending(answer: TranslatedStream | TranslatedWhole) -> Told:
     )
 
 
-def _add(told: Told, delta: dict[str, Any], finish: str | None) -> None:
+def _add(told: Told, choice: dict[str, Any], delta: dict[str, Any]) -> None:
+    told.logprobs += [choice["logprobs"]] if "logprobs" in choice else []
     told.text += delta.pop("content", "") or ""
     told.reasoning += delta.pop("reasoning_content", "")
     for call in delta.pop("tool_calls", ()):
@@ -91,6 +93,6 @@ def _add(told: Told, delta: dict[str, Any], finish: str | None) -> None:
             told.calls.append({"id": call["id"], **call["function"]})
         else:
             told.calls[call["index"]]["arguments"] += call["function"]["arguments"]
-    told.finish += [finish] if finish else []
+    told.finish += [choice["finish_reason"]] if choice["finish_reason"] else []
     delta.pop("role", None)
     told.members |= delta
