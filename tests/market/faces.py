@@ -20,6 +20,7 @@ from fenli.market.transport import MarketTransport, Network
 from fenli.sim.kernel import Simulation
 from fenli.sim.random import Chance
 from fenli.sim.wall import Wall
+from fenli.vendors.catalog import VENDORS
 from fenli.vendors.contract import parse_base_url
 
 MODELS = {
@@ -101,6 +102,16 @@ def ask_of(vendor: str, body: bytes | dict[str, object], *, key: str | None = No
     target = f"/{vendor}{emulated.prefix}{path or '/chat/completions'}".encode()
     where = origin or parse_base_url(emulated.vendor.base_url)[0]
     return Request(where, method, target, lines.encode(), data)
+
+
+def ask_plainly(
+    face: VirtualFace, vendor: str, method: str, path: str, body: bytes = b"", *, more: str = "", key: str = ""
+) -> tuple[int, bytes]:
+    """Status and body, at the vendor's own host. ``more`` are header lines."""
+    origin = parse_base_url(VENDORS[vendor].base_url)[0]
+    lines = f"Host: market\r\nAuthorization: Bearer {key or market_key(vendor)}\r\n{more}"
+    heard = face.ask(Request(origin, method.encode(), path.encode(), lines.encode(), body))
+    return heard.status, heard.body
 
 
 def says(text: str, **more: object) -> dict[str, object]:

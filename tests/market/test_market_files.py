@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from faces import VirtualFace, echoing
+from faces import VirtualFace, ask_plainly, echoing
 
 import forms
-from fenli.http.transport import Request
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import market_key
 from fenli.market.replies import AT_ONCE
 from fenli.market.script import Outcome
 from fenli.vendors.catalog import VENDORS
@@ -18,8 +16,6 @@ from fenli.vendors.contract import parse_base_url
 from fenli.wire.capabilities import Capability
 
 KEEPING = [name for name, flavour in FLAVOURS.items() if flavour.files]
-
-
 READ = {"moonshot": "file-extract", "moonshot-intl": "file-extract", "baichuan": "medical"}
 CONTENT = {"baichuan": "parsed-content"}
 
@@ -29,12 +25,8 @@ def form(*, purpose="file-extract", name="a.txt", data=b"exact"):
 
 
 def ask(face, vendor, method="GET", behind="", body=b"", content_type="multipart/form-data; boundary=b"):
-    """Status and body."""
-    origin = parse_base_url(VENDORS[vendor].base_url)[0]
-    lines = f"Host: market\r\nAuthorization: Bearer {market_key(vendor)}\r\nContent-Type: {content_type}\r\n"
-    target = FLAVOURS[vendor].files.path + behind
-    heard = face.ask(Request(origin, method.encode(), target.encode(), lines.encode(), body))
-    return heard.status, heard.body
+    path = FLAVOURS[vendor].files.path + behind
+    return ask_plainly(face, vendor, method, path, body, more=f"Content-Type: {content_type}\r\n")
 
 
 @pytest.mark.parametrize("vendor", KEEPING)

@@ -8,14 +8,13 @@ from array import array
 from typing import Any
 
 import pytest
-from faces import VirtualFace, echoing
+from faces import VirtualFace, ask_plainly, echoing
 
 import forms
 from fenli.clock import SECOND
-from fenli.http.transport import Request
 from fenli.market.bills import Bills
 from fenli.market.flavours import FLAVOURS
-from fenli.market.market import Market, emulate, market_key
+from fenli.market.market import Market, emulate
 from fenli.market.replies import AT_ONCE, Pace
 from fenli.market.script import Outcome
 from fenli.market.transport import MarketTransport
@@ -28,16 +27,14 @@ from fenli.vendors.contract import parse_base_url
 H3 = {"model": "MiniMax-H3", "content": [{"type": "text", "text": "a"}]}
 
 
-def send(face: VirtualFace, vendor: str, path: str, body: Any = None, *, method: bytes = b"POST", key: str = ""):
-    """Status and body, at the vendor's own host."""
-    lines = f"Host: market\r\nAuthorization: Bearer {key or market_key(vendor)}\r\n"
-    origin = parse_base_url(VENDORS[vendor].base_url)[0]
+def send(face: VirtualFace, vendor: str, path: str, body: Any = None, *, method: str = "POST", **more: str):
+    """Status and body."""
     data = b"" if body is None else json.dumps(body).encode()
-    heard = face.ask(Request(origin, method, path.encode(), lines.encode(), data))
+    status, said = ask_plainly(face, vendor, method, path, data, **more)
     try:
-        return heard.status, json.loads(heard.body)
+        return status, json.loads(said)
     except ValueError:
-        return heard.status, heard.body
+        return status, said
 
 
 def face_of(*vendors: str, pace: Pace = AT_ONCE) -> VirtualFace:
@@ -101,11 +98,7 @@ def hear(face: VirtualFace, vendor: str, path: str, form: dict[str, str], file: 
     """Status and body of a form with a sound of nine seconds, as far as a market can tell."""
     fields = (forms.text(name, value) for name, value in form.items())
     body = forms.form(*fields, forms.file(file, "a.mp3", "audio/mpeg"))
-    lines = f"Host: market\r\nAuthorization: Bearer {market_key(vendor)}\r\n"
-    lines += "Content-Type: multipart/form-data; boundary=b\r\n"
-    origin = parse_base_url(VENDORS[vendor].base_url)[0]
-    heard = face.ask(Request(origin, b"POST", path.encode(), lines.encode(), body))
-    return heard.status, heard.body
+    return ask_plainly(face, vendor, "POST", path, body, more=f"Content-Type: {forms.TYPE.decode()}\r\n")
 
 
 def test_a_sound_is_charged_by_the_second_or_the_token_and_zhipu_hears_no_more_than_thirty():
@@ -168,13 +161,13 @@ def test_minimaxs_film_queues_is_made_and_becomes_a_file():
     face = VirtualFace([emulate("minimax", pace=Pace(2 * SECOND, SECOND))])
     _, begun = send(face, "minimax", "/v1/video_generation", {"model": "MiniMax-Hailuo-02", "prompt": "a"})
     ask = f"/v1/query/video_generation?task_id={begun['task_id']}"
-    assert send(face, "minimax", ask, method=b"GET")[1]["status"] == "Queueing"
+    assert send(face, "minimax", ask, method="GET")[1]["status"] == "Queueing"
     later(face, 30 * SECOND)
-    assert send(face, "minimax", ask, method=b"GET")[1]["status"] == "Processing"
+    assert send(face, "minimax", ask, method="GET")[1]["status"] == "Processing"
     later(face, 30 * SECOND)
-    _, done = send(face, "minimax", ask, method=b"GET")
+    _, done = send(face, "minimax", ask, method="GET")
     assert done["status"] == "Success"
-    _, file = send(face, "minimax", f"/v1/files/retrieve?file_id={done['file_id']}", method=b"GET")
+    _, file = send(face, "minimax", f"/v1/files/retrieve?file_id={done['file_id']}", method="GET")
     assert file["file"]["download_url"].endswith(".mp4")
     assert [one.units for one in face.served() if one.units] == [{"videos": 1}]
 
@@ -183,17 +176,17 @@ def test_minimaxs_second_api_calls_a_film_off_while_it_waits():
     face = VirtualFace([emulate("minimax", pace=Pace(2 * SECOND, SECOND))])
     films = [send(face, "minimax", "/v2/video_generation", H3)[1]["task_id"] for _ in range(2)]
     first, second = (f"/v2/query/video_generation/{film}" for film in films)
-    assert send(face, "minimax", first, method=b"GET")[1]["task"]["status"] == "queued"
-    gone = send(face, "minimax", f"/v2/video_generation/{films[1]}", method=b"DELETE")
+    assert send(face, "minimax", first, method="GET")[1]["task"]["status"] == "queued"
+    gone = send(face, "minimax", f"/v2/video_generation/{films[1]}", method="DELETE")
     assert gone == (200, {"task_id": films[1], "status": "cancelled"})
     later(face, 30 * SECOND)
-    assert send(face, "minimax", first, method=b"GET")[1]["task"]["status"] == "running"
-    _, refused = send(face, "minimax", f"/v2/video_generation/{films[0]}", method=b"DELETE")
+    assert send(face, "minimax", first, method="GET")[1]["task"]["status"] == "running"
+    _, refused = send(face, "minimax", f"/v2/video_generation/{films[0]}", method="DELETE")
     assert refused["base_resp"]["status_code"] == 2013
     later(face, 60 * SECOND)
-    done = send(face, "minimax", first, method=b"GET")[1]["task"]
+    done = send(face, "minimax", first, method="GET")[1]["task"]
     assert (done["status"], done["content"]["url"].endswith(".mp4")) == ("succeeded", True)
-    assert send(face, "minimax", second, method=b"GET")[1]["task"]["status"] == "cancelled"
+    assert send(face, "minimax", second, method="GET")[1]["task"]["status"] == "cancelled"
 
 
 def test_arks_film_runs_until_it_is_called_off():
@@ -201,11 +194,11 @@ def test_arks_film_runs_until_it_is_called_off():
     body = {"model": "doubao-seedance-1-0-pro-250528", "content": [{"type": "text", "text": "a"}]}
     _, begun = send(face, "bytedance", "/api/v3/contents/generations/tasks", body)
     ask = f"/api/v3/contents/generations/tasks/{begun['id']}"
-    assert send(face, "bytedance", ask, method=b"GET")[1]["status"] == "running"
-    assert send(face, "bytedance", ask, method=b"DELETE") == (200, {})
+    assert send(face, "bytedance", ask, method="GET")[1]["status"] == "running"
+    assert send(face, "bytedance", ask, method="DELETE") == (200, {})
     later(face, 100 * SECOND)
-    assert send(face, "bytedance", ask, method=b"GET")[1]["status"] == "cancelled"
-    assert send(face, "bytedance", ask + "x", method=b"GET")[0] >= 400
+    assert send(face, "bytedance", ask, method="GET")[1]["status"] == "cancelled"
+    assert send(face, "bytedance", ask + "x", method="GET")[0] >= 400
 
 
 def test_zhipus_film_fails_when_it_was_told_to():
@@ -213,18 +206,14 @@ def test_zhipus_film_fails_when_it_was_told_to():
     path = "/api/paas/v4/videos/generations"
     _, begun = send(face, "zhipu", path, {"model": "cogvideox-3", "prompt": "FAIL"})
     ask = f"/api/paas/v4/async-result/{begun['id']}"
-    assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "PROCESSING"
+    assert send(face, "zhipu", ask, method="GET")[1]["task_status"] == "PROCESSING"
     later(face, 100 * SECOND)
-    assert send(face, "zhipu", ask, method=b"GET")[1]["task_status"] == "FAIL"
+    assert send(face, "zhipu", ask, method="GET")[1]["task_status"] == "FAIL"
 
 
-def dashscope(face: VirtualFace, path: str, body: Any = None, *, method: bytes = b"POST") -> tuple[int, Any]:
+def dashscope(face: VirtualFace, path: str, body: Any = None, *, method: str = "POST") -> tuple[int, Any]:
     """As `send`, for something that is to be a task."""
-    lines = f"Host: market\r\nAuthorization: Bearer {market_key('alibaba')}\r\nX-DashScope-Async: enable\r\n"
-    origin = parse_base_url(VENDORS["alibaba"].base_url)[0]
-    data = b"" if body is None else json.dumps(body).encode()
-    heard = face.ask(Request(origin, method, path.encode(), lines.encode(), data))
-    return heard.status, json.loads(heard.body)
+    return send(face, "alibaba", path, body, method=method, more="X-DashScope-Async: enable\r\n")
 
 
 def test_dashscopes_images_are_a_task_that_waits_and_runs_and_can_be_called_off_while_it_waits():
@@ -233,16 +222,16 @@ def test_dashscopes_images_are_a_task_that_waits_and_runs_and_can_be_called_off_
     wish = {"model": "wan2.2-t2i-plus", "input": {"prompt": "a"}, "parameters": {"n": 3, "size": "1024*1024"}}
     tasks = [dashscope(face, path, wish)[1]["output"]["task_id"] for _ in range(2)]
     first, second = (f"/api/v1/tasks/{task}" for task in tasks)
-    assert dashscope(face, first, method=b"GET")[1]["output"]["task_status"] == "PENDING"
+    assert dashscope(face, first, method="GET")[1]["output"]["task_status"] == "PENDING"
     assert dashscope(face, second + "/cancel")[0] == 200
     later(face, 30 * SECOND)
-    assert dashscope(face, first, method=b"GET")[1]["output"]["task_status"] == "RUNNING"
+    assert dashscope(face, first, method="GET")[1]["output"]["task_status"] == "RUNNING"
     status, refused = dashscope(face, first + "/cancel")
     assert (status, "cannot be cancelled" in str(refused)) == (400, True)
     later(face, 60 * SECOND)
-    _, done = dashscope(face, first, method=b"GET")
+    _, done = dashscope(face, first, method="GET")
     assert (len(done["output"]["results"]), done["usage"]) == (3, {"image_count": 3})
-    assert dashscope(face, second, method=b"GET")[1]["output"]["task_status"] == "CANCELED"
+    assert dashscope(face, second, method="GET")[1]["output"]["task_status"] == "CANCELED"
     assert [one.units for one in face.served() if one.units] == [{"images": 3}] * 2
 
 
@@ -251,8 +240,8 @@ def test_images_that_fail_are_not_charged_and_questions_can_fail_too():
     path = "/api/v1/services/aigc/text2image/image-synthesis"
     _, begun = dashscope(face, path, {"model": "wan2.2-t2i-plus", "input": {"prompt": "FAIL"}, "parameters": {}})
     ask = f"/api/v1/tasks/{begun['output']['task_id']}"
-    assert dashscope(face, ask, method=b"GET")[1]["output"]["task_status"] == "FAILED"
-    assert send(face, "alibaba", ask, method=b"GET", key="sk-no")[0] == 401
+    assert dashscope(face, ask, method="GET")[1]["output"]["task_status"] == "FAILED"
+    assert send(face, "alibaba", ask, method="GET", key="sk-no")[0] == 401
     assert [one.units for one in face.served()][:1] == [{}]
 
 
